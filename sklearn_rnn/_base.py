@@ -1,0 +1,407 @@
+"""What classifiers and regressors share: from sequences to a trained network and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import EarlyStopping
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+)
+from torch import Tensor
+
+from ._net import Progress, Thaw, history_arrays, make_net
+from ._parameters import CONSTRAINTS
+from ._runtime import steady_arithmetic
+from ._split import split_for_validation
+from ._summary import Summary, summarize
+from ._targets import Target
+from ._validation import Inputs, check_ids, check_inputs, seed_from
+from .batching import LengthSortedBatches, SequenceDataset
+from .modules import RecurrentNetwork
+
+__all__ = ["BaseRecurrentEstimator"]
+
+
+class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A recurrent network behind scikit-learn's interface.
+
+    The estimator holds a skorch net, which holds a torch module. A subclass says what kind
+    of target it learns: `_check_y` and `_new_target`.
+    """
+
+    _parameter_constraints = CONSTRAINTS
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "max",
+        embedding_dim: int = 64,
+        freeze_embedding: bool | int = False,
+        input_dropout: float = 0.0,
+        dropout: float = 0.2,
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 1e-3,
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 2,
+        callbacks: Sequence[Any] | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.embedding_dim = embedding_dim
+        self.freeze_embedding = freeze_embedding
+        self.input_dropout = input_dropout
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return the pooled states: the texts' feature vectors.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_texts, n_states)
+            What the dense head reads.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the training data.
+        """
+        check_is_fitted(self)
+        return self._run(X, RecurrentNetwork.features)
+
+    def summary(self) -> Summary:
+        """Print and return the table of layers, output shapes and numbers of parameters.
+
+        Returns
+        -------
+        Summary
+            The table, with ``layers``, ``total``, ``trainable`` and ``non_trainable``.
+        """
+        check_is_fitted(self)
+        summary = summarize(self.net_.module_, self.n_features_in_)
+        print(summary)
+        return summary
+
+    @property
+    def embedding_vectors_(self) -> NDArray[np.float32]:
+        """The embedding table, of shape (n_ids, n_dimensions), as learned or as it came."""
+        embedding = self.net_.module_.embedding
+        if embedding is None:
+            raise AttributeError("A model of three-dimensional X has no embedding.")
+        vectors: NDArray[np.float32] = embedding.weight.detach().cpu().numpy()
+        return vectors
+
+    # ---- What a subclass says -------------------------------------------------------------
+
+    def _check_y(self, y: Any) -> NDArray[Any]:
+        """Return `y` as an array, or raise."""
+        raise NotImplementedError
+
+    def _new_target(self, y: NDArray[Any]) -> Target:
+        """Return the kind of target that `y` is."""
+        raise NotImplementedError
+
+    def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
+        """Return what each text weighs in the loss, None where all weigh the same."""
+        if sample_weight is None:
+            return None
+        weights: NDArray[np.float64] = _check_sample_weight(
+            sample_weight, y, dtype=np.float64, ensure_non_negative=True
+        )
+        return weights
+
+    def _scores(self) -> list[Any]:
+        """Return callbacks that keep a score by epoch."""
+        return []
+
+    # ---- Training -------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        going_on: bool,
+        one_epoch: bool = False,
+        new_target: Callable[[NDArray[Any]], Target] | None = None,
+    ) -> Self:
+        """Train, from new weights or from those at hand; what goes wrong changes nothing."""
+        with _all_or_nothing(self):
+            inputs = check_inputs(self, X)
+            y = self._check_y(y)
+            check_consistent_length(inputs.values, y)
+            if going_on:
+                self._check_fits(X, inputs)
+            else:
+                self._start(X, inputs, (new_target or self._new_target)(y))
+            weights = _mean_one(self._text_weights(y, sample_weight))
+            data = SequenceDataset(inputs.values, self._target.encode(y), weights)
+            if one_epoch:
+                self._train(data, None, n_epochs=1, optimizer=self._optimizer)
+            else:
+                self._train(*self._split(data), n_epochs=self.max_epochs)
+        return self
+
+    def _start(self, X: Any, inputs: Inputs, target: Target) -> None:
+        """Set up a new network for these inputs and this target."""
+        if inputs.n_ids is not None:
+            check_ids(type(self).__name__, inputs.values, inputs.n_ids)
+        self._seed = seed_from(self.random_state)
+        self._target = target
+        self._architecture = self._plan(inputs, target)
+        self._optimizer = None
+        self.n_features_in_ = inputs.values.shape[1]
+        _check_feature_names(self, X, reset=True)
+        self.n_iter_ = 0
+        self.history_: dict[str, NDArray[np.float64]] = {}
+        self._hold(self._build(inputs.vectors))
+
+    def _plan(self, inputs: Inputs, target: Target) -> dict[str, Any]:
+        """Return what a network is built from, in plain numbers and words."""
+        source = inputs.vectors if inputs.n_ids is not None else inputs.values
+        return {
+            "n_ids": inputs.n_ids,
+            "n_dimensions": self.embedding_dim if source is None else source.shape[-1],
+            "n_outputs": target.n_outputs,
+            "n_places": inputs.values.shape[1],
+            "cell": self.cell,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "bidirectional": bool(self.bidirectional),
+            "pooling": self.pooling,
+            "input_dropout": self.input_dropout,
+            "dropout": self.dropout,
+        }
+
+    def _build(self, vectors: NDArray[np.float32] | None = None) -> RecurrentNetwork:
+        generator = torch.Generator().manual_seed(self._seed)
+        network = RecurrentNetwork(**self._architecture, generator=generator)
+        if vectors is not None and network.embedding is not None:
+            with torch.no_grad():
+                network.embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
+            network.embedding.weight.requires_grad_(not self.freeze_embedding)
+        return network
+
+    def _hold(self, network: RecurrentNetwork) -> None:
+        """Keep a network, ready to predict."""
+        self.net_ = make_net(network, self._target.loss, device=_usable_device(self.device))
+        network.eval()
+
+    def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
+        if not self.early_stopping:
+            return data, None
+        assert data.target is not None
+        # The same in each fit of a warm start: what is watched is never trained on.
+        generator = np.random.default_rng(self._seed)
+        training, validation = split_for_validation(
+            type(self).__name__,
+            self._target.strata(data.target),
+            self.validation_fraction,
+            generator,
+        )
+        return data.subset(training), data.subset(validation)
+
+    def _train(
+        self,
+        training: SequenceDataset,
+        validation: SequenceDataset | None,
+        *,
+        n_epochs: int,
+        optimizer: torch.optim.Optimizer | None = None,
+    ) -> None:
+        # Seeds follow from the epochs behind us, so that going on needs no generator's state.
+        order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
+        network = self.net_.module_
+        network.generator.manual_seed(int(masks.generate_state(1)[0]))
+        net = make_net(
+            network,
+            self._target.loss,
+            optimizer=self.optimizer if optimizer is None else lambda *_, **__: optimizer,
+            lr=self.lr,
+            max_epochs=n_epochs,
+            batch_size=self.batch_size,
+            generator=np.random.default_rng(order),
+            validation=validation,
+            callbacks=self._callbacks(validation is not None),
+            device=_usable_device(self.device),
+        )
+        with steady_arithmetic():
+            net.partial_fit(training)
+        network.eval()
+        net.train_split = None  # lets go of the data
+        self._record(net)
+
+    def _callbacks(self, watched: bool) -> list[Any]:
+        callbacks = [*self._scores(), *deepcopy(list(self.callbacks or ()))]
+        if self.freeze_embedding is not True and self.freeze_embedding:
+            callbacks.append(Thaw(self.freeze_embedding - self.n_iter_))
+        if self.verbose:
+            callbacks.append(Progress())
+        if watched:  # last, since it ends the epoch for all that come after it
+            callbacks.append(
+                EarlyStopping(patience=self.n_iter_no_change, threshold=0, load_best=True)
+            )
+        return callbacks
+
+    def _record(self, net: Any) -> None:
+        new = history_arrays(net.history)
+        old = self.history_ or {name: np.empty(0) for name in new}
+        self.history_ = {
+            name: np.concatenate([old.get(name, np.full(self.n_iter_, np.nan)), figures])
+            for name, figures in new.items()
+        }
+        self.n_iter_ = len(self.history_["dur"])
+        self.net_, self._optimizer = net, net.optimizer_
+
+    # ---- Prediction -----------------------------------------------------------------------
+
+    def _logits(self, X: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        return self._run(X, RecurrentNetwork.forward).astype(np.float64)
+
+    def _run(self, X: Any, read: Callable[..., Tensor]) -> NDArray[np.float32]:
+        """Return what `read` makes of the sequences, in their order: (N, ...)."""
+        inputs = check_inputs(self, X)
+        self._check_fits(X, inputs)
+        batches = LengthSortedBatches(SequenceDataset(inputs.values))
+        device, network = self.net_.device, self.net_.module_
+        with steady_arithmetic(), torch.inference_mode():
+            parts = [
+                read(network, **{name: tensor.to(device) for name, tensor in batch.items()}).cpu()
+                for batch, _ in batches
+            ]
+        sorted_outputs = torch.cat(parts).numpy()
+        outputs = np.empty_like(sorted_outputs)
+        outputs[batches.order] = sorted_outputs
+        return outputs
+
+    def _check_fits(self, X: Any, inputs: Inputs) -> None:
+        """Raise if these inputs are not of the kind that the network was built for."""
+        who, plan, values = type(self).__name__, self._architecture, inputs.values
+        _check_feature_names(self, X, reset=False)
+        if (inputs.n_ids is None) != (plan["n_ids"] is None):
+            kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
+            expected = kinds[plan["n_ids"] is None]
+            raise ValueError(f"{who}: was fitted on {expected}, got X of shape {values.shape}.")
+        if inputs.n_ids is not None:
+            check_ids(who, values, plan["n_ids"])
+        elif values.shape[2] != plan["n_dimensions"]:
+            raise ValueError(
+                f"{who}: was fitted on vectors of {plan['n_dimensions']} dimensions, "
+                f"got {values.shape[2]}."
+            )
+        if self._architecture["pooling"] == "flatten" and values.shape[1] != plan["n_places"]:
+            raise ValueError(
+                f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
+                f"got {values.shape[1]}. Pad to the same max_len, or take another pooling."
+            )
+
+    @property
+    def _n_features_out(self) -> int:
+        n_features: int = self.net_.module_.pooling.n_features
+        return n_features
+
+    # ---- scikit-learn's protocol ----------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
+        state = dict(super().__getstate__())
+        state.pop("_optimizer", None)
+        net = state.pop("net_", None)
+        if net is not None:
+            tensors = net.module_.state_dict().items()
+            state["_arrays"] = {name: tensor.cpu().numpy() for name, tensor in tensors}
+            parameters = net.module_.named_parameters()
+            state["_frozen"] = [name for name, p in parameters if not p.requires_grad]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rest = dict(state)
+        arrays, frozen = rest.pop("_arrays", None), rest.pop("_frozen", ())
+        super().__setstate__(rest)
+        if arrays is None:
+            return
+        network = self._build()
+        network.load_state_dict({n: torch.from_numpy(np.array(a)) for n, a in arrays.items()})
+        for name in frozen:
+            network.get_parameter(name).requires_grad_(False)
+        self._optimizer = None
+        self._hold(network)
+
+
+@contextmanager
+def _all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Put an estimator's attributes back if the block raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _mean_one(weights: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
+    """Scale weights to mean 1, so that they do not change the learning rate."""
+    return None if weights is None else (weights / weights.mean()).astype(np.float32)
+
+
+def _usable_device(device: str) -> str:
+    """Return the device to compute on: a model made on a GPU opens without one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        return "cpu"
+    return device

@@ -1,0 +1,137 @@
+"""The parameters that the final estimators share: what is allowed, and what each means."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._net import OPTIMIZERS
+from .modules import CELLS, POOLINGS
+
+__all__ = ["CONSTRAINTS", "documented"]
+
+_positive = Interval(Integral, 1, None, closed="left")
+_share = Interval(Real, 0, 1, closed="left")
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "cell": [StrOptions(set(CELLS))],
+    "hidden_size": [_positive],
+    "num_layers": [_positive],
+    "bidirectional": ["boolean"],
+    "pooling": [StrOptions(set(POOLINGS))],
+    "embedding_dim": [_positive],
+    "freeze_embedding": ["boolean", _positive],
+    "input_dropout": [_share],
+    "dropout": [_share],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "max_epochs": [_positive],
+    "batch_size": [_positive],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [_positive],
+    "callbacks": [list, tuple, None],
+    "device": [str],
+    "random_state": ["random_state"],
+    "warm_start": ["boolean"],
+    "verbose": ["verbose"],
+}
+
+_PARAMETERS = """\
+cell : {"rnn", "lstm", "gru"}, default="lstm"
+        Kind of the recurrent layers: the lecture's SimpleRNN, LSTM or GRU.
+    hidden_size : int, default=64
+        Hidden units of a recurrent layer, in each direction.
+    num_layers : int, default=1
+        Recurrent layers, one upon the other.
+    bidirectional : bool, default=True
+        Read in both directions, in every layer.
+    pooling : {"last", "max", "mean", "attention", "flatten"}, default="max"
+        How the states of all steps become one vector: the last one, their maximum or mean,
+        a mean with learned weights, or all of them side by side. "flatten" is the one that
+        ties the model to the width of its training data.
+    embedding_dim : int, default=64
+        Dimensions of the embedding that is learned. Not used where the sequences bring
+        vectors of their own, or are three-dimensional.
+    freeze_embedding : bool or int, default=False
+        Leave vectors that the sequences bring as they are (True), train them too (False),
+        or from a certain epoch on (int: the number of epochs that they stay frozen). An
+        embedding learned from scratch is never frozen.
+    input_dropout : float, default=0.0
+        Share of each recurrent layer's inputs dropped in training, with one mask for all
+        the steps of a text. The lecture's ``dropout=0.2``.
+    dropout : float, default=0.2
+        Share of the pooled states dropped in training.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
+        The optimizer. "rmsprop" has the constants of the lecture's framework; "sgd" has
+        Nesterov momentum 0.9. A callable, such as a class of ``torch.optim`` or a
+        ``functools.partial`` of one, is called with the parameters and ``lr=``.
+    lr : float, default=1e-3
+        Learning rate.
+    max_epochs : int, default=10
+        Passes over the training data, at most.
+    batch_size : int, default=32
+        Texts in a training batch. Predictions do not depend on it.
+    early_stopping : bool, default=True
+        Set a part of the training data aside, stop when the loss on it no longer falls,
+        and keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the training data set aside, in proportion to the classes.
+    n_iter_no_change : int, default=2
+        Epochs without a better validation loss after which training stops.
+    {class_weight}callbacks : list of skorch callbacks, default=None
+        Further callbacks of skorch's training loop; copied before each fit.
+    device : str, default="auto"
+        Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a GPU if there is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, dropout, order of texts and validation split. An int gives
+        bit-identical results on a CPU. The global generators are never touched.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit, instead of starting anew.
+    verbose : int, default=0
+        Show a progress bar for each epoch if above 0."""
+
+_CLASS_WEIGHT = """\
+class_weight : dict or "balanced", default=None
+        Weights of the classes in the loss, as everywhere in scikit-learn.
+    """
+
+_ATTRIBUTES = """\
+net_ : skorch.NeuralNet
+        The net; ``net_.module_`` is the torch module.
+    history_ : dict of str to ndarray of shape (n_iter_,)
+        Figures by epoch: ``train_loss``, ``valid_loss``{accuracies} and seconds (``dur``).
+    n_iter_ : int
+        Epochs that were run.
+    embedding_vectors_ : ndarray of float32 of shape (n_ids, n_dimensions)
+        The embedding table, as learned or as it came.
+    n_features_in_ : int
+        Tokens (or steps) of a training sequence.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns, where X came as a data frame that has some."""
+
+T = TypeVar("T", bound=type)
+
+
+def documented(estimator: T) -> T:
+    """Write the shared parameters and attributes into an estimator's docstring.
+
+    Parameters
+    ----------
+    estimator : class
+        Its docstring says ``{parameters}`` and ``{attributes}``.
+
+    Returns
+    -------
+    class
+        The same.
+    """
+    classifies = "class_weight" in estimator._parameter_constraints  # type: ignore[attr-defined]
+    parameters = _PARAMETERS.replace("{class_weight}", _CLASS_WEIGHT if classifies else "")
+    accuracies = ", ``train_accuracy``, ``valid_accuracy``" if classifies else ""
+    attributes = _ATTRIBUTES.replace("{accuracies}", accuracies)
+    doc = estimator.__doc__ or ""
+    estimator.__doc__ = doc.replace("{parameters}", parameters).replace("{attributes}", attributes)
+    return estimator

@@ -1,0 +1,66 @@
+"""The split of the training data that early stopping watches."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["split_for_validation"]
+
+
+def split_for_validation(
+    who: str, keys: NDArray[Any], fraction: float, generator: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split rows so that the validation part mirrors the distribution of `keys`.
+
+    Rows are put in the order of their keys, at random among equals, and every so many-th is
+    taken: each class gives its share, rounded up or down, and each range of a number too.
+    Unlike a stratified shuffle split, this works with classes of any size: one that has
+    a single row stays in training.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    keys : ndarray of shape (N,)
+        Class codes, or numbers.
+    fraction : float
+        Share of the rows to set aside, in (0, 1); rounded up.
+    generator : numpy.random.Generator
+        Source of the choice.
+
+    Returns
+    -------
+    training : ndarray of int of shape (n_training,)
+        Rows to train on, in rising order.
+    validation : ndarray of int of shape (n_validation,)
+        Rows to watch, in rising order.
+
+    Raises
+    ------
+    ValueError
+        If one of the parts would be empty.
+    """
+    n_rows = len(keys)
+    n_validation = math.ceil(fraction * n_rows)
+    candidates = _in_order_of(keys, generator)
+    if keys.dtype.kind in "iu":
+        counts = np.bincount(keys)
+        candidates = candidates[counts[keys[candidates]] > 1]
+    if n_validation >= n_rows or not len(candidates):
+        raise ValueError(
+            f"{who}: too few samples to set validation_fraction={fraction} of them aside "
+            f"(n_samples={n_rows}; a class of one sample stays in training). Pass more "
+            "samples, or early_stopping=False."
+        )
+    n_validation = min(n_validation, len(candidates))
+    places = (np.arange(n_validation) + generator.uniform()) * len(candidates) / n_validation
+    validation = np.sort(candidates[places.astype(np.intp)])
+    return np.setdiff1d(np.arange(n_rows), validation), validation
+
+
+def _in_order_of(keys: NDArray[Any], generator: np.random.Generator) -> NDArray[np.intp]:
+    return np.lexsort((generator.permutation(len(keys)), keys))

@@ -1,0 +1,157 @@
+"""What a network learns to say: labels and numbers, as its loss reads them and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["BinaryTarget", "MulticlassTarget", "MultilabelTarget", "NumericTarget", "Target"]
+
+
+class Target:
+    """One kind of target. `classes` holds the labels, None for numbers."""
+
+    n_outputs: int
+    classes: NDArray[Any] | None = None
+    loss: Callable[..., Tensor]
+
+    def encode(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return targets as the loss reads them, (N,) or (N, n_outputs)."""
+        raise NotImplementedError
+
+    def strata(self, encoded: NDArray[Any]) -> NDArray[Any]:
+        """Return what a split keeps in proportion, (N,)."""
+        return encoded
+
+    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+        """Return predictions in the terms of `y`."""
+        raise NotImplementedError
+
+
+class _ClassTarget(Target):
+    """Labels of classes."""
+
+    classes: NDArray[Any]
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        self.classes = classes
+
+    def _codes(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
+        unknown = np.unique(y[self.classes[codes] != y])
+        if len(unknown):
+            raise ValueError(
+                f"y holds labels that were not among the classes at first: {unknown.tolist()}, "
+                f"expected some of {self.classes.tolist()}."
+            )
+        return codes.astype(np.int64)
+
+
+class BinaryTarget(_ClassTarget):
+    """Two classes: one logit, for the second of them."""
+
+    n_outputs = 1
+    loss = staticmethod(F.binary_cross_entropy_with_logits)
+
+    def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
+        return self._codes(y).astype(np.float32)[:, None]
+
+    def strata(self, encoded: NDArray[Any]) -> NDArray[np.int64]:
+        return encoded[:, 0].astype(np.int64)
+
+    def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
+        return ((logits > 0) == (target > 0)).float().mean()
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.concatenate([expit(-logits), expit(logits)], axis=1)
+
+    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+        return self.classes[(logits[:, 0] > 0).astype(np.intp)]
+
+
+class MulticlassTarget(_ClassTarget):
+    """Three classes or more: one logit each."""
+
+    loss = staticmethod(F.cross_entropy)
+
+    def __init__(self, classes: NDArray[Any]) -> None:
+        super().__init__(classes)
+        self.n_outputs = len(classes)
+
+    def encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        return self._codes(y)
+
+    def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
+        return (logits.argmax(dim=1) == target).float().mean()
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        shares: NDArray[np.float64] = softmax(logits, axis=1)
+        return shares
+
+    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+        return self.classes[logits.argmax(axis=1)]
+
+
+class MultilabelTarget(Target):
+    """Any number of labels for each text: one logit for each label, yes or no."""
+
+    classes: NDArray[Any]
+    loss = staticmethod(F.binary_cross_entropy_with_logits)
+
+    def __init__(self, n_labels: int) -> None:
+        self.classes = np.arange(n_labels)
+        self.n_outputs = n_labels
+
+    def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
+        if y.shape[1:] != (self.n_outputs,):
+            raise ValueError(
+                f"y must be an indicator matrix of {self.n_outputs} columns, got {y.shape}."
+            )
+        return y.astype(np.float32)
+
+    def strata(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        return encoded.sum(axis=1, dtype=np.float64)  # number of labels
+
+    def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the share of texts with all labels right, as `score` does."""
+        return ((logits > 0) == (target > 0)).all(dim=1).float().mean()
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        shares: NDArray[np.float64] = expit(logits)
+        return shares
+
+    def decide(self, logits: NDArray[Any]) -> NDArray[np.int64]:
+        return (logits > 0).astype(np.int64)
+
+
+class NumericTarget(Target):
+    """Numbers, standardised: the network's outputs start around 0, in any unit of `y`."""
+
+    loss = staticmethod(F.mse_loss)
+
+    def __init__(self, y: NDArray[np.float64]) -> None:
+        columns = y.reshape(len(y), -1)
+        self.one_dimensional = y.ndim == 1
+        self.n_outputs = columns.shape[1]
+        self.mean = columns.mean(axis=0)
+        spread = columns.std(axis=0)
+        self.scale = np.where(spread > 0, spread, 1.0)
+
+    def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
+        columns = y.reshape(len(y), -1)
+        if columns.shape[1] != self.n_outputs:
+            raise ValueError(f"y must hold {self.n_outputs} numbers per text, got {y.shape}.")
+        return ((columns - self.mean) / self.scale).astype(np.float32)
+
+    def strata(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        return encoded[:, 0].astype(np.float64)
+
+    def decide(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+        numbers = logits * self.scale + self.mean
+        return numbers[:, 0] if self.one_dimensional else numbers

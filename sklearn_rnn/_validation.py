@@ -1,0 +1,179 @@
+"""What comes in from users, checked: the error says who, what was expected, what came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_random_state
+
+from .sequences import TokenSequences
+
+__all__ = ["Inputs", "check_ids", "check_inputs", "check_texts", "seed_from"]
+
+
+class Inputs(NamedTuple):
+    """What a final estimator reads: ids with the size of their vocabulary, or floats."""
+
+    values: NDArray[Any]
+    """Ids of shape (N, T), or already embedded sequences of shape (N, T, D)."""
+
+    n_ids: int | None = None
+    """Number of different ids, None for floats."""
+
+    vectors: NDArray[np.float32] | None = None
+    """Vectors by id, shape (n_ids, D), where the sequences bring any."""
+
+
+def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
+    """Return texts as a sequence of str, or raise.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    texts : iterable of str
+        What came.
+
+    Returns
+    -------
+    sequence of str
+        The texts.
+    """
+    if isinstance(texts, str | bytes):
+        raise ValueError(
+            f"{who}: expected a sequence of texts, got one {type(texts).__name__}. "
+            "Wrap it: [text]."
+        )
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{who}: expected a sequence of texts, got {texts!r}.")
+    sequence: Sequence[str] = texts if isinstance(texts, list | tuple) else list(texts)
+    if not sequence:
+        raise ValueError(f"{who}: expected at least one text, got none.")
+    for row, text in enumerate(sequence):
+        if not isinstance(text, str):
+            raise TypeError(_not_a_text(who, row, text))
+    return sequence
+
+
+def _not_a_text(who: str, row: int, text: object) -> str:
+    if isinstance(text, bytes):
+        cure = 'Decode bytes first, for instance with text.decode("utf-8").'
+    elif text is None or text != text:  # only NaN differs from itself
+        cure = 'Drop missing texts, or replace them by "".'
+    else:
+        cure = "Pass a one-dimensional sequence of str."
+    return f"{who}: expected texts of type str, got {type(text).__name__} in row {row}. {cure}"
+
+
+def check_inputs(estimator: Any, X: Any) -> Inputs:
+    """Return what a final estimator was given as `Inputs`, or raise.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator, for its name.
+    X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+        What came.
+
+    Returns
+    -------
+    Inputs
+        The values, as they came: nothing is copied but what scikit-learn must convert.
+    """
+    who = type(estimator).__name__
+    if isinstance(X, TokenSequences):
+        return Inputs(_not_empty(who, X.ids), len(X.vocabulary), X.vectors)
+    if _holds_text(X):
+        raise ValueError(
+            f"{who}: got raw text. Put a SequenceVectorizer before it: "
+            f"make_pipeline(SequenceVectorizer(), {who}())."
+        )
+    values = check_array(
+        _natural_numbers(X), dtype="numeric", allow_nd=True, input_name="X", estimator=estimator
+    )
+    if values.ndim == 3:
+        return Inputs(values)
+    if values.ndim != 2:
+        raise ValueError(
+            f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
+            f"(n_texts, n_steps, n_dimensions), got an array of {values.ndim} dimensions."
+        )
+    if values.dtype.kind not in "iu":
+        raise ValueError(
+            f"{who}: a two-dimensional X must hold integer token ids, got {values.dtype}. "
+            "Sequences of numbers have shape (n_texts, n_steps, n_dimensions)."
+        )
+    return Inputs(values, int(values.max()) + 1)
+
+
+def _not_empty(who: str, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    if 0 in ids.shape:
+        raise ValueError(
+            f"{who}: expected at least one text of at least one token, got {ids.shape}."
+        )
+    return ids
+
+
+def _holds_text(X: Any) -> bool:
+    """Tell whether X is made of str or bytes, whatever holds them."""
+    if isinstance(X, str | bytes):
+        return True
+    if hasattr(X, "dtypes") or not isinstance(X, Sequence | np.ndarray):
+        X = getattr(X, "values", X)  # pandas iterates over the names of columns
+    while isinstance(X, Sequence | np.ndarray) and len(X):
+        if isinstance(X, np.ndarray) and X.dtype.kind != "O":
+            return X.dtype.kind in "US"
+        X = X[0]
+        if isinstance(X, str | bytes):
+            return True
+    return False
+
+
+def _natural_numbers(X: Any) -> Any:
+    """Let an array of Python objects take the type of what it holds: ints stay ints."""
+    if getattr(X, "dtype", None) == object:
+        return np.asarray(X).tolist()
+    return X
+
+
+def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
+    """Raise if an id is not in [0, n_ids).
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    ids : ndarray of int of shape (N, T)
+        The ids.
+    n_ids : int
+        Rows of the embedding table.
+    """
+    if ids.min() >= 0 and ids.max() < n_ids:
+        return
+    row, column = np.argwhere((ids < 0) | (ids >= n_ids))[0]
+    raise ValueError(
+        f"{who}: ids must lie in [0, {n_ids}), got {ids[row, column]} in row {row}. "
+        "Was X made by another vectorizer?"
+    )
+
+
+def seed_from(random_state: Any) -> int:
+    """Draw one seed.
+
+    Parameters
+    ----------
+    random_state : int, numpy.random.RandomState or None
+        As everywhere in scikit-learn, except that None asks the operating system: the
+        global generator is neither read nor moved.
+
+    Returns
+    -------
+    int
+        A seed in [0, 2**31).
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    return int(check_random_state(random_state).randint(2**31))

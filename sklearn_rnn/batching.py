@@ -1,0 +1,166 @@
+"""Batches without padding: texts of similar length together, cut at the longest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from .sequences import PADDING, UNKNOWN
+
+__all__ = ["LengthSortedBatches", "SequenceDataset", "ShuffledBuckets", "left_align"]
+
+Batch = tuple[dict[str, Any], Any]
+
+_LENGTH_NOISE = 0.1
+"""Share by which lengths are blurred before sorting, so that batches differ by epoch."""
+
+_TOKENS_AT_ONCE = 16_384
+"""Tokens in a batch that is only predicted: keeps the activations within the cache."""
+
+
+def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Drop the padding of each row and cut all rows at the longest text.
+
+    Parameters
+    ----------
+    ids : ndarray of int of shape (N, T)
+        Token ids; wherever the padding stands, it goes.
+
+    Returns
+    -------
+    ids : ndarray of int32 of shape (N, longest)
+        Each row's tokens from the left. An empty text reads as one unknown token.
+    lengths : ndarray of int64 of shape (N,)
+        Number of tokens of each text, at least 1.
+    """
+    is_token = ids != PADDING
+    n_tokens = is_token.sum(axis=1)
+    lengths = np.maximum(n_tokens, 1)
+    aligned = np.full((len(ids), int(lengths.max())), PADDING, np.int32)
+    aligned[:, 0] = UNKNOWN  # stays where a text is empty
+    aligned[np.arange(aligned.shape[1]) < n_tokens[:, None]] = ids[is_token]
+    return aligned, lengths
+
+
+class SequenceDataset(Dataset[Batch]):
+    """Sequences with their targets, taken out in whole batches.
+
+    Parameters
+    ----------
+    values : ndarray of int of shape (N, T), or of float of shape (N, T, D)
+        Token ids, or sequences that are embedded already. Never written to.
+    target : ndarray of shape (N,) or (N, C), default=None
+        Targets as the loss reads them; None for predictions.
+    sample_weight : ndarray of float32 of shape (N,), default=None
+        Weights of the texts in the loss.
+    """
+
+    def __init__(
+        self,
+        values: NDArray[Any],
+        target: NDArray[Any] | None = None,
+        sample_weight: NDArray[np.float32] | None = None,
+    ) -> None:
+        self.values = values
+        self.target = target
+        self.sample_weight = sample_weight
+        self.rows = np.arange(len(values))
+        self.lengths = _lengths(values)
+
+    def subset(self, places: NDArray[np.intp]) -> SequenceDataset:
+        """Return the part at these places. It shares the arrays: nothing is copied."""
+        part = copy(self)
+        part.rows, part.lengths = self.rows[places], self.lengths[places]
+        return part
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: NDArray[np.intp]) -> Batch:
+        """Return the batch at these places: what the network reads, and the targets."""
+        rows = self.rows[places]
+        sequences, lengths = self._sequences(rows)
+        inputs = {"sequences": torch.from_numpy(sequences), "lengths": torch.from_numpy(lengths)}
+        if self.sample_weight is not None:
+            inputs["sample_weight"] = torch.from_numpy(self.sample_weight[rows])
+        target = torch.empty(0) if self.target is None else torch.from_numpy(self.target[rows])
+        return inputs, target
+
+    def _sequences(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        values = np.asarray(self.values[rows])  # a copy, also of a read-only memory map
+        if values.ndim == 2:
+            return left_align(values)
+        return values.astype(np.float32, copy=False), _lengths(values)
+
+
+def _lengths(values: NDArray[Any]) -> NDArray[np.int64]:
+    if values.ndim == 3:
+        return np.full(len(values), values.shape[1], np.int64)
+    return np.maximum(np.count_nonzero(values != PADDING, axis=1), 1).astype(np.int64)
+
+
+class ShuffledBuckets:
+    """Training batches: of similar length, in a new random order each time they are read.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+        The training texts.
+    batch_size : int
+        Texts in a batch; the last one may hold fewer.
+    generator : numpy.random.Generator
+        Source of the order.
+    """
+
+    def __init__(
+        self, dataset: SequenceDataset, batch_size: int, generator: np.random.Generator
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        lengths = self.dataset.lengths
+        low, high = 1 - _LENGTH_NOISE, 1 + _LENGTH_NOISE
+        blurred = lengths * self.generator.uniform(low, high, len(lengths))
+        order = np.argsort(blurred, kind="stable")
+        for start in self.generator.permutation(len(self)) * self.batch_size:
+            yield self.dataset[order[start : start + self.batch_size]]
+
+
+class LengthSortedBatches:
+    """Batches to predict: longest texts first, about as many tokens in each.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+        The texts.
+    batch_size : int, default=None
+        Ignored: a prediction does not depend on it. Part of the signature that skorch calls.
+
+    Attributes
+    ----------
+    order : ndarray of int of shape (N,)
+        Rows in the order in which the batches hold them.
+    """
+
+    def __init__(self, dataset: SequenceDataset, batch_size: int | None = None) -> None:
+        self.dataset = dataset
+        self.order = np.argsort(-dataset.lengths, kind="stable")
+
+    def __iter__(self) -> Iterator[Batch]:
+        start = 0
+        while start < len(self.order):
+            longest = int(self.dataset.lengths[self.order[start]])
+            stop = start + max(1, _TOKENS_AT_ONCE // longest)
+            yield self.dataset[self.order[start:stop]]
+            start = stop

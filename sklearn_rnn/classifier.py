@@ -1,0 +1,285 @@
+"""Recurrent classifiers of texts and other sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import check_array, column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from ._base import BaseRecurrentEstimator
+from ._net import watch
+from ._parameters import CONSTRAINTS, documented
+from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, Target
+
+__all__ = ["RNNTextClassifier"]
+
+
+@documented
+class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
+    """Recurrent neural network that classifies texts.
+
+    Reads the sequences of a :class:`~sklearn_rnn.text.SequenceVectorizer`: embedding,
+    recurrent layers, pooling, and one dense layer. Two classes, more than two, or several
+    labels at a time (an indicator matrix).
+
+    Padding does not exist for it: a prediction depends on the text alone, not on the
+    padding, its side, or what else is in the batch.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for several labels at a time the numbers of the columns.
+    {attributes}
+
+    See Also
+    --------
+    sklearn_rnn.regressor.RNNTextRegressor : The same for numbers.
+
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
+    9(8). M. Schuster and K. Paliwal (1997), "Bidirectional Recurrent Neural Networks", IEEE
+    Transactions on Signal Processing 45(11).
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+    >>> texts = ["good", "so good", "bad", "so bad"] * 10
+    >>> labels = ["+", "+", "-", "-"] * 10
+    >>> model = make_pipeline(
+    ...     SequenceVectorizer(),
+    ...     RNNTextClassifier(hidden_size=8, lr=0.05, early_stopping=False, random_state=0),
+    ... )
+    >>> model.fit(texts, labels).predict(["good", "bad"])
+    array(['+', '-'], dtype='<U1')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "max",
+        embedding_dim: int = 64,
+        freeze_embedding: bool | int = False,
+        input_dropout: float = 0.0,
+        dropout: float = 0.2,
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 1e-3,
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 2,
+        class_weight: Mapping[Any, float] | str | None = None,
+        callbacks: Sequence[Any] | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            pooling=pooling,
+            embedding_dim=embedding_dim,
+            freeze_embedding=freeze_embedding,
+            input_dropout=input_dropout,
+            dropout=dropout,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            warm_start=warm_start,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            Sequences of token ids, or sequences of vectors.
+        y : array-like of shape (n_texts,) or (n_texts, n_labels)
+            Labels of any kind, or an indicator matrix of several labels at a time.
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weights of the texts in the loss.
+
+        Returns
+        -------
+        RNNTextClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If X, y or sample_weight cannot be used; the classifier stays as it was.
+        """
+        return self._fit(X, y, sample_weight, going_on=self.warm_start and hasattr(self, "net_"))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one epoch on a chunk of the data. Early stopping takes no part.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The chunk's sequences.
+        y : array-like of shape (n_texts,) or (n_texts, n_labels)
+            The chunk's labels.
+        classes : array-like of shape (n_classes,), default=None
+            All the labels that will come, needed at the first call.
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weights of the texts in the loss.
+
+        Returns
+        -------
+        RNNTextClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            If X, y or sample_weight cannot be used, if `classes` is missing at the first
+            call or differs later, or with ``class_weight="balanced"``, which a chunk
+            cannot tell.
+        """
+        going_on = hasattr(self, "net_")
+        self._check_chunks(classes, going_on)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            going_on=going_on,
+            one_epoch=True,
+            new_target=partial(_target_of_classes, classes=classes),
+        )
+
+    def _check_chunks(self, classes: ArrayLike | None, going_on: bool) -> None:
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'RNNTextClassifier: class_weight="balanced" cannot be told from a chunk. Give '
+                "partial_fit a dict: compute_class_weight makes one from all of y."
+            )
+        if classes is None and not going_on:
+            raise ValueError(
+                "RNNTextClassifier: the first call of partial_fit needs classes, all the "
+                "labels that will come."
+            )
+        if going_on and classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(
+                f"RNNTextClassifier: classes={classes!r} differs from the first call's, "
+                f"{self.classes_!r}."
+            )
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable label of each text.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+
+        Returns
+        -------
+        ndarray of shape (n_texts,) or (n_texts, n_labels)
+            Labels, or the indicator matrix of labels more probable than not.
+        """
+        return self._target.decide(self._logits(X))
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of each label.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_texts, n_classes)
+            Probabilities in the order of `classes_`; rows sum to 1, unless several labels
+            may hold at a time.
+        """
+        return self._target.probabilities(self._logits(X))
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels, of shape (n_classes,)."""
+        classes: NDArray[Any] = self._target.classes
+        return classes
+
+    def _check_y(self, y: Any) -> NDArray[Any]:
+        if sparse.issparse(y):
+            y = y.toarray()
+        check_classification_targets(y)
+        if type_of_target(y, input_name="y") == "multilabel-indicator":
+            return check_array(y, ensure_min_samples=0)
+        return column_or_1d(y, warn=True)
+
+    def _new_target(self, y: NDArray[Any]) -> Target:
+        return _target_of_classes(y, np.unique(y) if y.ndim == 1 else np.arange(y.shape[1]))
+
+    def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
+        weights = super()._text_weights(y, sample_weight)
+        if self.class_weight is None:
+            return weights
+        by_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
+        return by_class if weights is None else by_class * weights
+
+    def _scores(self) -> list[Any]:
+        return watch("accuracy", self._target.accuracy)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _target_of_classes(y: NDArray[Any], classes: ArrayLike) -> Target:
+    if y.ndim == 2:
+        return MultilabelTarget(y.shape[1])
+    labels = np.unique(classes)
+    if len(labels) < 2:
+        raise ValueError(
+            f"RNNTextClassifier: expected at least 2 classes, got 1 class: {labels.tolist()}."
+        )
+    return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)

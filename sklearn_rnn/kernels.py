@@ -1,0 +1,152 @@
+"""Recurrent steps of our own, where torch has no fast ones on a CPU.
+
+Torch runs its SimpleRNN and GRU on a CPU as a chain of small autograd nodes. Here each is
+one node: forward and backward are written once, into preallocated outputs, and whatever
+does not depend on the previous step is computed for all the steps at once.
+
+All tensors are time-major: `T` steps, `N` texts, `H` hidden units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+__all__ = ["gru", "simple_rnn"]
+
+
+def simple_rnn(projected: Tensor, recurrent: Tensor) -> Tensor:
+    """Run h[t] = tanh(projected[t] + U h[t-1]) from h[-1] = 0.
+
+    Parameters
+    ----------
+    projected : Tensor of shape (T, N, H)
+        The inputs, already multiplied by the input matrix, intercept added.
+    recurrent : Tensor of shape (H, H)
+        The recurrent matrix `U`.
+
+    Returns
+    -------
+    Tensor of shape (T, N, H)
+        The state after each step.
+    """
+    states: Tensor = _SimpleRNN.apply(projected, recurrent)
+    return states
+
+
+def gru(projected: Tensor, recurrent: Tensor) -> Tensor:
+    """Run a gated recurrent unit from h[-1] = 0.
+
+    r, z = sigmoid(projected + U h) for the reset and the update gate,
+    n = tanh(projected + r * (U h)) for the candidate, and h = (1 - z) * n + z * h: the
+    form of cuDNN and of torch, where the reset gate acts after the matrix product.
+
+    Parameters
+    ----------
+    projected : Tensor of shape (T, N, 3 * H)
+        The inputs, already multiplied by the input matrices, intercepts added; blocks in
+        the order reset, update, candidate.
+    recurrent : Tensor of shape (3 * H, H)
+        The recurrent matrices `U`, in the same order.
+
+    Returns
+    -------
+    Tensor of shape (T, N, H)
+        The state after each step.
+    """
+    n_hidden = recurrent.shape[1]
+    sizes = [2 * n_hidden, n_hidden]
+    # Each step multiplies whole rows: two compact blocks beat one with strided halves.
+    gates, candidate = (block.contiguous() for block in projected.split(sizes, dim=2))
+    states: Tensor = _GRU.apply(gates, candidate, *recurrent.split(sizes))
+    return states
+
+
+class _SimpleRNN(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
+        states = torch.empty_like(projected)  # (T, N, H)
+        transposed = recurrent.t()
+        previous = torch.zeros_like(projected[0])
+        for inputs, state in zip(projected.unbind(), states.unbind(), strict=True):
+            previous = torch.addmm(inputs, previous, transposed, out=state).tanh_()
+        ctx.save_for_backward(states, recurrent)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor]:
+        states, recurrent = ctx.saved_tensors
+        slope = 1 - states * states  # tanh'
+        grad = torch.empty_like(states)  # with respect to tanh's argument
+        later = torch.zeros_like(grad[0])
+        steps = zip(grad_states.unbind(), slope.unbind(), grad.unbind(), strict=True)
+        for from_above, slope_t, grad_t in reversed(list(steps)):
+            later = torch.addmm(from_above, later, recurrent, out=grad_t).mul_(slope_t)
+        return grad, _outer_sum(grad, _shifted(states))
+
+
+class _GRU(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, gates_in: Tensor, candidate_in: Tensor, gates_u: Tensor, candidate_u: Tensor
+    ) -> Tensor:
+        gates = torch.empty_like(gates_in)  # (T, N, 2H): reset, update
+        recalled, candidate, states = (torch.empty_like(candidate_in) for _ in range(3))
+        reset, update = gates.chunk(2, dim=2)
+        arrays = (gates_in, candidate_in, gates, reset, update, recalled, candidate, states)
+        state = torch.zeros_like(candidate_in[0])
+        gates_ut, candidate_ut = gates_u.t(), candidate_u.t()
+        for g_in, c_in, g, r, z, u, n, h in zip(*(a.unbind() for a in arrays), strict=True):
+            torch.addmm(g_in, state, gates_ut, out=g).sigmoid_()
+            torch.mm(state, candidate_ut, out=u)
+            torch.addcmul(c_in, r, u, out=n).tanh_()
+            state = torch.lerp(n, state, z, out=h)
+        ctx.save_for_backward(gates, recalled, candidate, states, gates_u, candidate_u)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        gates, recalled, candidate, states, gates_u, candidate_u = ctx.saved_tensors
+        reset, update = gates.chunk(2, dim=2)
+        previous = _shifted(states)
+        # What one unit of dL/dh[t] sends to each gate's argument, for all steps at once.
+        to_candidate = (1 - update) * (1 - candidate * candidate)
+        to_update = (previous - candidate) * update * (1 - update)
+        to_reset = recalled * reset * (1 - reset)  # per unit of the candidate's gradient
+        grad_gates = torch.empty_like(gates)
+        grad_reset, grad_update = grad_gates.chunk(2, dim=2)
+        grad_candidate, grad_recalled = torch.empty_like(states), torch.empty_like(states)
+        arrays = (
+            *(grad_states, to_candidate, to_update, to_reset, reset, update),
+            *(grad_gates, grad_reset, grad_update, grad_candidate, grad_recalled),
+        )
+        later = torch.zeros_like(states[0])
+        steps = list(zip(*(array.unbind() for array in arrays), strict=True))
+        for above, to_n, to_z, to_r, r, z, g_gates, g_r, g_z, g_n, g_u in reversed(steps):
+            grad_h = later.add_(above)
+            torch.mul(grad_h, to_n, out=g_n)
+            torch.mul(grad_h, to_z, out=g_z)
+            torch.mul(g_n, to_r, out=g_r)
+            torch.mul(g_n, r, out=g_u)
+            later = (grad_h * z).addmm_(g_gates, gates_u).addmm_(g_u, candidate_u)
+        return (
+            grad_gates,
+            grad_candidate,
+            _outer_sum(grad_gates, previous),
+            _outer_sum(grad_recalled, previous),
+        )
+
+
+def _shifted(states: Tensor) -> Tensor:
+    """Return the state *before* each step: (T, N, H) -> (T, N, H), zeros first."""
+    return torch.cat([torch.zeros_like(states[:1]), states[:-1]])
+
+
+def _outer_sum(grad: Tensor, previous: Tensor) -> Tensor:
+    """Sum grad[t, n] x previous[t, n] over steps and texts: (T, N, K), (T, N, H) -> (K, H)."""
+    return grad.flatten(0, 1).t() @ previous.flatten(0, 1)

@@ -1,0 +1,373 @@
+"""From raw texts to sequences of token ids."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ._validation import check_texts
+from .sequences import PADDING, UNKNOWN, TokenSequences
+
+__all__ = ["SequenceVectorizer"]
+
+_MARKERS = ("<pad>", "<unk>")
+
+_COUNT_VECTORIZER_PARAMETERS = (
+    "lowercase",
+    "strip_accents",
+    "preprocessor",
+    "tokenizer",
+    "token_pattern",
+    "stop_words",
+    "analyzer",
+    "min_df",
+    "vocabulary",
+)
+
+
+class SequenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Turn texts into sequences of token ids, all of one length.
+
+    The counterpart of :class:`~sklearn.feature_extraction.text.CountVectorizer` for models
+    that read words in their order: the same analysis of texts, a vocabulary learned from the
+    training texts, but ids in place of counts.
+
+    Id 0 is padding and id 1 stands for every token out of the vocabulary. Words start at 2,
+    in the order of falling frequency, ties by spelling.
+
+    Parameters
+    ----------
+    lowercase : bool, default=True
+        Convert texts to lower case before tokenising.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        Remove accents in preprocessing, as in ``CountVectorizer``.
+    preprocessor : callable, default=None
+        Replaces preprocessing (lower case, accents) while tokenising stays.
+    tokenizer : callable, default=None
+        Replaces tokenising while preprocessing stays; ``jieba.lcut`` for Chinese. Only used
+        with ``analyzer="word"``.
+    token_pattern : str, default=r"(?u)\b\w+(?:['’]\w+)*\b"
+        What a token is, where no `tokenizer` is given. Unlike in ``CountVectorizer``,
+        words of one letter count and contractions stay whole: a reader of sequences needs
+        "i" and "didn't".
+    stop_words : {"english"} or list of str, default=None
+        Words to leave out. Where order matters this rarely helps: "not" is one of them.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        What the tokens are made of.
+    min_df : int or float, default=1
+        Leave out words that stand in fewer texts than this: a number of texts (int), or
+        their share (float in [0, 1]).
+    max_features : int, default=None
+        Rows of the embedding table to come, the padding and the unknown token counted:
+        ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
+    vocabulary : mapping or iterable of str, default=None
+        The words, given instead of learned: in the order of their ids, the first of which
+        is 2 (a mapping is put into the order of its values).
+    max_len : int, default=500
+        Length of every sequence, in tokens: longer texts are cut, shorter ones padded. None
+        takes the length of the longest training text.
+    padding : {"pre", "post"}, default="pre"
+        The side of the padding. The final estimators give the same answer for both.
+    truncating : {"pre", "post"}, default="pre"
+        The side at which texts that are too long are cut: "pre" keeps a text's end.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Token ids by token, without the two markers; ids start at 2.
+    n_tokens_ : int
+        Length of the sequences that `transform` returns.
+
+    See Also
+    --------
+    sklearn_rnn.classifier.RNNTextClassifier : Reads the sequences.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.text import SequenceVectorizer
+    >>> vectorizer = SequenceVectorizer(max_len=4)
+    >>> sequences = vectorizer.fit_transform(["not good", "good, so good!"])
+    >>> sequences.ids
+    array([[0, 0, 3, 2],
+           [0, 2, 4, 2]], dtype=int32)
+    >>> vectorizer.inverse_transform(sequences)
+    [['not', 'good'], ['good', 'so', 'good']]
+    """
+
+    _parameter_constraints = {
+        **{
+            name: CountVectorizer._parameter_constraints[name]
+            for name in _COUNT_VECTORIZER_PARAMETERS
+        },
+        "max_features": [Interval(Integral, len(_MARKERS) + 1, None, closed="left"), None],
+        "max_len": [Interval(Integral, 1, None, closed="left"), None],
+        "padding": [StrOptions({"pre", "post"})],
+        "truncating": [StrOptions({"pre", "post"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        lowercase: bool = True,
+        strip_accents: str | Callable[[str], str] | None = None,
+        preprocessor: Callable[[str], str] | None = None,
+        tokenizer: Callable[[str], list[str]] | None = None,
+        token_pattern: str = r"(?u)\b\w+(?:['’]\w+)*\b",
+        stop_words: str | list[str] | None = None,
+        analyzer: str | Callable[[str], Iterable[str]] = "word",
+        min_df: float = 1,
+        max_features: int | None = None,
+        vocabulary: Mapping[str, int] | Iterable[str] | None = None,
+        max_len: int | None = 500,
+        padding: Literal["pre", "post"] = "pre",
+        truncating: Literal["pre", "post"] = "pre",
+    ) -> None:
+        self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.preprocessor = preprocessor
+        self.tokenizer = tokenizer
+        self.token_pattern = token_pattern
+        self.stop_words = stop_words
+        self.analyzer = analyzer
+        self.min_df = min_df
+        self.max_features = max_features
+        self.vocabulary = vocabulary
+        self.max_len = max_len
+        self.padding = padding
+        self.truncating = truncating
+
+    def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:
+        """Learn the vocabulary.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            The training texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        SequenceVectorizer
+            The fitted vectorizer.
+
+        Raises
+        ------
+        TypeError
+            If a text is not a str.
+        ValueError
+            If there is no text, or no word is left for the vocabulary.
+        """
+        self.fit_transform(raw_documents)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, raw_documents: Iterable[str], y: Any = None) -> TokenSequences:
+        """Learn the vocabulary and return the training texts as sequences, in one pass.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            The training texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        TokenSequences of shape (n_texts, n_tokens)
+            The sequences.
+
+        Raises
+        ------
+        TypeError
+            If a text is not a str.
+        ValueError
+            If there is no text, or no word is left for the vocabulary.
+        """
+        texts = check_texts("SequenceVectorizer", raw_documents)
+        words: list[str] | None = None if self.vocabulary is None else self._given_words()
+        ids_seen: dict[str, int] = _growing_ids() if words is None else _ids(words)
+        tokens, lengths = self._read(texts, ids_seen)
+        if words is None:
+            words, new_ids = self._select(list(ids_seen), tokens, lengths)
+            tokens = new_ids[tokens]
+        self.vocabulary_ = _ids(words)
+        self.n_tokens_ = self.max_len or max(int(lengths.max()), 1)
+        return self._sequences(tokens, lengths)
+
+    def transform(self, raw_documents: Iterable[str]) -> TokenSequences:
+        """Return texts as sequences.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str
+            The texts.
+
+        Returns
+        -------
+        TokenSequences of shape (n_texts, n_tokens)
+            The sequences.
+
+        Raises
+        ------
+        TypeError
+            If a text is not a str.
+        ValueError
+            If there is no text.
+        """
+        check_is_fitted(self)
+        texts = check_texts("SequenceVectorizer", raw_documents)
+        return self._sequences(*self._read(texts, self.vocabulary_))
+
+    def inverse_transform(self, X: Any) -> list[list[str]]:
+        """Return the tokens of sequences, padding left out.
+
+        Parameters
+        ----------
+        X : TokenSequences or array-like of int of shape (n_texts, n_tokens)
+            The sequences.
+
+        Returns
+        -------
+        list of list of str
+            The tokens of each text; those out of the vocabulary read ``"<unk>"``.
+        """
+        check_is_fitted(self)
+        words = np.array(self._entries(), dtype=object)
+        return [words[row[row != PADDING]].tolist() for row in np.asarray(X)]
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_tokens_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "vocabulary_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _entries(self) -> tuple[str, ...]:
+        return (*_MARKERS, *self.vocabulary_)
+
+    def _given_words(self) -> list[str]:
+        given: Any = self.vocabulary
+        words = sorted(given, key=given.get) if isinstance(given, Mapping) else list(given)
+        if not words or len(set(words)) < len(words):
+            raise ValueError(
+                "SequenceVectorizer: vocabulary must hold at least one word, and each word "
+                f"once, got {len(words)} entries of which {len(set(words))} differ."
+            )
+        return words[: self._n_words]
+
+    @property
+    def _n_words(self) -> int | None:
+        return None if self.max_features is None else self.max_features - len(_MARKERS)
+
+    def _read(
+        self, texts: Sequence[str], ids: dict[str, int]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of all tokens, text after text, and the number of each text's."""
+        analyze = _analyzer(self)
+        tokens, lengths = array("i"), array("q")
+        # A growing dictionary gives a new word the next id; a plain one says "unknown".
+        look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
+        for text in texts:
+            before = len(tokens)
+            tokens.extend(map(look_up, analyze(text)))
+            lengths.append(len(tokens) - before)
+        return np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64)
+
+    def _select(
+        self, words: list[str], tokens: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> tuple[list[str], NDArray[np.int32]]:
+        """Choose the vocabulary; return its words, and the new id of each word as first seen."""
+        counts = np.bincount(tokens, minlength=len(words))
+        kept = np.flatnonzero(self._is_frequent(tokens, lengths, len(words)))
+        if not len(kept):
+            raise ValueError(
+                "SequenceVectorizer: no word is left for the vocabulary. Are all texts empty, "
+                f"or made of stop words, or is min_df={self.min_df!r} too high?"
+            )
+        order = sorted(kept.tolist(), key=lambda i: (-counts[i], words[i]))[: self._n_words]
+        new_ids = np.full(len(words), UNKNOWN, np.int32)
+        new_ids[order] = np.arange(len(order)) + len(_MARKERS)
+        return [words[i] for i in order], new_ids
+
+    def _is_frequent(
+        self, tokens: NDArray[np.int32], lengths: NDArray[np.int64], n_words: int
+    ) -> NDArray[np.bool_]:
+        n_texts = len(lengths)
+        least = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n_texts
+        if least <= 1:
+            return np.ones(n_words, bool)
+        # One number for each (text, word) that occurs: text * n_words + word.
+        texts = np.repeat(np.arange(n_texts), lengths)
+        occurring = np.unique(texts * n_words + tokens) % max(n_words, 1)
+        return np.bincount(occurring, minlength=n_words) >= least
+
+    def _sequences(
+        self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> TokenSequences:
+        ids = _rows(tokens, lengths, self.n_tokens_, self.padding, self.truncating)
+        return TokenSequences(ids, self._entries())
+
+
+def _analyzer(vectorizer: SequenceVectorizer) -> Callable[[str], Iterable[str]]:
+    names = (name for name in _COUNT_VECTORIZER_PARAMETERS if name not in {"min_df", "vocabulary"})
+    counter = CountVectorizer(**{name: getattr(vectorizer, name) for name in names})
+    analyze: Callable[[str], Iterable[str]] = counter.build_analyzer()
+    return analyze
+
+
+def _ids(words: Iterable[str]) -> dict[str, int]:
+    return {word: i for i, word in enumerate(words, start=len(_MARKERS))}
+
+
+def _growing_ids() -> defaultdict[str, int]:
+    """Return a dictionary that gives each new key the next number, from 0."""
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__
+    return ids
+
+
+def _or_unknown(ids: Mapping[str, int]) -> Callable[[str], int]:
+    get = ids.get
+    return lambda token: get(token, UNKNOWN)
+
+
+def _rows(
+    tokens: NDArray[np.int32],
+    lengths: NDArray[np.int64],
+    n_places: int,
+    padding: str,
+    truncating: str,
+) -> NDArray[np.int32]:
+    """Lay texts that follow one another out as rows: (n_running_tokens,) -> (N, n_places)."""
+    kept = np.minimum(lengths, n_places)
+    ends = np.cumsum(lengths)
+    first = ends - kept if truncating == "pre" else ends - lengths  # of the kept tokens
+    offset = n_places - kept if padding == "pre" else np.zeros_like(kept)
+    place = np.arange(n_places)
+    filled = (place >= offset[:, None]) & (place < (offset + kept)[:, None])  # (N, n_places)
+    rows = np.full(filled.shape, PADDING, np.int32)
+    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+    rows[filled] = tokens[np.repeat(first, kept) + running]
+    return rows
