@@ -10,14 +10,15 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import EarlyStopping
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import (
     _check_feature_names,
+    _check_n_features,
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
 )
+from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
 from ._net import Progress, Thaw, history_arrays, make_net
@@ -29,6 +30,7 @@ from ._targets import Target
 from ._validation import Inputs, check_ids, check_inputs, seed_from
 from .batching import LengthSortedBatches, SequenceDataset
 from .modules import RecurrentNetwork
+from .sequences import TokenSequences
 
 __all__ = ["BaseRecurrentEstimator"]
 
@@ -169,14 +171,14 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> Self:
         """Train, from new weights or from those at hand; what goes wrong changes nothing."""
         with _all_or_nothing(self):
+            y = self._check_y(_not_none(self, y))
+            weights = _mean_one(self._text_weights(y, sample_weight))
             inputs = check_inputs(self, X)
-            y = self._check_y(y)
             check_consistent_length(inputs.values, y)
             if going_on:
                 self._check_fits(X, inputs)
             else:
                 self._start(X, inputs, (new_target or self._new_target)(y))
-            weights = _mean_one(self._text_weights(y, sample_weight))
             data = SequenceDataset(inputs.values, self._target.encode(y), weights)
             if one_epoch:
                 self._train(data, None, n_epochs=1, optimizer=self._optimizer)
@@ -321,6 +323,10 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Raise if these inputs are not of the kind that the network was built for."""
         who, plan, values = type(self).__name__, self._architecture, inputs.values
         _check_feature_names(self, X, reset=False)
+        if values.ndim == 2 and not isinstance(X, TokenSequences):
+            # For scikit-learn a plain matrix has a fixed number of columns. Only the carrier
+            # says that its columns are places, of which padding may add any number.
+            _check_n_features(self, values, reset=False)
         if (inputs.n_ids is None) != (plan["n_ids"] is None):
             kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
             expected = kinds[plan["n_ids"] is None]
@@ -352,7 +358,9 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = True
         tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -391,6 +399,14 @@ def _all_or_nothing(estimator: Any) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _not_none(estimator: Any, y: Any) -> Any:
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    return y
 
 
 def _mean_one(weights: NDArray[np.float64] | None) -> NDArray[np.float32] | None:

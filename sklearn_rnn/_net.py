@@ -32,7 +32,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 Measure = Callable[[Tensor, Tensor], Tensor]
 
 
-class SequenceNet(NeuralNet):  # type: ignore[misc]
+class SequenceNet(NeuralNet):
     """A skorch net whose batches may carry weights of their texts."""
 
     def get_loss(
@@ -60,7 +60,7 @@ class TextwiseLoss(nn.Module):
         return losses if losses.ndim == 1 else losses.mean(dim=1)
 
 
-class BatchScore(Callback):  # type: ignore[misc]
+class BatchScore(Callback):
     """Record a score of each batch, from the logits that training computed anyway."""
 
     def __init__(self, name: str, measure: Measure) -> None:
@@ -76,7 +76,7 @@ class BatchScore(Callback):  # type: ignore[misc]
         net.history.record_batch(f"{side}_{self.name}", value.item())
 
 
-class Thaw(Callback):  # type: ignore[misc]
+class Thaw(Callback):
     """Let the embedding learn once `epoch` epochs have gone by."""
 
     def __init__(self, epoch: int) -> None:
@@ -88,7 +88,7 @@ class Thaw(Callback):  # type: ignore[misc]
             net.module_.embedding.weight.requires_grad_(True)
 
 
-class Progress(Callback):  # type: ignore[misc]
+class Progress(Callback):
     """A bar for each epoch, which ends with the epoch's figures."""
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
@@ -148,7 +148,7 @@ def make_net(
         iterator_valid=LengthSortedBatches,
         train_split=None if validation is None else predefined_split(validation),
         callbacks=list(callbacks),
-        callbacks__print_log=None,
+        verbose=0,
         device=device,
     )
     initialized: SequenceNet = net.initialize()

@@ -11,14 +11,20 @@ from scipy.special import expit, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["BinaryTarget", "MulticlassTarget", "MultilabelTarget", "NumericTarget", "Target"]
+__all__ = [
+    "BinaryTarget",
+    "ClassTarget",
+    "MulticlassTarget",
+    "MultilabelTarget",
+    "NumericTarget",
+    "Target",
+]
 
 
 class Target:
-    """One kind of target. `classes` holds the labels, None for numbers."""
+    """One kind of target."""
 
     n_outputs: int
-    classes: NDArray[Any] | None = None
     loss: Callable[..., Tensor]
 
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
@@ -34,10 +40,22 @@ class Target:
         raise NotImplementedError
 
 
-class _ClassTarget(Target):
-    """Labels of classes."""
+class ClassTarget(Target):
+    """Labels: each logit, or their softmax, gives the probability of one."""
 
     classes: NDArray[Any]
+
+    def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the share of texts that are right."""
+        raise NotImplementedError
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each label, (N, len(classes))."""
+        raise NotImplementedError
+
+
+class _OneLabel(ClassTarget):
+    """One label for each text."""
 
     def __init__(self, classes: NDArray[Any]) -> None:
         self.classes = classes
@@ -53,7 +71,7 @@ class _ClassTarget(Target):
         return codes.astype(np.int64)
 
 
-class BinaryTarget(_ClassTarget):
+class BinaryTarget(_OneLabel):
     """Two classes: one logit, for the second of them."""
 
     n_outputs = 1
@@ -75,7 +93,7 @@ class BinaryTarget(_ClassTarget):
         return self.classes[(logits[:, 0] > 0).astype(np.intp)]
 
 
-class MulticlassTarget(_ClassTarget):
+class MulticlassTarget(_OneLabel):
     """Three classes or more: one logit each."""
 
     loss = staticmethod(F.cross_entropy)
@@ -98,10 +116,9 @@ class MulticlassTarget(_ClassTarget):
         return self.classes[logits.argmax(axis=1)]
 
 
-class MultilabelTarget(Target):
+class MultilabelTarget(ClassTarget):
     """Any number of labels for each text: one logit for each label, yes or no."""
 
-    classes: NDArray[Any]
     loss = staticmethod(F.binary_cross_entropy_with_logits)
 
     def __init__(self, n_labels: int) -> None:

@@ -91,9 +91,7 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
             f"{who}: got raw text. Put a SequenceVectorizer before it: "
             f"make_pipeline(SequenceVectorizer(), {who}())."
         )
-    values = check_array(
-        _natural_numbers(X), dtype="numeric", allow_nd=True, input_name="X", estimator=estimator
-    )
+    values = check_array(X, dtype="numeric", allow_nd=True, input_name="X", estimator=estimator)
     if values.ndim == 3:
         return Inputs(values)
     if values.ndim != 2:
@@ -101,12 +99,8 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
             f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
             f"(n_texts, n_steps, n_dimensions), got an array of {values.ndim} dimensions."
         )
-    if values.dtype.kind not in "iu":
-        raise ValueError(
-            f"{who}: a two-dimensional X must hold integer token ids, got {values.dtype}. "
-            "Sequences of numbers have shape (n_texts, n_steps, n_dimensions)."
-        )
-    return Inputs(values, int(values.max()) + 1)
+    ids = _whole_numbers(who, values)
+    return Inputs(ids, int(ids.max()) + 1)
 
 
 def _not_empty(who: str, ids: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -132,11 +126,18 @@ def _holds_text(X: Any) -> bool:
     return False
 
 
-def _natural_numbers(X: Any) -> Any:
-    """Let an array of Python objects take the type of what it holds: ints stay ints."""
-    if getattr(X, "dtype", None) == object:
-        return np.asarray(X).tolist()
-    return X
+def _whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return ids as integers; floats may hold them, if they hold nothing else."""
+    if values.dtype.kind in "iu":
+        return values
+    fractional = np.argwhere(values != np.rint(values))
+    if len(fractional):
+        row, column = fractional[0]
+        raise ValueError(
+            f"{who}: a two-dimensional X must hold token ids, got {values[row, column]} in row "
+            f"{row}. Sequences of numbers have shape (n_texts, n_steps, n_dimensions)."
+        )
+    return values.astype(np.int64)
 
 
 def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
@@ -154,10 +155,9 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
     if ids.min() >= 0 and ids.max() < n_ids:
         return
     row, column = np.argwhere((ids < 0) | (ids >= n_ids))[0]
-    raise ValueError(
-        f"{who}: ids must lie in [0, {n_ids}), got {ids[row, column]} in row {row}. "
-        "Was X made by another vectorizer?"
-    )
+    got = ids[row, column]
+    hint = "Negative values in data" if got < 0 else "Was X made by another vectorizer?"
+    raise ValueError(f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. {hint}")
 
 
 def seed_from(random_state: Any) -> int:

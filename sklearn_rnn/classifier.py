@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from ._base import BaseRecurrentEstimator
 from ._net import watch
 from ._parameters import CONSTRAINTS, documented
-from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, Target
+from ._targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 
 __all__ = ["RNNTextClassifier"]
 
@@ -68,10 +68,12 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     array(['+', '-'], dtype='<U1')
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
+    _parameter_constraints = {
         **CONSTRAINTS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+
+    _target: ClassTarget
 
     def __init__(
         self,
@@ -204,7 +206,11 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
                 "RNNTextClassifier: the first call of partial_fit needs classes, all the "
                 "labels that will come."
             )
-        if going_on and classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+        if (
+            going_on
+            and classes is not None
+            and not np.array_equal(self.classes_, np.unique(classes))
+        ):
             raise ValueError(
                 f"RNNTextClassifier: classes={classes!r} differs from the first call's, "
                 f"{self.classes_!r}."
@@ -223,7 +229,8 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ndarray of shape (n_texts,) or (n_texts, n_labels)
             Labels, or the indicator matrix of labels more probable than not.
         """
-        return self._target.decide(self._logits(X))
+        logits = self._logits(X)
+        return self._target.decide(logits)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each label.
@@ -239,13 +246,13 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             Probabilities in the order of `classes_`; rows sum to 1, unless several labels
             may hold at a time.
         """
-        return self._target.probabilities(self._logits(X))
+        logits = self._logits(X)
+        return self._target.probabilities(logits)
 
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, of shape (n_classes,)."""
-        classes: NDArray[Any] = self._target.classes
-        return classes
+        return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
         if sparse.issparse(y):
@@ -255,11 +262,15 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             return check_array(y, ensure_min_samples=0)
         return column_or_1d(y, warn=True)
 
-    def _new_target(self, y: NDArray[Any]) -> Target:
+    def _new_target(self, y: NDArray[Any]) -> ClassTarget:
         return _target_of_classes(y, np.unique(y) if y.ndim == 1 else np.arange(y.shape[1]))
 
     def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
         weights = super()._text_weights(y, sample_weight)
+        if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
+            raise ValueError(
+                "RNNTextClassifier: expected sample_weight above 0 in at least 2 classes."
+            )
         if self.class_weight is None:
             return weights
         by_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
@@ -274,7 +285,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return tags
 
 
-def _target_of_classes(y: NDArray[Any], classes: ArrayLike) -> Target:
+def _target_of_classes(y: NDArray[Any], classes: Any) -> ClassTarget:
     if y.ndim == 2:
         return MultilabelTarget(y.shape[1])
     labels = np.unique(classes)

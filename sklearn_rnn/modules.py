@@ -257,6 +257,7 @@ class _Cell(nn.Module):
         )
         self.bias = nn.Parameter(torch.zeros(self.n_gates * n_hidden))
         # Torch's kernels carry a second intercept. It adds nothing: no parameter, all zeros.
+        self.no_bias: Tensor
         self.register_buffer("no_bias", torch.zeros_like(self.bias), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -114,7 +114,8 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         ndarray of float64 of shape (n_texts,) or (n_texts, n_outputs)
             The numbers.
         """
-        return self._target.decide(self._logits(X))
+        logits = self._logits(X)
+        return self._target.decide(logits)
 
     def _check_y(self, y: Any) -> NDArray[np.float64]:
         numbers: NDArray[np.float64] = check_array(

@@ -269,7 +269,7 @@ class SequenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _given_words(self) -> list[str]:
         given: Any = self.vocabulary
-        words = sorted(given, key=given.get) if isinstance(given, Mapping) else list(given)
+        words = sorted(given, key=given.__getitem__) if isinstance(given, Mapping) else list(given)
         if not words or len(set(words)) < len(words):
             raise ValueError(
                 "SequenceVectorizer: vocabulary must hold at least one word, and each word "
@@ -323,9 +323,7 @@ class SequenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         occurring = np.unique(texts * n_words + tokens) % max(n_words, 1)
         return np.bincount(occurring, minlength=n_words) >= least
 
-    def _sequences(
-        self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]
-    ) -> TokenSequences:
+    def _sequences(self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> TokenSequences:
         ids = _rows(tokens, lengths, self.n_tokens_, self.padding, self.truncating)
         return TokenSequences(ids, self._entries())
 

@@ -1,0 +1,67 @@
+# Needs Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEEL_DIR := build/wheel
+
+# Installs the wheel, never the checkout: what runs is what users get.
+define install_wheel
+	@rm -rf $(WHEEL_DIR)
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir $(WHEEL_DIR) .
+	$(PIP) install --force-reinstall --no-deps $(WHEEL_DIR)/*.whl
+endef
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/plot.stamp ## Run the quickstart, on real reviews with DATA=path/to/imdb
+	$(install_wheel)
+	$(BIN)/python examples/quickstart.py $(if $(DATA),--data $(DATA))
+
+.PHONY: check
+check: .venv/dev.stamp ## Lint, types, layers of imports, docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=. $(BIN)/python tools/check_docstrings.py
+
+# From inside tests/ the checkout is not importable. Two workers with one thread each
+# do not fight over two cores.
+.PHONY: test
+test: .venv/dev.stamp ## Build the wheel, install it, test it and its doctests
+	$(install_wheel)
+	cd tests && OMP_NUM_THREADS=1 TESTED_WHEEL="$$(echo $(CURDIR)/$(WHEEL_DIR)/*.whl)" \
+		$(CURDIR)/$(BIN)/pytest -n 2 --doctest-modules . --pyargs sklearn_rnn $(ARGS)
+
+.PHONY: format
+format: .venv/dev.stamp ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: .venv/dev.stamp ## Rewrite constraints.txt from what .venv holds
+	@{ sed -n '/^#/p' constraints.txt; \
+	   $(PIP) freeze --all --exclude pip --exclude sklearn-rnn | sed 's/+.*//'; } > .venv/lock
+	@mv .venv/lock constraints.txt
+
+.PHONY: clean
+clean: ## Remove .venv, builds and caches
+	rm -rf .venv build dist
+	find . \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "sklearn_rnn needs Python 3.11 or newer, got $$($(PYTHON) --version 2>&1)." \
+		       "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The build backend comes first: with --no-build-isolation its version is pinned like the rest.
+.venv/%.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into .venv; torch is large, this takes some minutes."
+	$(PIP) install --constraint constraints.txt hatchling
+	$(PIP) install --constraint constraints.txt --no-build-isolation ".[$*]"
+	@touch $@

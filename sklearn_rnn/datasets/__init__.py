@@ -1,0 +1,6 @@
+"""Texts to learn from: the IMDB reviews, and reviews made up on the spot."""
+
+from ._imdb import fetch_imdb
+from ._reviews import make_reviews
+
+__all__ = ["fetch_imdb", "make_reviews"]

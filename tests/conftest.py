@@ -1,0 +1,34 @@
+"""Real data for the tests: read in place, never copied into the project."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def real_data(name):
+    home = SHARED_DATA / name
+    if not home.is_dir():
+        pytest.skip(f"needs real data in ../shared/data/{name}, seen from the project's root")
+    return home
+
+
+@pytest.fixture(scope="session")
+def imdb_home():
+    return real_data("imdb")
+
+
+@pytest.fixture(scope="session")
+def sms_spam_home():
+    return real_data("sms_spam")
+
+
+@pytest.fixture(scope="session")
+def trec_home():
+    return real_data("trec")
+
+
+@pytest.fixture(scope="session")
+def zh_hotel_home():
+    return real_data("zh_hotel")

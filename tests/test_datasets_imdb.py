@@ -1,0 +1,356 @@
+"""What `fetch_imdb` promises; downloads go to a server on the loopback interface."""
+
+import hashlib
+import io
+import re
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.utils import Bunch
+
+from sklearn_rnn.datasets import _imdb, fetch_imdb
+from sklearn_rnn.exceptions import DatasetError, SklearnRNNError
+
+REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "imdb"
+
+# Written out of order, and with numbers that sort differently as texts.
+FILES = {
+    "README": "Large Movie Review Dataset v1.0",
+    "imdb.vocab": "the\nand",
+    "train/pos/10_9.txt": "Bravo!<br /><br />Encore.",
+    "train/pos/9_10.txt": "Très bien",
+    "train/neg/2_1.txt": "Boo",
+    "train/neg/11_4.txt": "Zzz",
+    "train/unsup/0_0.txt": "Who knows?",
+    "train/labeledBow.feat": "9 0:9",
+    "test/neg/0_2.txt": "",
+    "test/pos/0_7.txt": "x" * 1024,
+}
+SUFFIXES = {"w:": ".tar", "w:gz": ".tar.gz", "w:xz": ".tar.xz"}
+
+
+def write_folder(root, files=FILES):
+    for name, text in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return root
+
+
+def member(name, content=b"", **attributes):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in attributes.items():
+        setattr(info, key, value)
+    return info, io.BytesIO(content)
+
+
+def write_archive(folder, mode="w:gz", files=FILES, extra=(), prefix="aclImdb/"):
+    path = folder / f"aclImdb_v1{SUFFIXES[mode]}"
+    with tarfile.open(path, mode) as archive:
+        for name, text in files.items():
+            archive.addfile(*member(prefix + name, text.encode()))
+        for info, content in extra:
+            archive.addfile(info, content)
+    return path
+
+
+def write_archive_in(folder, mode):
+    folder.mkdir()
+    write_archive(folder, mode)
+    return folder
+
+
+def as_plain(value):
+    """Turn nested Bunches and arrays into what compares with ==, dtypes included."""
+    if isinstance(value, Bunch):
+        return {key: as_plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return (value.dtype.str, value.tolist())
+    return value
+
+
+def without(*folders):
+    return {name: text for name, text in FILES.items() if not name.startswith(folders)}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serve one answer on the loopback interface; `fetch_imdb` downloads from there."""
+    answer = Bunch(status=200, body=b"", announced=None, requests=0)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer.requests += 1
+            self.send_response(answer.status)
+            self.send_header("Content-Length", str(answer.announced or len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(_imdb, "_URL", f"http://127.0.0.1:{httpd.server_port}/aclImdb.tar.gz")
+        yield answer
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def good_body(tmp_path, monkeypatch):
+    """The bytes of a small archive; its checksum is the one that is expected."""
+    (tmp_path / "elsewhere").mkdir()
+    body = write_archive(tmp_path / "elsewhere").read_bytes()
+    monkeypatch.setattr(_imdb, "_MD5", hashlib.md5(body, usedforsecurity=False).hexdigest())
+    return body
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def test_every_form_of_the_data_gives_the_same_bunch(tmp_path):
+    homes = [write_archive_in(tmp_path / mode[-2:], mode) for mode in SUFFIXES]
+    unpacked = write_folder(tmp_path / "unpacked" / "aclImdb")
+    bunches = [
+        as_plain(fetch_imdb(home, download_if_missing=False))
+        for home in (*homes, unpacked.parent, unpacked, str(unpacked))
+    ]
+    assert all(bunch == bunches[0] for bunch in bunches)
+
+
+def test_reviews_come_negative_first_and_by_number(home):
+    write_archive(home)
+    imdb = fetch_imdb(home)
+    assert imdb.train.data == ["Boo", "Zzz", "Très bien", "Bravo!<br /><br />Encore."]
+    assert imdb.train.target.tolist() == [0, 0, 1, 1]
+    assert imdb.train.rating.tolist() == [1, 4, 10, 9]
+    assert imdb.train.filenames.tolist() == [
+        "train/neg/2_1.txt",
+        "train/neg/11_4.txt",
+        "train/pos/9_10.txt",
+        "train/pos/10_9.txt",
+    ]
+    assert imdb.test.data == ["", "x" * 1024]
+    assert imdb.target_names == ["negative", "positive"]
+    assert "Maas" in imdb.DESCR
+
+
+def test_unsupervised_reviews_are_marked_unlabelled(home):
+    write_archive(home)
+    unsupervised = fetch_imdb(home).unsupervised
+    assert unsupervised.data == ["Who knows?"]
+    assert unsupervised.target.tolist() == [-1]
+    assert unsupervised.rating.tolist() == [0]
+
+
+@pytest.mark.parametrize("subset", ["test", ["test"]])
+def test_subset_loads_only_what_was_asked_for(home, subset):
+    write_folder(home / "aclImdb", without("train"))
+    assert set(fetch_imdb(home, subset=subset)) == {"test", "target_names", "DESCR"}
+
+
+@pytest.mark.parametrize("subset", ["all", ["train", "dev"], []])
+def test_unknown_subset_is_refused(home, subset):
+    with pytest.raises(ValueError, match=r"fetch_imdb: subset: expected some of train, test"):
+        fetch_imdb(home, subset=subset)
+
+
+def test_archive_packed_from_the_current_folder_is_read(home):
+    write_archive(home, prefix="./aclImdb/")
+    assert len(fetch_imdb(home).train.data) == 4
+
+
+def test_later_member_replaces_an_earlier_one_as_in_unpacking(home):
+    write_archive(home, extra=[member("aclImdb/train/neg/2_1.txt", b"Hiss")])
+    assert fetch_imdb(home).train.data[0] == "Hiss"
+
+
+def test_data_home_needs_no_writing(home):
+    write_archive(home)
+    home.chmod(0o555)
+    assert len(fetch_imdb(home).train.data) == 4
+    assert len(list(home.iterdir())) == 1
+
+
+def test_default_is_the_data_folder_of_scikit_learn(home, monkeypatch):
+    write_archive(home)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(home))
+    assert len(fetch_imdb().train.data) == 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        member("../x"),
+        member("aclImdb/train/../../../x"),
+        member("/etc/x"),
+        member("/aclImdb/train/neg/3_1.txt"),
+        member("aclImdb/train/neg/3_1.txt", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        member("aclImdb/train/neg/3_1.txt", type=tarfile.SYMTYPE, linkname="../../../../x"),
+        member("aclImdb/train/neg/3_1.txt", type=tarfile.SYMTYPE, linkname="2_1.txt"),
+        member("aclImdb/train/neg/3_1.txt", type=tarfile.LNKTYPE, linkname="../x"),
+        member("aclImdb/pipe", type=tarfile.FIFOTYPE),
+    ],
+    ids=lambda bad: f"{bad[0].name}->{bad[0].linkname}",
+)
+def test_members_that_unpacking_should_never_meet_are_refused(home, bad):
+    path = write_archive(home, extra=[bad])
+    with pytest.raises(DatasetError, match="plain files inside aclImdb/, got") as caught:
+        fetch_imdb(home)
+    assert str(path) in str(caught.value)
+    assert bad[0].name in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", SUFFIXES)
+@pytest.mark.parametrize("keep", [0.0, 0.2, 0.4])  # a .tar ends with a half of zeros
+def test_truncated_archive_is_named(home, mode, keep):
+    path = write_archive(home, mode)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(DatasetError, match="expected an intact archive") as caught:
+        fetch_imdb(home)
+    assert str(path) in str(caught.value)
+
+
+def offset_of_last_member(path):
+    with tarfile.open(path) as archive:
+        return archive.getmembers()[-1].offset
+
+
+def test_archive_cut_between_two_members_is_noticed(home):
+    path = write_archive(home, "w:", extra=[member("aclImdb/test/pos/1_7.txt", b"last")])
+    path.write_bytes(path.read_bytes()[: offset_of_last_member(path)])
+    with pytest.raises(DatasetError, match="no end mark"):
+        fetch_imdb(home)
+
+
+def test_damaged_header_in_the_middle_is_noticed(home):
+    path = write_archive(home, "w:", extra=[member("aclImdb/test/pos/1_7.txt", b"last")])
+    content = bytearray(path.read_bytes())
+    content[offset_of_last_member(path)] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="no valid member"):
+        fetch_imdb(home)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_wrong_checksum_at_the_very_end_is_noticed(home, mode):
+    path = write_archive(home, mode)
+    content = bytearray(path.read_bytes())
+    content[-5 if mode == "w:gz" else -1] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="expected an intact archive"):
+        fetch_imdb(home)
+
+
+def test_something_else_than_an_archive_is_named(home):
+    (home / "aclImdb_v1.tar.gz").write_text("<html>Not found</html>")
+    with pytest.raises(DatasetError, match=r"aclImdb_v1\.tar\.gz.*intact archive"):
+        fetch_imdb(home)
+
+
+def test_text_that_is_not_utf8_is_named(home):
+    write_archive(home, extra=[member("aclImdb/train/neg/3_1.txt", b"caf\xe9")])
+    with pytest.raises(DatasetError, match=r"expected UTF-8 in train/neg/3_1\.txt"):
+        fetch_imdb(home)
+
+
+@pytest.mark.parametrize("folder", ["train/neg", "train/unsup", "test"])
+@pytest.mark.parametrize("write", [write_archive, lambda h, files: write_folder(h, files=files)])
+def test_missing_parts_are_named(home, folder, write):
+    write(home, files=without(folder))
+    with pytest.raises(DatasetError, match=rf"got none in {folder}"):
+        fetch_imdb(home)
+
+
+def test_missing_data_are_an_os_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(OSError, match=r"found none of them\. Put one there") as caught:
+        fetch_imdb(tmp_path / "nowhere", download_if_missing=False)
+    assert isinstance(caught.value, SklearnRNNError)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_good_download_is_kept_and_not_repeated(home, server, good_body):
+    server.body = good_body
+    first, second = fetch_imdb(home / "new"), fetch_imdb(home / "new")
+    assert as_plain(first) == as_plain(second)
+    assert len(first.train.data) == 4
+    assert server.requests == 1
+    assert [file.name for file in (home / "new").iterdir()] == ["aclImdb_v1.tar.gz"]
+
+
+def test_truncated_download_leaves_nothing_behind(home, server, good_body):
+    server.body, server.announced = good_body[:-100], len(good_body)
+    with pytest.raises(DatasetError, match=r"fetch_imdb: expected http.*Nothing was kept"):
+        fetch_imdb(home)
+    assert not list(home.iterdir())
+
+
+def test_download_with_a_wrong_checksum_leaves_nothing_behind(home, server, good_body):
+    server.body = good_body[:-1] + b"?"
+    with pytest.raises(DatasetError, match=r"MD5.*does not match"):
+        fetch_imdb(home)
+    assert not list(home.iterdir())
+
+
+def test_download_that_is_not_found_leaves_nothing_behind(home, server):
+    server.status, server.body = 404, b"Not here"
+    with pytest.raises(DatasetError, match="404"):
+        fetch_imdb(home)
+    assert not list(home.iterdir())
+
+
+def test_unreachable_server_leaves_nothing_behind(home, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(_imdb, "_URL", "http://127.0.0.1:1/aclImdb.tar.gz")
+    with pytest.raises(DatasetError, match="Try again"):
+        fetch_imdb(home)
+    assert not list(home.iterdir())
+
+
+def test_nothing_is_printed_unless_asked_for(home, server, good_body, capfd):
+    server.body = good_body
+    fetch_imdb(home)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_shows_the_progress_of_download_and_reading(home, server, good_body, capfd):
+    server.body = good_body
+    fetch_imdb(home, verbose=1)
+    shown = capfd.readouterr().err
+    assert re.search(r"100%.*B/s", shown)
+    assert "Reading IMDB" in shown
+
+
+@pytest.fixture(scope="module")
+def real():
+    if not REAL.is_dir():
+        pytest.skip(f"the published reviews are not in {REAL}")
+    return fetch_imdb(REAL, download_if_missing=False)
+
+
+# One test, so that parallel workers do not each read 100,000 reviews.
+def test_published_reviews_are_complete_and_balanced(real):
+    sizes = {name: len(real[name].data) for name in ("train", "test", "unsupervised")}
+    assert sizes == {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
+    for labelled in (real.train, real.test):
+        assert np.bincount(labelled.target).tolist() == [12_500, 12_500]
+        assert set(labelled.rating[labelled.target == 0]) == {1, 2, 3, 4}
+        assert set(labelled.rating[labelled.target == 1]) == {7, 8, 9, 10}
+    assert set(real.unsupervised.target) == {-1}
+    assert set(real.unsupervised.rating) == {0}
+    assert real.train.filenames[[0, -1]].tolist() == ["train/neg/0_3.txt", "train/pos/12499_7.txt"]
+    assert any("<br />" in text for text in real.train.data)
+    assert not any(text.isspace() or not text for text in real.train.data)

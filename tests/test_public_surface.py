@@ -1,0 +1,153 @@
+"""What a user may import is listed, documented to the letter, and free of side effects.
+
+ruff sorts `__all__` (RUF022).
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+
+import pytest
+from numpydoc.docscrape import NumpyDocString
+
+import sklearn_rnn
+
+MODULES = ["sklearn_rnn"] + [
+    module.name
+    for module in pkgutil.walk_packages(sklearn_rnn.__path__, "sklearn_rnn.")
+    if not any(part.startswith("_") for part in module.name.split("."))
+]
+
+
+def is_ours(thing):
+    return (getattr(thing, "__module__", None) or "").startswith("sklearn_rnn")
+
+
+def is_code(thing):
+    return inspect.isclass(thing) or inspect.isfunction(thing)
+
+
+def defined_in(module):
+    """Name the public classes and functions of a module; a package's are those it re-exports."""
+    is_package = hasattr(module, "__path__")
+    return {
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_")
+        and is_code(thing)
+        and (is_ours(thing) if is_package else thing.__module__ == module.__name__)
+    }
+
+
+def exported_by(module_names):
+    modules = [importlib.import_module(name) for name in module_names]
+    things = [getattr(module, name) for module in modules for name in module.__all__]
+    return sorted(set(filter(is_code, things)), key=own_name)
+
+
+def own_name(thing):
+    return thing.__qualname__
+
+
+THINGS = exported_by(MODULES)
+# Most users meet these alone; the other modules are for those who build on the library.
+FRONT_DOOR = exported_by(["sklearn_rnn", "sklearn_rnn.datasets"])
+# An exception, or a class that inherits its constructor, has no parameters of its own to document.
+WITH_PARAMETERS = [
+    thing for thing in THINGS if not inspect.isclass(thing) or is_ours(thing.__init__)
+]
+
+
+@pytest.mark.parametrize("module_name", MODULES)
+def test_all_lists_every_public_class_and_function_and_no_foreign_one(module_name):
+    module = importlib.import_module(module_name)
+    listed = {name for name in module.__all__ if is_code(getattr(module, name))}
+    assert listed == defined_in(module)
+
+
+@pytest.mark.parametrize("thing", WITH_PARAMETERS, ids=own_name)
+def test_every_parameter_is_documented_in_the_order_of_the_signature(thing):
+    assert list(documented_types(thing)) == list(signature_parameters(thing))
+
+
+@pytest.mark.parametrize("thing", WITH_PARAMETERS, ids=own_name)
+def test_documented_defaults_are_the_real_defaults(thing):
+    documented = {name: default_in(text) for name, text in documented_types(thing).items()}
+    real = {
+        name: "no default" if parameter.default is parameter.empty else repr(parameter.default)
+        for name, parameter in signature_parameters(thing).items()
+    }
+    assert documented == real
+
+
+@pytest.mark.parametrize("thing", FRONT_DOOR, ids=own_name)
+def test_what_the_package_exports_shows_an_example(thing):
+    assert ">>>" in thing.__doc__
+
+
+def documented_types(thing):
+    """Map each documented parameter to its type line; `X, y : ...` documents two."""
+    parameters = NumpyDocString(inspect.getdoc(thing) or "")["Parameters"]
+    return {name: entry.type for entry in parameters for name in entry.name.split(", ")}
+
+
+def signature_parameters(thing):
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    parameters = inspect.signature(thing).parameters.values()
+    return {stars.get(parameter.kind, "") + parameter.name: parameter for parameter in parameters}
+
+
+def default_in(type_line):
+    stated = re.search(r"default=(.+)$", type_line)
+    return repr(ast.literal_eval(stated[1])) if stated else "no default"
+
+
+PROCESS_STATE = """
+import json, os, random, sys, warnings
+import numpy, skorch, torch
+# What scikit-learn, skorch and torch do on import is theirs; what changes after them is ours.
+import sklearn.feature_extraction.text, sklearn.model_selection
+
+def state():
+    return {
+        "environment": dict(os.environ),
+        "warnings filters": repr(warnings.filters),
+        "torch threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+        "torch settings": repr([torch.get_default_dtype(), torch.is_grad_enabled()]),
+        "random seeds": repr([random.getstate(), numpy.random.get_state(), torch.initial_seed()]),
+    }
+
+before, modules = state(), set(sys.modules)
+import sklearn_rnn
+after = state()
+packages = {name.partition(".")[0] for name in set(sys.modules) - modules}
+print(json.dumps({
+    "changed": [name for name in before if before[name] != after[name]],
+    "packages": sorted(packages),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def effects_of_import():
+    run = subprocess.run(
+        [sys.executable, "-c", PROCESS_STATE], check=True, capture_output=True, text=True
+    )
+    return json.loads(run.stdout)
+
+
+def test_import_changes_nothing_outside_the_package(effects_of_import):
+    assert effects_of_import["changed"] == []
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["captum", "gensim", "jieba", "matplotlib", "pandas", "pooch", "requests", "skops"],
+)
+def test_import_leaves_what_few_need_for_later(effects_of_import, package):
+    assert package not in effects_of_import["packages"]
