@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from ._net import Progress, Thaw, history_arrays, make_net
 from ._parameters import CONSTRAINTS
 from ._runtime import steady_arithmetic
 from ._split import split_for_validation
+from ._state import all_or_nothing, network_state, restore_network
 from ._summary import Summary, summarize
 from ._targets import Target
 from ._validation import Inputs, check_ids, check_inputs, seed_from
@@ -170,7 +170,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         new_target: Callable[[NDArray[Any]], Target] | None = None,
     ) -> Self:
         """Train, from new weights or from those at hand; what goes wrong changes nothing."""
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             y = self._check_y(_not_none(self, y))
             weights = _mean_one(self._text_weights(y, sample_weight))
             inputs = check_inputs(self, X)
@@ -367,38 +367,19 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
         state.pop("_optimizer", None)
-        net = state.pop("net_", None)
-        if net is not None:
-            tensors = net.module_.state_dict().items()
-            state["_arrays"] = {name: tensor.cpu().numpy() for name, tensor in tensors}
-            parameters = net.module_.named_parameters()
-            state["_frozen"] = [name for name, p in parameters if not p.requires_grad]
+        if "net_" in state:
+            state["_network"] = network_state(state.pop("net_").module_)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rest = dict(state)
-        arrays, frozen = rest.pop("_arrays", None), rest.pop("_frozen", ())
+        weights = rest.pop("_network", None)
         super().__setstate__(rest)
-        if arrays is None:
-            return
-        network = self._build()
-        network.load_state_dict({n: torch.from_numpy(np.array(a)) for n, a in arrays.items()})
-        for name in frozen:
-            network.get_parameter(name).requires_grad_(False)
-        self._optimizer = None
-        self._hold(network)
-
-
-@contextmanager
-def _all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Put an estimator's attributes back if the block raises."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+        if weights is not None:
+            network = self._build()
+            restore_network(network, weights)
+            self._optimizer = None
+            self._hold(network)
 
 
 def _not_none(estimator: Any, y: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._cells import CELLS
 from ._net import OPTIMIZERS
-from .modules import CELLS, POOLINGS
+from ._pooling import POOLINGS
 
 __all__ = ["CONSTRAINTS", "documented"]
 

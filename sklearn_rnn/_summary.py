@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from .modules import FlatStates, LastState, RecurrentLayer, RecurrentNetwork
+from ._pooling import LastState
+from .modules import RecurrentLayer, RecurrentNetwork
 
 __all__ = ["Layer", "Summary", "summarize"]
 
@@ -61,9 +62,6 @@ class Summary:
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
 
-_CELL_NAMES = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
-
-
 def summarize(network: RecurrentNetwork, n_places: int) -> Summary:
     """Return the summary of a network.
 
@@ -105,7 +103,7 @@ def _recurrent(network: RecurrentNetwork, n_places: int) -> list[Layer]:
 
 
 def _title(layer: RecurrentLayer) -> str:
-    cell = _CELL_NAMES[type(layer.directions[0]).__name__]
+    cell = type(layer.directions[0]).__name__
     return cell if len(layer.directions) == 1 else f"Bidirectional({cell})"
 
 
@@ -113,8 +111,8 @@ def _top(network: RecurrentNetwork) -> list[Layer]:
     pooling, head = network.pooling, network.head
     rows = [Layer("Dense", (None, head.out_features), _size(head))]
     if not isinstance(pooling, LastState):
-        title = "Flatten" if isinstance(pooling, FlatStates) else type(pooling).__name__
-        rows.insert(0, Layer(title, (None, pooling.n_features), _size(pooling)))
+        row = Layer(type(pooling).__name__, (None, pooling.n_features), _size(pooling))
+        rows.insert(0, row)
     return rows
 
 

@@ -74,7 +74,18 @@ class SequenceDataset(Dataset[Batch]):
         self.lengths = _lengths(values)
 
     def subset(self, places: NDArray[np.intp]) -> SequenceDataset:
-        """Return the part at these places. It shares the arrays: nothing is copied."""
+        """Return the part at these places. It shares the arrays: nothing is copied.
+
+        Parameters
+        ----------
+        places : ndarray of int of shape (n_places,)
+            Places in this dataset.
+
+        Returns
+        -------
+        SequenceDataset
+            The part.
+        """
         part = copy(self)
         part.rows, part.lengths = self.rows[places], self.lengths[places]
         return part

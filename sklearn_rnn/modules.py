@@ -10,14 +10,14 @@ Axes: `N` texts, `T` tokens, `V` vocabulary entries, `D` vector dimensions, `H` 
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from . import kernels
+from ._cells import CELLS
+from ._init import dense, embedding
+from ._pooling import POOLINGS
 
-__all__ = ["CELLS", "POOLINGS", "RecurrentLayer", "RecurrentNetwork"]
+__all__ = ["MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
@@ -71,14 +71,14 @@ class RecurrentNetwork(nn.Module):
         self.generator = generator
         n_states = hidden_size * (2 if bidirectional else 1)
         sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
-        self.embedding = None if n_ids is None else _embedding(n_ids, n_dimensions, generator)
+        self.embedding = None if n_ids is None else embedding(n_ids, n_dimensions, generator)
         self.input_dropout = MaskDropout(input_dropout, generator)
         self.layers = nn.ModuleList(
             RecurrentLayer(cell, size, hidden_size, bidirectional, generator) for size in sizes
         )
         self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
         self.dropout = MaskDropout(dropout, generator)
-        self.head = _dense(self.pooling.n_features, n_outputs, generator)
+        self.head = dense(self.pooling.n_features, n_outputs, generator)
 
     def forward(
         self, sequences: Tensor, lengths: Tensor, sample_weight: Tensor | None = None
@@ -242,212 +242,3 @@ class _Mirror(torch.autograd.Function):
     def backward(ctx: object, grad: Tensor) -> tuple[Tensor, None]:
         (index,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return _Mirror.apply(grad, index), None
-
-
-class _Cell(nn.Module):
-    """The weights of one direction: an input and a recurrent matrix and one intercept."""
-
-    n_gates: int
-
-    def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.input_weight = nn.Parameter(_glorot(self.n_gates * n_hidden, n_inputs, generator))
-        self.recurrent_weight = nn.Parameter(
-            torch.cat([_orthogonal(n_hidden, generator) for _ in range(self.n_gates)])
-        )
-        self.bias = nn.Parameter(torch.zeros(self.n_gates * n_hidden))
-        # Torch's kernels carry a second intercept. It adds nothing: no parameter, all zeros.
-        self.no_bias: Tensor
-        self.register_buffer("no_bias", torch.zeros_like(self.bias), persistent=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self._with_torch(inputs) if inputs.is_cuda else self._on_cpu(inputs)
-
-    def _on_cpu(self, inputs: Tensor) -> Tensor:
-        projected = nn.functional.linear(inputs, self.input_weight, self.bias)
-        return self._kernel(projected, self.recurrent_weight)
-
-    def _with_torch(self, inputs: Tensor) -> Tensor:
-        start = inputs.new_zeros(1, inputs.shape[1], self.recurrent_weight.shape[1])
-        return self._torch_kernel(inputs, start)
-
-    def _weights(self) -> list[Tensor]:
-        return [self.input_weight, self.recurrent_weight, self.bias, self.no_bias]
-
-    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-class SimpleRNNCell(_Cell):
-    """h' = tanh(W x + U h + b)."""
-
-    n_gates = 1
-
-    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
-        return kernels.simple_rnn(projected, recurrent)
-
-    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
-        return torch.rnn_tanh(
-            inputs, start, self._weights(), True, 1, 0.0, self.training, False, False
-        )[0]
-
-
-class GRUCell(_Cell):
-    """Gated recurrent unit (Cho et al., 2014), gates in the order reset, update, candidate."""
-
-    n_gates = 3
-
-    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
-        return kernels.gru(projected, recurrent)
-
-    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
-        return torch.gru(
-            inputs, start, self._weights(), True, 1, 0.0, self.training, False, False
-        )[0]
-
-
-class LSTMCell(_Cell):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate.
-
-    Gates in the order input, forget, cell, output. Forget gates start open (intercept 1).
-    """
-
-    n_gates = 4
-
-    def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
-        super().__init__(n_inputs, n_hidden, generator)
-        with torch.no_grad():
-            self.bias[n_hidden : 2 * n_hidden] = 1
-
-    def _on_cpu(self, inputs: Tensor) -> Tensor:
-        return self._with_torch(inputs)  # oneDNN's fused kernel
-
-    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
-        return torch.lstm(
-            inputs, (start, start), self._weights(), True, 1, 0.0, self.training, False, False
-        )[0]
-
-
-CELLS: dict[str, type[_Cell]] = {"rnn": SimpleRNNCell, "lstm": LSTMCell, "gru": GRUCell}
-"""Kinds of recurrent layers by the name that the parameter `cell` takes."""
-
-
-class _Pooling(nn.Module):
-    """States of all steps to one vector: (T, N, H), (N,) -> (N, n_features)."""
-
-    def __init__(self, n_states: int, n_places: int, n_hidden: int) -> None:
-        super().__init__()
-        self.n_features = n_states
-
-
-class LastState(_Pooling):
-    """The state after a text's last step; of a backward layer, after the first token."""
-
-    def __init__(self, n_states: int, n_places: int, n_hidden: int) -> None:
-        super().__init__(n_states, n_places, n_hidden)
-        self.n_hidden = n_hidden
-
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        texts = torch.arange(len(lengths), device=lengths.device)
-        forward = states[lengths - 1, texts, : self.n_hidden]
-        backward = states[0, :, self.n_hidden :]  # no columns where nothing reads backward
-        return torch.cat([forward, backward], dim=1)
-
-
-class MaxState(_Pooling):
-    """The largest value of each unit over a text's steps."""
-
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return states.masked_fill(_past_the_end(states, lengths), -math.inf).amax(dim=0)
-
-
-class MeanState(_Pooling):
-    """The mean of each unit over a text's steps."""
-
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        kept = states.masked_fill(_past_the_end(states, lengths), 0)
-        return kept.sum(dim=0) / lengths[:, None]
-
-
-class AttentionState(_Pooling):
-    """A weighted mean over steps; the weights are the softmax of v . tanh(state).
-
-    References
-    ----------
-    Zhou et al. (2016), "Attention-Based Bidirectional Long Short-Term Memory Networks for
-    Relation Classification".
-    """
-
-    def __init__(self, n_states: int, n_places: int, n_hidden: int) -> None:
-        super().__init__(n_states, n_places, n_hidden)
-        self.query = nn.Parameter(torch.zeros(n_states))  # starts as the mean
-
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        scores = (states.tanh() @ self.query)[..., None]  # (T, N, 1)
-        weights = scores.masked_fill(_past_the_end(states, lengths), -math.inf).softmax(dim=0)
-        return (weights * states).sum(dim=0)
-
-
-class FlatStates(_Pooling):
-    """All states side by side, the last one always in the last place, zeros before the first.
-
-    The one place where the width of the input has a meaning.
-    """
-
-    def __init__(self, n_states: int, n_places: int, n_hidden: int) -> None:
-        super().__init__(n_states, n_places, n_hidden)
-        self.n_places = n_places
-        self.n_features = n_states * n_places
-
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        n_steps, n_texts, n_states = states.shape
-        places = torch.arange(self.n_places, device=states.device)
-        steps = places + lengths[:, None] - self.n_places  # (N, n_places)
-        texts = torch.arange(n_texts, device=states.device)[:, None]
-        # Index of a row of zeros, put behind the states, where a text has no such step.
-        index = torch.where(steps >= 0, steps * n_texts + texts, n_steps * n_texts)
-        rows = torch.cat([states.flatten(0, 1), states.new_zeros(1, n_states)])
-        return rows.index_select(0, index.flatten()).view(n_texts, self.n_features)
-
-
-POOLINGS: dict[str, type[_Pooling]] = {
-    "last": LastState,
-    "max": MaxState,
-    "mean": MeanState,
-    "attention": AttentionState,
-    "flatten": FlatStates,
-}
-"""Kinds of pooling by the name that the parameter `pooling` takes."""
-
-
-def _past_the_end(states: Tensor, lengths: Tensor) -> Tensor:
-    """Return which steps lie behind a text's last: (T, N, H), (N,) -> (T, N, 1)."""
-    steps = torch.arange(len(states), device=states.device)[:, None]
-    return (steps >= lengths)[..., None]
-
-
-def _embedding(n_ids: int, n_dimensions: int, generator: torch.Generator) -> nn.Embedding:
-    table = torch.empty(n_ids, n_dimensions).uniform_(-0.05, 0.05, generator=generator)
-    table[0] = 0  # padding: never read, never learned
-    return nn.Embedding(n_ids, n_dimensions, padding_idx=0, _weight=table)
-
-
-def _dense(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
-    with torch.no_grad():
-        layer.weight.copy_(_glorot(n_outputs, n_inputs, generator))
-        layer.bias.zero_()
-    return layer
-
-
-def _glorot(n_rows: int, n_columns: int, generator: torch.Generator) -> Tensor:
-    """Draw uniformly with variance 2 / (rows + columns) (Glorot and Bengio, 2010)."""
-    return nn.init.xavier_uniform_(torch.empty(n_rows, n_columns), generator=generator)
-
-
-def _orthogonal(size: int, generator: torch.Generator) -> Tensor:
-    """Draw a random orthogonal matrix (Saxe et al., 2014): lengths survive the first steps."""
-    return nn.init.orthogonal_(torch.empty(size, size), generator=generator)

@@ -54,7 +54,7 @@ def test_the_wheel_holds_its_type_marker_and_licence(wheel, ending):
 def test_the_metadata_says_what_the_package_is(metadata):
     assert metadata["Name"] == "sklearn-rnn"
     assert metadata["Version"] == sklearn_rnn.__version__
-    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Requires-Python"] == ">=3.11.4"
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata["Description-Content-Type"] == "text/markdown"
 

@@ -1,0 +1,105 @@
+"""The three kinds of recurrent layers, in one direction.
+
+Axes: `T` steps, `N` texts, `D` inputs, `H` hidden units; all time-major.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from . import kernels
+from ._init import glorot, orthogonal
+
+__all__ = ["CELLS", "GRU", "LSTM", "Cell", "SimpleRNN"]
+
+
+class Cell(nn.Module):
+    """The weights of one direction: an input and a recurrent matrix and one intercept."""
+
+    n_gates: int
+
+    def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.input_weight = nn.Parameter(glorot(self.n_gates * n_hidden, n_inputs, generator))
+        self.recurrent_weight = nn.Parameter(
+            torch.cat([orthogonal(n_hidden, generator) for _ in range(self.n_gates)])
+        )
+        self.bias = nn.Parameter(torch.zeros(self.n_gates * n_hidden))
+        # Torch's kernels carry a second intercept. It adds nothing: no parameter, all zeros.
+        self.no_bias: Tensor
+        self.register_buffer("no_bias", torch.zeros_like(self.bias), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self._with_torch(inputs) if inputs.is_cuda else self._on_cpu(inputs)
+
+    def _on_cpu(self, inputs: Tensor) -> Tensor:
+        projected = nn.functional.linear(inputs, self.input_weight, self.bias)
+        return self._kernel(projected, self.recurrent_weight)
+
+    def _with_torch(self, inputs: Tensor) -> Tensor:
+        start = inputs.new_zeros(1, inputs.shape[1], self.recurrent_weight.shape[1])
+        return self._torch_kernel(inputs, start)
+
+    def _weights(self) -> list[Tensor]:
+        return [self.input_weight, self.recurrent_weight, self.bias, self.no_bias]
+
+    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class SimpleRNN(Cell):
+    """The lecture's first layer: state = tanh(W x + U state + b)."""
+
+    n_gates = 1
+
+    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
+        return kernels.simple_rnn(projected, recurrent)
+
+    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
+        return torch.rnn_tanh(
+            inputs, start, self._weights(), True, 1, 0.0, self.training, False, False
+        )[0]
+
+
+class GRU(Cell):
+    """Gated recurrent unit (Cho et al., 2014), gates in the order reset, update, candidate."""
+
+    n_gates = 3
+
+    def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
+        return kernels.gru(projected, recurrent)
+
+    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
+        return torch.gru(
+            inputs, start, self._weights(), True, 1, 0.0, self.training, False, False
+        )[0]
+
+
+class LSTM(Cell):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997) with a forget gate.
+
+    Gates in the order input, forget, cell, output. Forget gates start open (intercept 1).
+    """
+
+    n_gates = 4
+
+    def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
+        super().__init__(n_inputs, n_hidden, generator)
+        with torch.no_grad():
+            self.bias[n_hidden : 2 * n_hidden] = 1
+
+    def _on_cpu(self, inputs: Tensor) -> Tensor:
+        return self._with_torch(inputs)  # oneDNN's fused kernel
+
+    def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
+        return torch.lstm(
+            inputs, (start, start), self._weights(), True, 1, 0.0, self.training, False, False
+        )[0]
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+"""Kinds of recurrent layers by the name that the parameter `cell` takes."""
