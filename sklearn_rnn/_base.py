@@ -20,14 +20,14 @@ from sklearn.utils.validation import (
 from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from ._net import Progress, Thaw, history_arrays, make_net
+from ._net import Progress, Thaw, history_arrays, make_net, usable_device
 from ._parameters import CONSTRAINTS
 from ._runtime import steady_arithmetic
 from ._split import split_for_validation
 from ._state import all_or_nothing, network_state, restore_network
 from ._summary import Summary, summarize
 from ._targets import Target
-from ._validation import Inputs, check_ids, check_inputs, seed_from
+from ._validation import Inputs, check_given, check_ids, check_inputs, seed_from
 from .batching import LengthSortedBatches, SequenceDataset
 from .modules import RecurrentNetwork
 from .sequences import TokenSequences
@@ -171,7 +171,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> Self:
         """Train, from new weights or from those at hand; what goes wrong changes nothing."""
         with all_or_nothing(self):
-            y = self._check_y(_not_none(self, y))
+            check_given(self, y)
+            y = self._check_y(y)
             weights = _mean_one(self._text_weights(y, sample_weight))
             inputs = check_inputs(self, X)
             check_consistent_length(inputs.values, y)
@@ -228,7 +229,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _hold(self, network: RecurrentNetwork) -> None:
         """Keep a network, ready to predict."""
-        self.net_ = make_net(network, self._target.loss, device=_usable_device(self.device))
+        self.net_ = make_net(network, self._target.loss, device=usable_device(self.device))
         network.eval()
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
@@ -267,7 +268,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             generator=np.random.default_rng(order),
             validation=validation,
             callbacks=self._callbacks(validation is not None),
-            device=_usable_device(self.device),
+            device=usable_device(self.device),
         )
         with steady_arithmetic():
             net.partial_fit(training)
@@ -277,7 +278,10 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _callbacks(self, watched: bool) -> list[Any]:
         callbacks = [*self._scores(), *deepcopy(list(self.callbacks or ()))]
-        if self.freeze_embedding is not True and self.freeze_embedding:
+        thaws_late = isinstance(self.freeze_embedding, int | np.integer) and not isinstance(
+            self.freeze_embedding, bool
+        )
+        if thaws_late and self.net_.module_.embedding is not None:
             callbacks.append(Thaw(self.freeze_embedding - self.n_iter_))
         if self.verbose:
             callbacks.append(Progress())
@@ -288,13 +292,13 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return callbacks
 
     def _record(self, net: Any) -> None:
-        new = history_arrays(net.history)
-        old = self.history_ or {name: np.empty(0) for name in new}
+        n_epochs, figures = history_arrays(net.history)
+        before, now = np.full(self.n_iter_, np.nan), np.full(n_epochs, np.nan)
         self.history_ = {
-            name: np.concatenate([old.get(name, np.full(self.n_iter_, np.nan)), figures])
-            for name, figures in new.items()
+            name: np.concatenate([self.history_.get(name, before), figures.get(name, now)])
+            for name in {**self.history_, **figures}
         }
-        self.n_iter_ = len(self.history_["dur"])
+        self.n_iter_ += n_epochs
         self.net_, self._optimizer = net, net.optimizer_
 
     # ---- Prediction -----------------------------------------------------------------------
@@ -382,23 +386,6 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._hold(network)
 
 
-def _not_none(estimator: Any, y: Any) -> Any:
-    if y is None:
-        raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
-        )
-    return y
-
-
 def _mean_one(weights: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
     """Scale weights to mean 1, so that they do not change the learning rate."""
     return None if weights is None else (weights / weights.mean()).astype(np.float32)
-
-
-def _usable_device(device: str) -> str:
-    """Return the device to compute on: a model made on a GPU opens without one."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        return "cpu"
-    return device

@@ -18,7 +18,15 @@ from tqdm.auto import tqdm
 
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 
-__all__ = ["OPTIMIZERS", "Progress", "Thaw", "history_arrays", "make_net", "watch"]
+__all__ = [
+    "OPTIMIZERS",
+    "Progress",
+    "Thaw",
+    "history_arrays",
+    "make_net",
+    "usable_device",
+    "watch",
+]
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -155,13 +163,23 @@ def make_net(
     return initialized
 
 
-def history_arrays(history: Any) -> dict[str, NDArray[np.float64]]:
-    """Return losses, scores and seconds by epoch; NaN where an epoch has none."""
-    names = dict.fromkeys(name for epoch in history for name in _figures(epoch))
-    return {
-        name: np.array([epoch.get(name, np.nan) for epoch in history], np.float64)
-        for name in names
+def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
+    """Return the number of finished epochs, and their losses, scores and seconds."""
+    epochs = [epoch for epoch in history if "dur" in epoch]  # written when an epoch ends
+    names = dict.fromkeys(name for epoch in epochs for name in _figures(epoch))
+    arrays = {
+        name: np.array([epoch.get(name, np.nan) for epoch in epochs], np.float64) for name in names
     }
+    return len(epochs), arrays
+
+
+def usable_device(device: str) -> str:
+    """Return the device to compute on: a model made on a GPU opens without one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        return "cpu"
+    return device
 
 
 def _figures(epoch: Any) -> list[str]:

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_random_state
 
 from .sequences import TokenSequences
 
-__all__ = ["Inputs", "check_ids", "check_inputs", "check_texts", "seed_from"]
+__all__ = ["Inputs", "check_given", "check_ids", "check_inputs", "check_texts", "seed_from"]
 
 
 class Inputs(NamedTuple):
@@ -93,7 +93,7 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
         )
     values = check_array(X, dtype="numeric", allow_nd=True, input_name="X", estimator=estimator)
     if values.ndim == 3:
-        return Inputs(values)
+        return Inputs(_not_empty(who, values))
     if values.ndim != 2:
         raise ValueError(
             f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
@@ -103,12 +103,29 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
     return Inputs(ids, int(ids.max()) + 1)
 
 
-def _not_empty(who: str, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    if 0 in ids.shape:
+def _not_empty(who: str, values: NDArray[Any]) -> NDArray[Any]:
+    if 0 in values.shape:
         raise ValueError(
-            f"{who}: expected at least one text of at least one token, got {ids.shape}."
+            f"{who}: expected at least one text of at least one token, got X of shape "
+            f"{values.shape}."
         )
-    return ids
+    return values
+
+
+def check_given(estimator: Any, y: Any) -> None:
+    """Raise if there is no target.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator, for its name.
+    y : object
+        What came.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
 
 
 def _holds_text(X: Any) -> bool:
