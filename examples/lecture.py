@@ -33,7 +33,7 @@ RULES: dict[str, Any] = {
     "pooling": "last",
     "dropout": 0.0,
     "optimizer": "rmsprop",
-    "lr": 1e-3,
+    "lr": 5e-4,
     "batch_size": 32,
     "max_epochs": 10,
     "early_stopping": True,

@@ -24,7 +24,7 @@ from sklearn_rnn.datasets import fetch_imdb, make_reviews
 
 def main() -> None:
     options = parse_arguments()
-    train_texts, train_labels, test_texts, test_labels = load(options.data)
+    train_texts, train_labels, test_texts, test_labels = load(options.data, options.reviews)
     model = make_pipeline(
         SequenceVectorizer(max_features=10_000),
         RNNTextClassifier(max_epochs=10, lr=2e-3, random_state=0, verbose=1),
@@ -41,14 +41,17 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, help="folder of the IMDB reviews")
+    parser.add_argument("--reviews", type=int, default=4_000, help="reviews to make up")
     parser.add_argument("--picture", type=Path, default=Path("quickstart.png"))
     return parser.parse_args()
 
 
-def load(data_home: Path | None) -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
+def load(
+    data_home: Path | None, n_made_up: int
+) -> tuple[list[str], np.ndarray, list[str], np.ndarray]:
     """Return training texts and labels, and held-out ones."""
     if data_home is None:
-        texts, labels = make_reviews(4_000, random_state=0)
+        texts, labels = make_reviews(n_made_up, random_state=0)
         train, test, train_y, test_y = train_test_split(texts, labels, random_state=0)
         return train, train_y, test, test_y
     imdb = fetch_imdb(data_home, subset=("train", "test"), verbose=1)

@@ -14,6 +14,7 @@ __all__ = ["steady_arithmetic"]
 _lock = threading.Lock()
 _n_inside = 0
 _threads_outside = 1
+_here = threading.local()
 
 
 @contextmanager
@@ -29,12 +30,17 @@ def steady_arithmetic() -> Iterator[None]:
     Both settings are put back afterwards. Several threads may be inside at a time: the
     first to enter remembers the number of threads, and each restores that one.
     """
+    if getattr(_here, "steady", False):  # a block within a block, of a callback that predicts
+        yield
+        return
     flushed_before = _denormals_are_flushed()
     threads_before = _enter()
     try:
+        _here.steady = True
         torch.set_flush_denormal(True)
         yield
     finally:
+        _here.steady = False
         torch.set_flush_denormal(flushed_before)
         _leave(threads_before)
 

@@ -18,8 +18,8 @@ def split_for_validation(
 
     Rows are put in the order of their keys, at random among equals, and every so many-th is
     taken: each class gives its share, rounded up or down, and each range of a number too.
-    Unlike a stratified shuffle split, this works with classes of any size: one that has
-    a single row stays in training.
+    Unlike a stratified shuffle split, this works with classes of any size: of each, at least
+    one row stays in training.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def split_for_validation(
     n_rows = len(keys)
     n_validation = math.ceil(fraction * n_rows)
     candidates = _in_order_of(keys, generator)
-    if keys.dtype.kind in "iu":
+    has_classes = keys.dtype.kind in "iu"
+    if has_classes:
         counts = np.bincount(keys)
         candidates = candidates[counts[keys[candidates]] > 1]
     if n_validation >= n_rows or not len(candidates):
@@ -59,7 +60,17 @@ def split_for_validation(
     n_validation = min(n_validation, len(candidates))
     places = (np.arange(n_validation) + generator.uniform()) * len(candidates) / n_validation
     validation = np.sort(candidates[places.astype(np.intp)])
+    if has_classes:
+        validation = _one_of_each_class_given_back(validation, keys)
     return np.setdiff1d(np.arange(n_rows), validation), validation
+
+
+def _one_of_each_class_given_back(
+    validation: NDArray[np.intp], keys: NDArray[Any]
+) -> NDArray[np.intp]:
+    """Return the rows without the first of each class that training would have none of."""
+    classes, first, taken = np.unique(keys[validation], return_index=True, return_counts=True)
+    return np.delete(validation, first[taken == np.bincount(keys)[classes]])
 
 
 def _in_order_of(keys: NDArray[Any], generator: np.random.Generator) -> NDArray[np.intp]:

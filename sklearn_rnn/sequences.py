@@ -64,6 +64,11 @@ class TokenSequences:
         if self.vectors is not None:
             object.__setattr__(self, "vectors", _table(self.vectors, len(self.vocabulary)))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # NumPy does not copy or pickle the flag that makes an array read-only.
+        vars(self).update(state)
+        self.__post_init__()
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -101,8 +106,16 @@ def _read_only_ids(ids: ArrayLike) -> NDArray[np.int32]:
         raise ValueError(
             f"TokenSequences: ids must have shape (n_texts, n_tokens), got {array.shape}."
         )
-    # A view, so that the caller's own array stays as writeable as it was.
-    view = array.astype(np.int32, copy=False).view()
+    bounds = np.iinfo(np.int32)
+    fits = array.size == 0 or np.can_cast(array.dtype, np.int32)
+    if not fits and (array.max() > bounds.max or array.min() < bounds.min):
+        raise ValueError(f"TokenSequences: ids must fit into int32, got {array.max()}.")
+    return _read_only(array.astype(np.int32, copy=False))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view, so that the caller's own array stays as writeable as it was."""
+    view = array.view()
     view.flags.writeable = False
     return view
 
@@ -114,4 +127,4 @@ def _table(vectors: ArrayLike, n_entries: int) -> NDArray[np.float32]:
             f"TokenSequences: vectors must have shape ({n_entries}, n_dimensions), one row for "
             f"each entry of the vocabulary, got {table.shape}."
         )
-    return table
+    return _read_only(table)

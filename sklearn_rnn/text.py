@@ -40,7 +40,9 @@ _COUNT_VECTORIZER_PARAMETERS = (
 )
 
 
-class SequenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, untyped
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     r"""Turn texts into sequences of token ids, all of one length.
 
     The counterpart of :class:`~sklearn.feature_extraction.text.CountVectorizer` for models
@@ -250,6 +252,24 @@ class SequenceVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         check_is_fitted(self)
         words = np.array(self._entries(), dtype=object)
         return [words[row[row != PADDING]].tolist() for row in np.asarray(X)]
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Do nothing: sequences carry their vocabulary, which a data frame would lose.
+
+        A pipeline can be told ``set_output(transform="pandas")`` all the same: its last
+        step then gives data frames.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        SequenceVectorizer
+            The vectorizer.
+        """
+        return self
 
     @property
     def _n_features_out(self) -> int:

@@ -1,0 +1,64 @@
+"""Each example runs as its own program, and does what its first line says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_rnn
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def run(name, folder, *arguments):
+    # Where the tests run from a checkout, the example's process has to find it too.
+    package_home = str(Path(sklearn_rnn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": package_home, "MPLBACKEND": "Agg"}
+    command = [sys.executable, EXAMPLES / name, *arguments]
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_quickstart_beats_a_bag_of_words_and_says_where_its_picture_lies(tmp_path):
+    printed = run("quickstart.py", tmp_path, "--reviews", "1200")
+    words, network = (
+        float(x) for x in re.findall(r"(?:regression|LSTM) +(0\.\d+|1\.0+)", printed)
+    )
+    assert network > words
+    assert "equal answers: True" in printed
+    assert Path(printed.strip().splitlines()[-1].rpartition(" lie in ")[2]).stat().st_size > 0
+
+
+def test_the_pipeline_example_classifies_held_out_reviews(tmp_path):
+    printed = run("pipeline.py", tmp_path, "--reviews", "800")
+    assert float(re.search(r"held-out reviews: ([\d.]+)", printed)[1]) > 0.6
+    assert "(2, 64)" in printed
+
+
+def test_the_grid_search_example_ranks_every_candidate(tmp_path):
+    printed = run("grid_search.py", tmp_path, "--reviews", "80")
+    assert len(printed.splitlines()) == 16
+    assert printed.lstrip().startswith("1. ")
+
+
+def test_the_persistence_example_gets_equal_answers_in_a_new_process(tmp_path):
+    assert "last bit: True" in run("persistence.py", tmp_path, "--reviews", "200")
+
+
+@pytest.fixture(scope="module")
+def lecture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lecture")
+    return run("lecture.py", folder, "--reviews", "120"), folder
+
+
+def test_the_lecture_trains_all_its_models_and_draws_their_curves(lecture):
+    printed, folder = lecture
+    rows = [line for line in printed.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 8
+    assert (folder / "lecture.png").stat().st_size > 10_000

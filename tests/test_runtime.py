@@ -1,0 +1,111 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from sklearn_rnn._runtime import steady_arithmetic
+
+
+@pytest.fixture(params=[2, 3])
+def n_threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def denormals_are_flushed():
+    return (torch.tensor([1e-20]) * torch.tensor([1e-20])).item() == 0.0
+
+
+@pytest.fixture
+def denormals_kept():
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush denormal numbers")
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.usefixtures("denormals_kept")
+def test_inside_there_is_one_thread_and_denormals_are_flushed(n_threads):
+    with steady_arithmetic():
+        assert torch.get_num_threads() == 1
+        assert denormals_are_flushed()
+    assert torch.get_num_threads() == n_threads
+    assert not denormals_are_flushed()
+
+
+@pytest.mark.usefixtures("denormals_kept")
+def test_settings_are_put_back_when_the_block_raises(n_threads):
+    with pytest.raises(ZeroDivisionError), steady_arithmetic():
+        _ = 1 / 0
+    assert torch.get_num_threads() == n_threads
+    assert not denormals_are_flushed()
+
+
+@pytest.mark.usefixtures("denormals_kept")
+def test_who_flushed_denormals_before_still_does_afterwards():
+    torch.set_flush_denormal(True)
+    with steady_arithmetic():
+        pass
+    assert denormals_are_flushed()
+
+
+@pytest.mark.usefixtures("denormals_kept")
+def test_a_block_within_a_block_changes_nothing_for_the_outer_one(n_threads):
+    with steady_arithmetic():
+        with steady_arithmetic():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+        assert denormals_are_flushed()
+    assert torch.get_num_threads() == n_threads
+    assert not denormals_are_flushed()
+
+
+@pytest.mark.usefixtures("denormals_kept")
+def test_several_python_threads_inside_at_once_each_find_their_settings_again(n_threads):
+    n_workers = 4
+    all_inside = threading.Barrier(n_workers, timeout=30)
+    one_by_one = [threading.Event() for _ in range(n_workers + 1)]
+    one_by_one[0].set()
+
+    def work(place):
+        with steady_arithmetic():
+            all_inside.wait()
+            one_by_one[place].wait(30)  # all leave while later ones are still inside
+            inside = torch.get_num_threads(), denormals_are_flushed()
+        outside = torch.get_num_threads(), denormals_are_flushed()
+        one_by_one[place + 1].set()
+        return inside, outside
+
+    with ThreadPoolExecutor(n_workers) as pool:
+        seen = list(pool.map(work, range(n_workers)))
+    assert seen == [((1, True), (n_threads, False))] * n_workers
+    assert torch.get_num_threads() == n_threads
+
+
+def test_a_python_thread_started_afterwards_gets_the_old_number_of_threads(n_threads):
+    with steady_arithmetic():
+        pass
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == n_threads
+
+
+def test_the_first_to_enter_may_be_the_first_to_leave(n_threads):
+    first_left, second_inside = threading.Event(), threading.Event()
+
+    def second():
+        with steady_arithmetic():
+            second_inside.set()
+            first_left.wait(30)
+            return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        with steady_arithmetic():
+            inside_second = pool.submit(second)
+            second_inside.wait(30)
+        first_left.set()
+        assert inside_second.result() == 1
+        assert pool.submit(torch.get_num_threads).result() == n_threads
+    assert torch.get_num_threads() == n_threads
