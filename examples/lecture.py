@@ -3,12 +3,14 @@
     python examples/lecture.py --data FOLDER
 
 trains the lecture's models by its own rules (10,000 words, 500 tokens, 32 dimensions, 32
-states, RMSprop 1e-3, batches of 32; 20,000 reviews to train on, 5,000 to validate, 25,000 to
+states, RMSprop, batches of 32; 20,000 reviews to train on, 5,000 to validate, 25,000 to
 test), prints one table and draws the learning curves. FOLDER holds the reviews, or they are
 downloaded into it. Without ``--data`` the reviews are made up, for a quick look.
 
 Training stops when the validation loss no longer falls, and keeps the best epoch's weights.
-All choices were made on the validation reviews; the test reviews are read once, at the end.
+One rule differs: the learning rate is half the lecture's 1e-3. Validation accuracy chose it,
+with one seed each: SimpleRNN 87.8 % for 85.2 %, all states 88.7 % for 88.0 %, LSTM 89.4 % for
+88.8 %. The test reviews are read once, at the end.
 """
 
 from __future__ import annotations

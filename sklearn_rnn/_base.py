@@ -140,7 +140,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return `y` as an array, or raise."""
         raise NotImplementedError
 
-    def _new_target(self, y: NDArray[Any]) -> Target:
+    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Target:
         """Return the kind of target that `y` is."""
         raise NotImplementedError
 
@@ -167,20 +167,19 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         going_on: bool,
         one_epoch: bool = False,
-        new_target: Callable[[NDArray[Any]], Target] | None = None,
+        new_target: Callable[..., Target] | None = None,
     ) -> Self:
         """Train, from new weights or from those at hand; what goes wrong changes nothing."""
         with all_or_nothing(self):
             check_given(self, y)
             y = self._check_y(y)
             weights = _mean_one(self._text_weights(y, sample_weight))
-            inputs = check_inputs(self, X)
+            target = self._target if going_on else (new_target or self._new_target)(y, weights)
+            inputs = self._check_known(X) if going_on else check_inputs(self, X)
             check_consistent_length(inputs.values, y)
-            if going_on:
-                self._check_fits(X, inputs)
-            else:
-                self._start(X, inputs, (new_target or self._new_target)(y))
-            data = SequenceDataset(inputs.values, self._target.encode(y), weights)
+            data = SequenceDataset(inputs.values, target.encode(y), weights)
+            if not going_on:
+                self._start(X, inputs, target)
             if one_epoch:
                 self._train(data, None, n_epochs=1, optimizer=self._optimizer)
             else:
@@ -309,8 +308,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _run(self, X: Any, read: Callable[..., Tensor]) -> NDArray[np.float32]:
         """Return what `read` makes of the sequences, in their order: (N, ...)."""
-        inputs = check_inputs(self, X)
-        self._check_fits(X, inputs)
+        inputs = self._check_known(X)
         batches = LengthSortedBatches(SequenceDataset(inputs.values))
         device, network = self.net_.device, self.net_.module_
         with steady_arithmetic(), torch.inference_mode():
@@ -323,10 +321,11 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         outputs[batches.order] = sorted_outputs
         return outputs
 
-    def _check_fits(self, X: Any, inputs: Inputs) -> None:
-        """Raise if these inputs are not of the kind that the network was built for."""
-        who, plan, values = type(self).__name__, self._architecture, inputs.values
+    def _check_known(self, X: Any) -> Inputs:
+        """Return X as `Inputs` if it is of the kind that the network was built for."""
         _check_feature_names(self, X, reset=False)
+        inputs = check_inputs(self, X)
+        who, plan, values = type(self).__name__, self._architecture, inputs.values
         if values.ndim == 2 and not isinstance(X, TokenSequences):
             # For scikit-learn a plain matrix has a fixed number of columns. Only the carrier
             # says that its columns are places, of which padding may add any number.
@@ -347,6 +346,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
                 f"got {values.shape[1]}. Pad to the same max_len, or take another pooling."
             )
+        return inputs
 
     @property
     def _n_features_out(self) -> int:

@@ -112,6 +112,7 @@ class Progress(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Show the epoch's losses and scores."""
         figures = {name: net.history[-1, name] for name in _figures(net.history[-1])}
+        del figures["dur"]  # the bar shows the time already
         self.bar_.set_postfix({name: f"{value:.3f}" for name, value in figures.items()})
         self.bar_.close()
 

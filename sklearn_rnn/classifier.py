@@ -11,9 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_array, column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_y
 
 from ._base import BaseRecurrentEstimator
 from ._net import watch
@@ -255,22 +256,23 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
+        y = _check_y(y, multi_output=True, estimator=self)
         if sparse.issparse(y):
             y = y.toarray()
         check_classification_targets(y)
-        if type_of_target(y, input_name="y") == "multilabel-indicator":
-            return check_array(y, ensure_min_samples=0)
-        return column_or_1d(y, warn=True)
+        is_matrix = type_of_target(y, input_name="y") == "multilabel-indicator"
+        return y if is_matrix else column_or_1d(y, warn=True)
 
-    def _new_target(self, y: NDArray[Any]) -> ClassTarget:
-        return _target_of_classes(y, np.unique(y) if y.ndim == 1 else np.arange(y.shape[1]))
+    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float32] | None) -> ClassTarget:
+        if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
+            raise ValueError(
+                "RNNTextClassifier: expected at least 2 classes with a sample_weight above 0, "
+                "got 1 class."
+            )
+        return _target_of_classes(y, weights, classes=np.unique(y))
 
     def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
         weights = super()._text_weights(y, sample_weight)
-        if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
-            raise ValueError(
-                "RNNTextClassifier: expected sample_weight above 0 in at least 2 classes."
-            )
         if self.class_weight is None:
             return weights
         by_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
@@ -285,7 +287,9 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return tags
 
 
-def _target_of_classes(y: NDArray[Any], classes: Any) -> ClassTarget:
+def _target_of_classes(
+    y: NDArray[Any], weights: NDArray[np.float32] | None, *, classes: Any
+) -> ClassTarget:
     if y.ndim == 2:
         return MultilabelTarget(y.shape[1])
     labels = np.unique(classes)

@@ -123,8 +123,8 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         )
         return numbers
 
-    def _new_target(self, y: NDArray[Any]) -> Target:
-        return NumericTarget(y)
+    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Target:
+        return NumericTarget(y if weights is None else y[weights > 0])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
