@@ -27,7 +27,14 @@ from ._split import split_for_validation
 from ._state import all_or_nothing, network_state, restore_network
 from ._summary import Summary, summarize
 from ._targets import Target
-from ._validation import Inputs, check_given, check_ids, check_inputs, seed_from
+from ._validation import (
+    Inputs,
+    check_given,
+    check_ids,
+    check_inputs,
+    refuse_text,
+    seed_from,
+)
 from .batching import LengthSortedBatches, SequenceDataset
 from .modules import RecurrentNetwork
 from .sequences import TokenSequences
@@ -323,6 +330,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _check_known(self, X: Any) -> Inputs:
         """Return X as `Inputs` if it is of the kind that the network was built for."""
+        refuse_text(self, X)
         _check_feature_names(self, X, reset=False)
         inputs = check_inputs(self, X)
         who, plan, values = type(self).__name__, self._architecture, inputs.values

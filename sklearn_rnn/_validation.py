@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
 from .sequences import TokenSequences
 
-__all__ = ["Inputs", "check_given", "check_ids", "check_inputs", "check_texts", "seed_from"]
+__all__ = [
+    "Inputs",
+    "check_given",
+    "check_ids",
+    "check_inputs",
+    "check_texts",
+    "refuse_text",
+    "seed_from",
+]
 
 
 class Inputs(NamedTuple):
@@ -61,7 +70,7 @@ def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
 def _not_a_text(who: str, row: int, text: object) -> str:
     if isinstance(text, bytes):
         cure = 'Decode bytes first, for instance with text.decode("utf-8").'
-    elif text is None or text != text:  # only NaN differs from itself
+    elif text is None or is_scalar_nan(text) or is_pandas_na(text):
         cure = 'Drop missing texts, or replace them by "".'
     else:
         cure = "Pass a one-dimensional sequence of str."
@@ -86,11 +95,7 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
     who = type(estimator).__name__
     if isinstance(X, TokenSequences):
         return Inputs(_not_empty(who, X.ids), len(X.vocabulary), X.vectors)
-    if _holds_text(X):
-        raise ValueError(
-            f"{who}: got raw text. Put a SequenceVectorizer before it: "
-            f"make_pipeline(SequenceVectorizer(), {who}())."
-        )
+    refuse_text(estimator, X)
     values = check_array(X, dtype="numeric", allow_nd=True, input_name="X", estimator=estimator)
     if values.ndim == 3:
         return Inputs(_not_empty(who, values))
@@ -128,19 +133,27 @@ def check_given(estimator: Any, y: Any) -> None:
         )
 
 
-def _holds_text(X: Any) -> bool:
-    """Tell whether X is made of str or bytes, whatever holds them."""
-    if isinstance(X, str | bytes):
-        return True
-    if hasattr(X, "dtypes") or not isinstance(X, Sequence | np.ndarray):
-        X = getattr(X, "values", X)  # pandas iterates over the names of columns
-    while isinstance(X, Sequence | np.ndarray) and len(X):
-        if isinstance(X, np.ndarray) and X.dtype.kind != "O":
-            return X.dtype.kind in "US"
-        X = X[0]
-        if isinstance(X, str | bytes):
-            return True
-    return False
+def refuse_text(estimator: Any, X: Any) -> None:
+    """Raise if X is made of str or bytes, whatever holds them.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator, for its name.
+    X : object
+        What came.
+    """
+    first = X
+    while isinstance(first, Sequence) and not isinstance(first, str | bytes) and len(first):
+        first = first[0]
+    if hasattr(first, "__array__") and not isinstance(first, TokenSequences):
+        first = next(iter(np.asarray(first).flat), None)  # of a data frame, too
+    if isinstance(first, str | bytes):
+        who = type(estimator).__name__
+        raise ValueError(
+            f"{who}: got raw text. Put a SequenceVectorizer before it: "
+            f"make_pipeline(SequenceVectorizer(), {who}())."
+        )
 
 
 def _whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:

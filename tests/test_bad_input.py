@@ -1,0 +1,448 @@
+"""Bad input gets a clear error, and leaves the estimator as it was.
+
+Each row: what is done to a fitted estimator, which error, and what its message says.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
+
+TEXTS = ["good film", "bad film", "so good", "so bad"] * 5
+LABELS = ["+", "-"] * 10
+X = np.random.default_rng(0).integers(0, 9, (20, 4))
+X[0, 0] = 8
+TOO_LARGE, NEGATIVE = X.copy(), X.copy()
+TOO_LARGE[4, 1], NEGATIVE[3, 2] = 7312, -1
+WITH_NAN = np.full((20, 3, 2), np.nan)
+QUICK = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
+
+
+def vectorizer():
+    return SequenceVectorizer(max_len=4)
+
+
+def classifier(**parameters):
+    return RNNTextClassifier(**QUICK, **parameters)
+
+
+def flat_classifier():
+    return classifier(pooling="flatten")
+
+
+def regressor():
+    return RNNTextRegressor(**QUICK)
+
+
+class Row(NamedTuple):
+    name: str
+    make: object
+    act: object
+    error: type
+    message: str
+
+
+RAW_TEXT = r"RNNTextClassifier: got raw text\. Put a SequenceVectorizer before it: make_pipeline"
+ONE_CLASS = r"RNNTextClassifier: expected at least 2 classes, got 1 class: \['\+'\]"
+TOO_FEW = r"RNNTextClassifier: too few samples .*validation_fraction.*early_stopping=False"
+OUT_OF_RANGE = r"ids must lie in \[0, 9\), got 7312 in row 4\. Was X made by another vectorizer\?"
+
+TABLE = [
+    Row(
+        "a bare string",
+        vectorizer,
+        lambda e: e.fit("so good"),
+        ValueError,
+        r"SequenceVectorizer: expected a sequence of texts, got one str\. Wrap it: \[text\]\.",
+    ),
+    Row(
+        "a bare string to transform",
+        vectorizer,
+        lambda e: e.transform("so good"),
+        ValueError,
+        "got one str",
+    ),
+    Row(
+        "a number for texts",
+        vectorizer,
+        lambda e: e.fit(3),
+        TypeError,
+        "expected a sequence of texts, got 3",
+    ),
+    Row(
+        "no texts",
+        vectorizer,
+        lambda e: e.fit([]),
+        ValueError,
+        "expected at least one text, got none",
+    ),
+    Row(
+        "no texts to transform",
+        vectorizer,
+        lambda e: e.transform([]),
+        ValueError,
+        "expected at least one text",
+    ),
+    Row(
+        "None among texts",
+        vectorizer,
+        lambda e: e.fit(["so", None]),
+        TypeError,
+        r"got NoneType in row 1\. Drop missing",
+    ),
+    Row(
+        "NaN among texts",
+        vectorizer,
+        lambda e: e.fit(["so", float("nan")]),
+        TypeError,
+        r"got float in row 1\. Drop missing",
+    ),
+    Row(
+        "a missing value of pandas",
+        vectorizer,
+        lambda e: e.transform(pd.Series(["so", pd.NA], dtype=object)),
+        TypeError,
+        r"row 1\. Drop missing",
+    ),
+    Row(
+        "bytes among texts",
+        vectorizer,
+        lambda e: e.fit(["so", b"good"]),
+        TypeError,
+        r"got bytes in row 1\. Decode",
+    ),
+    Row(
+        "numbers among texts",
+        vectorizer,
+        lambda e: e.fit(["so", 5]),
+        TypeError,
+        "got int in row 1",
+    ),
+    Row(
+        "texts in a matrix",
+        vectorizer,
+        lambda e: e.fit(np.array([["a"], ["b"]])),
+        TypeError,
+        "one-dimensional",
+    ),
+    Row(
+        "texts without a word",
+        vectorizer,
+        lambda e: e.fit(["", "?!"]),
+        ValueError,
+        "no word is left",
+    ),
+    Row(
+        "an unknown padding",
+        vectorizer,
+        lambda e: e.set_params(padding="left").fit(TEXTS),
+        ValueError,
+        "padding.*'pre'",
+    ),
+    Row(
+        "an impossible max_features",
+        vectorizer,
+        lambda e: e.set_params(max_features=2).fit(TEXTS),
+        ValueError,
+        "max_features",
+    ),
+    Row(
+        "an empty vocabulary",
+        vectorizer,
+        lambda e: e.set_params(vocabulary=[]).fit(TEXTS),
+        ValueError,
+        "at least one word",
+    ),
+    Row(
+        "a repeated word in the vocabulary",
+        vectorizer,
+        lambda e: e.set_params(vocabulary=["a", "a"]).fit(TEXTS),
+        ValueError,
+        "each word once",
+    ),
+    Row("raw texts", classifier, lambda e: e.fit(TEXTS, LABELS), ValueError, RAW_TEXT),
+    Row("raw texts to predict", classifier, lambda e: e.predict(TEXTS), ValueError, RAW_TEXT),
+    Row(
+        "raw texts in an array",
+        classifier,
+        lambda e: e.predict(np.array(TEXTS)),
+        ValueError,
+        RAW_TEXT,
+    ),
+    Row(
+        "raw texts in an object array",
+        classifier,
+        lambda e: e.predict(np.array(TEXTS, object)),
+        ValueError,
+        RAW_TEXT,
+    ),
+    Row(
+        "raw texts in a series",
+        classifier,
+        lambda e: e.predict(pd.Series(TEXTS)),
+        ValueError,
+        RAW_TEXT,
+    ),
+    Row(
+        "raw texts in a frame",
+        classifier,
+        lambda e: e.predict(pd.DataFrame({"text": TEXTS})),
+        ValueError,
+        RAW_TEXT,
+    ),
+    Row("tokens", classifier, lambda e: e.predict([["so", "good"]]), ValueError, RAW_TEXT),
+    Row("one raw text", classifier, lambda e: e.predict("so good"), ValueError, RAW_TEXT),
+    Row(
+        "ids too large",
+        classifier,
+        lambda e: e.predict(TOO_LARGE),
+        ValueError,
+        "RNNTextClassifier: " + OUT_OF_RANGE,
+    ),
+    Row(
+        "ids too large in sequences",
+        classifier,
+        lambda e: e.predict(TokenSequences(TOO_LARGE, ["a"] * 8000)),
+        ValueError,
+        OUT_OF_RANGE,
+    ),
+    Row(
+        "ids beyond their vocabulary",
+        classifier,
+        lambda e: e.fit(TokenSequences(X, ["a"] * 5), LABELS),
+        ValueError,
+        r"ids must lie in \[0, 5\)",
+    ),
+    Row(
+        "negative ids",
+        classifier,
+        lambda e: e.fit(NEGATIVE, LABELS),
+        ValueError,
+        "got -1 in row 3. Negative",
+    ),
+    Row(
+        "negative ids to predict",
+        classifier,
+        lambda e: e.predict(NEGATIVE),
+        ValueError,
+        "got -1 in row 3",
+    ),
+    Row(
+        "fractional ids",
+        classifier,
+        lambda e: e.fit(X / 2, LABELS),
+        ValueError,
+        r"must hold token ids, got \d\.5 in row",
+    ),
+    Row(
+        "a sparse matrix",
+        classifier,
+        lambda e: e.fit(sparse.csr_array(X), LABELS),
+        TypeError,
+        "dense",
+    ),
+    Row("no rows", classifier, lambda e: e.predict(X[:0]), ValueError, "0 sample"),
+    Row("no columns", classifier, lambda e: e.fit(X[:, :0], LABELS), ValueError, "0 feature"),
+    Row(
+        "no sequences",
+        classifier,
+        lambda e: e.predict(TokenSequences(X[:0], ["a"] * 9)),
+        ValueError,
+        "at least one text",
+    ),
+    Row("NaN in floats", classifier, lambda e: e.fit(WITH_NAN, LABELS), ValueError, "NaN"),
+    Row(
+        "no steps",
+        classifier,
+        lambda e: e.fit(WITH_NAN[:, :0], LABELS),
+        ValueError,
+        "at least one text of at least one token",
+    ),
+    Row(
+        "four dimensions",
+        classifier,
+        lambda e: e.fit(np.ones((20, 2, 2, 2)), LABELS),
+        ValueError,
+        "an array of 4 dimensions",
+    ),
+    Row(
+        "floats to a model of ids",
+        classifier,
+        lambda e: e.predict(np.ones((20, 3, 2))),
+        ValueError,
+        "was fitted on ids",
+    ),
+    Row(
+        "another number of columns",
+        classifier,
+        lambda e: e.predict(X[:, :3]),
+        ValueError,
+        "3 features.*expecting 4 features",
+    ),
+    Row(
+        "another width for flatten",
+        flat_classifier,
+        lambda e: e.predict(TokenSequences(X[:, :3], ["a"] * 9)),
+        ValueError,
+        'pooling="flatten" was fitted on sequences of 4 places, got 3',
+    ),
+    Row("no labels", classifier, lambda e: e.fit(X, None), ValueError, "requires y to be passed"),
+    Row(
+        "labels of another length",
+        classifier,
+        lambda e: e.fit(X, LABELS[:-1]),
+        ValueError,
+        r"inconsistent numbers of samples: \[20, 19\]",
+    ),
+    Row("one class only", classifier, lambda e: e.fit(X, ["+"] * 20), ValueError, ONE_CLASS),
+    Row(
+        "numbers for labels",
+        classifier,
+        lambda e: e.fit(X, np.linspace(0, 1, 20)),
+        ValueError,
+        "continuous",
+    ),
+    Row(
+        "an unknown label in a chunk",
+        classifier,
+        lambda e: e.partial_fit(X, ["?"] * 20),
+        ValueError,
+        r"\['\?'\].*expected some of \['\+', '-'\]",
+    ),
+    Row(
+        "other classes in a later chunk",
+        classifier,
+        lambda e: e.partial_fit(X, LABELS, classes=["+", "?"]),
+        ValueError,
+        "differs from the first call's",
+    ),
+    Row(
+        "balanced chunks",
+        classifier,
+        lambda e: e.set_params(class_weight="balanced").partial_fit(X, LABELS),
+        ValueError,
+        "cannot be told from a chunk",
+    ),
+    Row("too few samples", classifier, lambda e: e.fit(X[:2], LABELS[:2]), ValueError, TOO_FEW),
+    Row(
+        "weights of another length",
+        classifier,
+        lambda e: e.fit(X, LABELS, sample_weight=[1.0]),
+        ValueError,
+        "sample_weight",
+    ),
+    Row(
+        "negative weights",
+        classifier,
+        lambda e: e.fit(X, LABELS, sample_weight=-np.ones(20)),
+        ValueError,
+        "[Nn]egative",
+    ),
+    Row(
+        "an unknown cell",
+        classifier,
+        lambda e: e.set_params(cell="transformer").fit(X, LABELS),
+        ValueError,
+        "'cell'.*'lstm'.*'transformer'",
+    ),
+    Row(
+        "an unknown pooling",
+        classifier,
+        lambda e: e.set_params(pooling="sum").fit(X, LABELS),
+        ValueError,
+        "'pooling'.*'attention'.*'sum'",
+    ),
+    Row(
+        "an unknown optimizer",
+        classifier,
+        lambda e: e.set_params(optimizer="lion").fit(X, LABELS),
+        ValueError,
+        "'optimizer'.*'adam'.*'lion'",
+    ),
+    Row(
+        "a dropout of one",
+        classifier,
+        lambda e: e.set_params(dropout=1.0).fit(X, LABELS),
+        ValueError,
+        "'dropout'",
+    ),
+    Row(
+        "words for numbers",
+        regressor,
+        lambda e: e.fit(X, LABELS),
+        ValueError,
+        "could not convert|numeric",
+    ),
+    Row(
+        "infinite numbers",
+        regressor,
+        lambda e: e.fit(X, np.full(20, np.inf)),
+        ValueError,
+        "y contains infinity",
+    ),
+    Row(
+        "another number of outputs",
+        regressor,
+        lambda e: e.partial_fit(X, np.ones((20, 2))),
+        ValueError,
+        "1 numbers? per text",
+    ),
+]
+
+
+def fit(estimator):
+    if isinstance(estimator, SequenceVectorizer):
+        return estimator.fit(TEXTS)
+    y = np.arange(20.0) if isinstance(estimator, RNNTextRegressor) else LABELS
+    return estimator.fit(X, y)
+
+
+def answers(estimator):
+    is_vectorizer = isinstance(estimator, SequenceVectorizer)
+    return estimator.transform(TEXTS).ids if is_vectorizer else estimator.transform(X)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_bad_input_gets_a_clear_error_and_changes_nothing(row):
+    estimator = fit(row.make())
+    before, parameters = answers(estimator), estimator.get_params()
+    attributes = {name: value for name, value in vars(estimator).items() if name not in parameters}
+    with pytest.raises(row.error, match=row.message):
+        row.act(estimator)
+    after = {name: value for name, value in vars(estimator).items() if name not in parameters}
+    assert after.keys() == attributes.keys()
+    assert all(after[name] is attributes[name] for name in after)
+    estimator.set_params(**parameters)
+    np.testing.assert_array_equal(answers(estimator), before)
+
+
+# The first chunk tells a regressor the number of outputs: only a later one can be wrong.
+AT_ONCE = [row for row in TABLE if row.name != "another number of outputs"]
+
+
+@pytest.mark.parametrize("row", AT_ONCE, ids=lambda row: row.name)
+def test_a_fit_that_is_refused_leaves_no_trace_on_a_new_estimator(row):
+    estimator = row.make()
+    with pytest.raises((row.error, NotFittedError)):
+        row.act(estimator)
+    assert set(vars(estimator)) == set(estimator.get_params())
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "summary", "score"])
+def test_nothing_can_be_asked_before_fit(method):
+    arguments = {"summary": (), "score": (X, LABELS)}.get(method, (X,))
+    with pytest.raises(NotFittedError, match="RNNTextClassifier instance is not fitted yet"):
+        getattr(classifier(), method)(*arguments)
+
+
+def test_an_empty_text_is_valid():
+    sequences = vectorizer().fit(TEXTS).transform(["", "?!", "so good"])
+    model = classifier().fit(vectorizer().fit_transform(TEXTS), LABELS)
+    shares = model.predict_proba(sequences)
+    np.testing.assert_array_equal(shares[0], shares[1])
+    assert np.isfinite(shares).all()

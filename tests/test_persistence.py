@@ -1,0 +1,129 @@
+"""A saved model is configuration and arrays, and answers the same in a new process."""
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.pipeline import make_pipeline
+
+import sklearn_rnn
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+
+TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
+STARS = np.where(LABELS == "positive", 5.0, 1.0)
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+
+IN_A_NEW_PROCESS = """
+import sys, joblib
+model, texts = joblib.load(sys.argv[1])
+joblib.dump([model.predict(texts), model.transform(texts)], sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module", params=["binary", "multiclass", "multilabel", "numbers"])
+def fitted(request):
+    kinds = {
+        "binary": (RNNTextClassifier(**QUICK), LABELS),
+        "multiclass": (RNNTextClassifier(**QUICK, cell="gru"), np.arange(60) % 3),
+        "multilabel": (
+            RNNTextClassifier(**QUICK, num_layers=2),
+            np.eye(3, dtype=int)[np.arange(60) % 3],
+        ),
+        "numbers": (RNNTextRegressor(**QUICK, cell="rnn", pooling="attention"), STARS),
+    }
+    estimator, y = kinds[request.param]
+    return make_pipeline(SequenceVectorizer(max_len=40), estimator).fit(TEXTS, y)
+
+
+def answers(model):
+    return [model.predict(TEXTS), model.transform(TEXTS)]
+
+
+def assert_same_answers(ours, theirs):
+    for mine, its in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_a_new_process_gives_the_same_answers_to_the_last_bit(fitted, tmp_path):
+    joblib.dump([fitted, TEXTS], tmp_path / "model.joblib")
+    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, "model.joblib", "answers.joblib"]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    assert_same_answers(answers(fitted), joblib.load(tmp_path / "answers.joblib"))
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+)
+def test_a_copy_gives_the_same_answers(fitted, copied):
+    assert_same_answers(answers(fitted), answers(copied(fitted)))
+
+
+def everything_in(thing):
+    yield thing
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    elif hasattr(thing, "__getstate__") and not isinstance(thing, type | np.ndarray):
+        thing = thing.__getstate__()
+        thing = list(thing.values()) if isinstance(thing, dict) else []
+    if isinstance(thing, list | tuple):
+        for part in thing:
+            yield from everything_in(part)
+
+
+def test_the_state_holds_no_torch_object(fitted):
+    parts = list(everything_in(fitted[-1]))
+    assert not [part for part in parts if type(part).__module__.startswith(("torch", "skorch"))]
+    assert any(isinstance(part, np.ndarray) for part in parts)
+
+
+def test_a_file_is_about_as_large_as_the_parameters_alone():
+    X = np.random.default_rng(0).integers(2, 5_000, (20, 30))
+    model = RNNTextClassifier(**QUICK | {"embedding_dim": 64}).fit(X, np.arange(20) % 2)
+    n_bytes = 4 * sum(p.numel() for p in model.net_.module_.parameters())
+    assert len(pickle.dumps(model)) < 1.05 * n_bytes
+
+
+def test_a_memory_mapped_model_predicts_and_goes_on_learning(fitted, tmp_path):
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    loaded = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    assert_same_answers(answers(fitted), answers(loaded))
+    before = loaded[-1].n_iter_
+    y = fitted.predict(TEXTS)
+    loaded[-1].partial_fit(loaded[:-1].transform(TEXTS), y)
+    assert loaded[-1].n_iter_ == before + 1
+
+
+def test_a_frozen_embedding_is_still_frozen_after_loading():
+    sequences = SequenceVectorizer(max_len=5).fit_transform(TEXTS)
+    vectors = np.ones((len(sequences.vocabulary), 3), np.float32)
+    sequences = sklearn_rnn.TokenSequences(sequences.ids, sequences.vocabulary, vectors)
+    model = RNNTextClassifier(**QUICK, freeze_embedding=True).fit(sequences, LABELS)
+    loaded = pickle.loads(pickle.dumps(model))
+    loaded.partial_fit(sequences, LABELS)
+    np.testing.assert_array_equal(loaded.embedding_vectors_, vectors)
+
+
+def test_a_model_made_on_a_gpu_opens_without_one():
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
+    model = RNNTextClassifier(**QUICK)
+    model.fit(np.ones((10, 3), int), np.arange(10) % 2).set_params(device="cuda")
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.predict(np.ones((1, 3), int)).shape == (1,)
+
+
+def test_skops_need_trust_only_types_of_this_library(fitted, tmp_path):
+    io = pytest.importorskip("skops.io")
+    data = io.dumps(fitted)
+    untrusted = io.get_untrusted_types(data=data)
+    assert all(name.startswith("sklearn_rnn.") for name in untrusted)
+    assert_same_answers(answers(fitted), answers(io.loads(data, trusted=untrusted)))

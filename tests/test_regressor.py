@@ -1,0 +1,71 @@
+"""Numbers read off texts."""
+
+import numpy as np
+import pytest
+
+from sklearn_rnn import RNNTextRegressor, SequenceVectorizer
+
+STARS = {"awful": 1, "bad": 2, "fair": 3, "good": 4, "great": 5}
+QUICK = {
+    "hidden_size": 8,
+    "embedding_dim": 8,
+    "lr": 2e-2,
+    "max_epochs": 12,
+    "early_stopping": False,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def ratings():
+    rng = np.random.default_rng(0)
+    words = rng.choice(list(STARS), 200)
+    filler = rng.choice(["the film", "this one", "it was"], 200)
+    texts = [f"{start} {word}" for start, word in zip(filler, words, strict=True)]
+    return SequenceVectorizer(max_len=3).fit_transform(texts), np.array([STARS[w] for w in words])
+
+
+@pytest.fixture(scope="module")
+def fitted(ratings):
+    return RNNTextRegressor(**QUICK).fit(*ratings)
+
+
+def test_star_ratings_are_read_off_words(ratings, fitted):
+    X, y = ratings
+    assert fitted.score(X, y) > 0.95
+    assert fitted.predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e6, 0), (-0.001, 5), (1, -1e4)])
+def test_the_unit_of_the_target_changes_nothing_else(ratings, fitted, scale, offset):
+    X, y = ratings
+    other = RNNTextRegressor(**QUICK).fit(X, scale * y + offset)
+    expected = scale * fitted.predict(X) + offset
+    assert np.abs(other.predict(X) - expected).max() < 0.05 * abs(scale) * y.std()
+
+
+def test_several_numbers_at_a_time(ratings):
+    X, y = ratings
+    both = np.stack([y, 100 - 10 * y], axis=1)
+    model = RNNTextRegressor(**QUICK).fit(X, both)
+    assert model.predict(X).shape == both.shape
+    assert model.score(X, both) > 0.95
+
+
+def test_a_constant_target_is_predicted_as_it_is(ratings):
+    X, y = ratings
+    model = RNNTextRegressor(**QUICK | {"max_epochs": 3}).fit(X, np.full(len(y), 7.0))
+    np.testing.assert_allclose(model.predict(X), 7, atol=0.5)
+
+
+def test_texts_without_weight_do_not_set_the_scale(ratings):
+    X, y = ratings
+    spoilt = np.where(np.arange(len(y)) < 20, 1e9, y)
+    weights = (np.arange(len(y)) >= 20).astype(float)
+    model = RNNTextRegressor(**QUICK).fit(X, spoilt, sample_weight=weights)
+    assert model.score(X, y) > 0.9
+
+
+def test_the_history_has_the_losses(ratings):
+    model = RNNTextRegressor(**QUICK | {"early_stopping": True}).fit(*ratings)
+    assert set(model.history_) == {"dur", "train_loss", "valid_loss"}

@@ -1,0 +1,239 @@
+"""Training by the lecture's rules: validation, early stopping, history, going on."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch.nn import functional as F
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+
+QUICK = {"hidden_size": 8, "embedding_dim": 8, "lr": 2e-2, "max_epochs": 6, "random_state": 0}
+LECTURE = {
+    "embedding_dim": 32,
+    "hidden_size": 32,
+    "bidirectional": False,
+    "pooling": "last",
+    "dropout": 0.0,
+    "optimizer": "rmsprop",
+    "lr": 1e-3,
+    "batch_size": 32,
+    "random_state": 0,
+}
+MODELS = {
+    "SimpleRNN, last state": {"cell": "rnn"},
+    "SimpleRNN, all states": {"cell": "rnn", "pooling": "flatten"},
+    "LSTM": {"cell": "lstm"},
+    "LSTM, input dropout": {"cell": "lstm", "input_dropout": 0.2},
+    "three stacked LSTM": {"cell": "lstm", "num_layers": 3},
+    "bidirectional LSTM": {"cell": "lstm", "bidirectional": True},
+    "stacked bidirectional LSTM": {"cell": "lstm", "bidirectional": True, "num_layers": 2},
+    "GRU": {"cell": "gru"},
+}
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    texts, labels = make_reviews(400, n_filler=(0, 1), random_state=0)
+    return SequenceVectorizer(max_len=50).fit_transform(texts), labels
+
+
+@pytest.fixture(scope="module")
+def order_task():
+    """Whether a 2 stands before a 3 or behind it: only the order of tokens tells."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=640)
+    X = rng.integers(4, 8, (640, 6))
+    first, second = np.sort(rng.permuted(np.tile(np.arange(6), (640, 1)), axis=1)[:, :2]).T
+    X[np.arange(640), first] = np.where(y, 2, 3)
+    X[np.arange(640), second] = np.where(y, 3, 2)
+    return X, y
+
+
+def weights(model):
+    return {name: t.numpy().copy() for name, t in model.net_.module_.state_dict().items()}
+
+
+def assert_same_weights(ours, theirs):
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_of_the_lecture_learns_by_the_lectures_rules(order_task, name):
+    X, y = order_task
+    model = RNNTextClassifier(
+        **LECTURE
+        | {"max_epochs": 60, "validation_fraction": 0.2, "n_iter_no_change": 60}
+        | MODELS[name]
+    )
+    model.fit(X, y)
+    assert model.history_["valid_accuracy"].max() > 0.9
+    optimizer = model.net_.optimizer_
+    assert isinstance(optimizer, torch.optim.RMSprop)
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+    assert optimizer.param_groups[0]["alpha"] == 0.9
+
+
+def test_the_history_has_losses_and_accuracies_of_both_sides(reviews):
+    model = RNNTextClassifier(**QUICK).fit(*reviews)
+    assert set(model.history_) == {
+        "dur",
+        *(f"{side}_{figure}" for side in ("train", "valid") for figure in ("loss", "accuracy")),
+    }
+    assert all(len(figures) == model.n_iter_ for figures in model.history_.values())
+    assert model.history_["train_loss"][-1] < model.history_["train_loss"][0]
+
+
+def test_without_early_stopping_nothing_is_set_aside(reviews):
+    model = RNNTextClassifier(**QUICK | {"early_stopping": False}).fit(*reviews)
+    assert model.n_iter_ == QUICK["max_epochs"]
+    assert not any(name.startswith("valid") for name in model.history_)
+
+
+class Witness(Callback):
+    """Keep what the net looked like after each epoch, and the validation part."""
+
+    seen = None  # shared by the copies that fit makes
+
+    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+        state = {name: t.numpy().copy() for name, t in net.module_.state_dict().items()}
+        Witness.seen.append((state, dataset_valid))
+
+
+@pytest.fixture
+def witnessed(reviews, monkeypatch):
+    monkeypatch.setattr(Witness, "seen", [])
+    parameters = QUICK | {"lr": 0.1, "max_epochs": 30, "n_iter_no_change": 3}
+    model = RNNTextClassifier(**parameters, callbacks=[Witness()]).fit(*reviews)
+    return model, Witness.seen
+
+
+def test_early_stopping_stops_and_restores_the_best_epochs_weights(witnessed):
+    model, seen = witnessed
+    best = int(model.history_["valid_loss"].argmin())
+    assert model.n_iter_ == best + 1 + 3 < 30
+    assert_same_weights(weights(model), seen[best][0])
+
+
+def test_the_validation_part_mirrors_the_classes_and_gives_the_recorded_loss(witnessed):
+    model, seen = witnessed
+    validation = seen[0][1]
+    assert len(validation) == 40
+    assert abs(validation.target[validation.rows].mean() - 0.5) < 0.03
+    logits = model._logits(validation.values[validation.rows])
+    target = torch.from_numpy(validation.target[validation.rows]).double()
+    loss = F.binary_cross_entropy_with_logits(torch.from_numpy(logits), target).item()
+    assert loss == pytest.approx(model.history_["valid_loss"].min(), abs=1e-5)
+
+
+def test_a_warm_start_goes_on_where_the_last_fit_ended(reviews):
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}, warm_start=True).fit(*reviews)
+    first = weights(model)
+    model.fit(*reviews)
+    assert model.n_iter_ == 4
+    assert len(model.history_["valid_loss"]) == 4
+    assert not np.array_equal(first["head.weight"], weights(model)["head.weight"])
+    cold = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(*reviews).fit(*reviews)
+    assert_same_weights(first, weights(cold))
+
+
+def test_history_joins_fits_with_and_without_validation(reviews):
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(*reviews).partial_fit(*reviews)
+    assert model.n_iter_ == 3
+    assert np.isnan(model.history_["valid_loss"]).tolist() == [False, False, True]
+
+
+def test_chunks_keep_the_optimizers_memory(reviews):
+    model = RNNTextClassifier(**QUICK).partial_fit(*reviews, classes=["negative", "positive"])
+    first = model.net_.optimizer_
+    model.partial_fit(*reviews)
+    assert model.net_.optimizer_ is first
+    assert next(iter(first.state.values()))["step"] == 2 * 13
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lr"), [("adam", 1e-2), ("adamw", 1e-2), ("rmsprop", 1e-2), ("sgd", 0.5)]
+)
+def test_each_named_optimizer_learns_to_tell_two_words_apart(optimizer, lr):
+    y = np.arange(200) % 2
+    parameters = QUICK | {"lr": lr, "early_stopping": False}
+    model = RNNTextClassifier(**parameters, optimizer=optimizer).fit(2 + y[:, None], y)
+    assert model.history_["train_loss"][-1] < 0.5 * model.history_["train_loss"][0]
+
+
+def test_an_optimizer_may_be_any_callable(reviews):
+    optimizer = partial(torch.optim.AdamW, weight_decay=0.5)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, optimizer=optimizer).fit(*reviews)
+    assert model.net_.optimizer_.param_groups[0]["weight_decay"] == 0.5
+    assert model.net_.optimizer_.param_groups[0]["lr"] == QUICK["lr"]
+
+
+class Counter(Callback):
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+
+def test_callbacks_are_copied_before_each_fit(reviews):
+    counter = Counter()
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}, callbacks=[counter]).fit(*reviews)
+    (copy,) = [c for _, c in model.net_.callbacks_ if isinstance(c, Counter)]
+    assert (counter.n_epochs, copy.n_epochs) == (0, 2)
+
+
+class Interrupt(Callback):
+    """Press Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_fit_leaves_a_model_that_predicts(reviews, epoch):
+    X, y = reviews
+    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(epoch)]).fit(X, y)
+    assert model.n_iter_ == epoch - 1
+    assert model.predict(X).shape == y.shape
+
+
+class Fail(Callback):
+    def on_batch_end(self, net, **kwargs):
+        raise RuntimeError("no more")
+
+
+def test_a_failing_callback_leaves_a_fitted_model_as_it_was(reviews):
+    X, y = reviews
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}).fit(X, y)
+    before, shares = dict(vars(model)), model.predict_proba(X)
+    with pytest.raises(RuntimeError, match="no more"):
+        model.set_params(callbacks=[Fail()]).fit(X, y)
+    assert {**vars(model), "callbacks": None} == before
+    np.testing.assert_array_equal(model.predict_proba(X), shares)
+
+
+def test_dropout_is_off_when_predicting(reviews):
+    X, y = reviews
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, input_dropout=0.5, dropout=0.5)
+    model.fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
+
+
+def test_an_embedding_thaws_at_the_epoch_asked_for(reviews):
+    X, y = reviews
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(len(X.vocabulary), 4)).astype(np.float32)
+    X = type(X)(X.ids, X.vocabulary, vectors)
+    parameters = QUICK | {"early_stopping": False}
+    for epochs, changes in ((2, False), (3, True)):
+        model = RNNTextClassifier(**parameters | {"max_epochs": epochs}, freeze_embedding=2)
+        model.fit(X, y)
+        assert (model.embedding_vectors_ != vectors).any() == changes
