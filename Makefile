@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer and make; everything else goes into .venv.
+# Needs Python 3.11.4 or newer and make; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,7 +19,9 @@ help: ## List the targets
 .PHONY: demo
 demo: .venv/plot.stamp ## Run the quickstart, on real reviews with DATA=path/to/imdb
 	$(install_wheel)
-	$(BIN)/python examples/quickstart.py $(if $(DATA),--data $(DATA))
+	@mkdir -p build
+	$(BIN)/python examples/quickstart.py --picture build/quickstart.png \
+		$(if $(DATA),--data "$(DATA)")
 
 .PHONY: check
 check: .venv/dev.stamp ## Lint, types, layers of imports, docstrings
@@ -54,8 +56,8 @@ clean: ## Remove .venv, builds and caches
 	find . \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "sklearn_rnn needs Python 3.11 or newer, got $$($(PYTHON) --version 2>&1)." \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' || \
+		{ echo "sklearn_rnn needs Python 3.11.4 or newer, got $$($(PYTHON) --version 2>&1)." \
 		       "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 

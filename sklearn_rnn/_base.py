@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import (
     _check_feature_names,
-    _check_n_features,
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
@@ -20,24 +19,19 @@ from sklearn.utils.validation import (
 from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from ._net import Progress, Thaw, history_arrays, make_net, usable_device
+from ._callbacks import Progress, Thaw, check_callbacks
+from ._history import check_training, history_arrays
+from ._inputs import Inputs, check_inputs, check_known
+from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
 from ._runtime import steady_arithmetic
 from ._split import split_for_validation
-from ._state import all_or_nothing, network_state, restore_network
+from ._state import all_or_nothing, network_state, restore_network, restore_target, target_state
 from ._summary import Summary, summarize
 from ._targets import Target
-from ._validation import (
-    Inputs,
-    check_given,
-    check_ids,
-    check_inputs,
-    refuse_text,
-    seed_from,
-)
+from ._validation import check_given, check_ids, seed_from
 from .batching import LengthSortedBatches, SequenceDataset
 from .modules import RecurrentNetwork
-from .sequences import TokenSequences
 
 __all__ = ["BaseRecurrentEstimator"]
 
@@ -139,6 +133,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if embedding is None:
             raise AttributeError("A model of three-dimensional X has no embedding.")
         vectors: NDArray[np.float32] = embedding.weight.detach().cpu().numpy()
+        vectors.flags.writeable = False  # it is the network's own memory
         return vectors
 
     # ---- What a subclass says -------------------------------------------------------------
@@ -147,7 +142,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return `y` as an array, or raise."""
         raise NotImplementedError
 
-    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Target:
+    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float64] | None) -> Target:
         """Return the kind of target that `y` is."""
         raise NotImplementedError
 
@@ -176,38 +171,47 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         one_epoch: bool = False,
         new_target: Callable[..., Target] | None = None,
     ) -> Self:
-        """Train, from new weights or from those at hand; what goes wrong changes nothing."""
+        """Train, from new weights or from a copy of those at hand: a failure changes nothing."""
         with all_or_nothing(self):
             check_given(self, y)
             y = self._check_y(y)
-            weights = _mean_one(self._text_weights(y, sample_weight))
+            weights = self._text_weights(y, sample_weight)
+            if weights is not None and not one_epoch:
+                weights = weights / weights.mean()  # or else they would change the learning rate
             target = self._target if going_on else (new_target or self._new_target)(y, weights)
-            inputs = self._check_known(X) if going_on else check_inputs(self, X)
+            inputs = check_known(self, X, self._plan) if going_on else check_inputs(self, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
-            if not going_on:
-                self._start(X, inputs, target)
-            if one_epoch:
-                self._train(data, None, n_epochs=1, optimizer=self._optimizer)
+            if going_on:
+                network, optimizer = deepcopy((self.net_.module_, self._optimizer))
             else:
-                self._train(*self._split(data), n_epochs=self.max_epochs)
+                network, optimizer = self._start(X, inputs, target), None
+            if one_epoch:
+                self._train(network, data, None, n_epochs=1, optimizer=optimizer)
+            else:
+                self._train(network, *self._split(data), n_epochs=self.max_epochs)
         return self
 
-    def _start(self, X: Any, inputs: Inputs, target: Target) -> None:
-        """Set up a new network for these inputs and this target."""
+    def _start(self, X: Any, inputs: Inputs, target: Target) -> RecurrentNetwork:
+        """Return a new network for these inputs and this target, and remember them."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         self._seed = seed_from(self.random_state)
         self._target = target
-        self._architecture = self._plan(inputs, target)
-        self._optimizer = None
+        self._plan = self._new_plan(inputs, target)
+        self._has_vectors = inputs.vectors is not None
+        self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
         _check_feature_names(self, X, reset=True)
         self.n_iter_ = 0
         self.history_: dict[str, NDArray[np.float64]] = {}
-        self._hold(self._build(inputs.vectors))
+        network = self._build()
+        if inputs.vectors is not None and network.embedding is not None:
+            with torch.no_grad():
+                network.embedding.weight.copy_(torch.from_numpy(np.array(inputs.vectors)))
+        return network
 
-    def _plan(self, inputs: Inputs, target: Target) -> dict[str, Any]:
+    def _new_plan(self, inputs: Inputs, target: Target) -> dict[str, Any]:
         """Return what a network is built from, in plain numbers and words."""
         source = inputs.vectors if inputs.n_ids is not None else inputs.values
         return {
@@ -224,36 +228,30 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "dropout": self.dropout,
         }
 
-    def _build(self, vectors: NDArray[np.float32] | None = None) -> RecurrentNetwork:
+    def _build(self) -> RecurrentNetwork:
         generator = torch.Generator().manual_seed(self._seed)
-        network = RecurrentNetwork(**self._architecture, generator=generator)
-        if vectors is not None and network.embedding is not None:
-            with torch.no_grad():
-                network.embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
-            network.embedding.weight.requires_grad_(not self.freeze_embedding)
-        return network
-
-    def _hold(self, network: RecurrentNetwork) -> None:
-        """Keep a network, ready to predict."""
-        self.net_ = make_net(network, self._target.loss, device=usable_device(self.device))
-        network.eval()
+        return RecurrentNetwork(**self._plan, generator=generator)
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:
             return data, None
         assert data.target is not None
-        # The same in each fit of a warm start: what is watched is never trained on.
-        generator = np.random.default_rng(self._seed)
+        # Texts without weight would make a validation loss of nothing.
+        weighty = np.arange(len(data))
+        if data.sample_weight is not None:
+            weighty = np.flatnonzero(data.sample_weight)
         training, validation = split_for_validation(
             type(self).__name__,
-            self._target.strata(data.target),
+            self._target.strata(data.target[weighty]),
             self.validation_fraction,
-            generator,
+            # The same in each fit of a warm start: what is watched is never trained on.
+            np.random.default_rng(self._seed),
         )
-        return data.subset(training), data.subset(validation)
+        return data.subset(weighty[training]), data.subset(weighty[validation])
 
     def _train(
         self,
+        network: RecurrentNetwork,
         training: SequenceDataset,
         validation: SequenceDataset | None,
         *,
@@ -262,11 +260,12 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         # Seeds follow from the epochs behind us, so that going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
-        network = self.net_.module_
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
+        if self._has_vectors and network.embedding is not None:
+            network.embedding.weight.requires_grad_(self._learns_vectors())
         net = make_net(
             network,
-            self._target.loss,
+            self._target,
             optimizer=self.optimizer if optimizer is None else lambda *_, **__: optimizer,
             lr=self.lr,
             max_epochs=n_epochs,
@@ -274,20 +273,25 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             generator=np.random.default_rng(order),
             validation=validation,
             callbacks=self._callbacks(validation is not None),
-            device=usable_device(self.device),
+            device=training_device(type(self).__name__, self.device),
         )
+        for group in net.optimizer_.param_groups:
+            group["lr"] = self.lr  # of an optimizer that goes on, too
         with steady_arithmetic():
             net.partial_fit(training)
         network.eval()
         net.train_split = None  # lets go of the data
+        check_training(type(self).__name__, net)
         self._record(net)
 
+    def _learns_vectors(self) -> bool:
+        freeze = self.freeze_embedding
+        return not freeze if isinstance(freeze, bool | np.bool_) else self.n_iter_ >= freeze
+
     def _callbacks(self, watched: bool) -> list[Any]:
+        check_callbacks(type(self).__name__, self.callbacks)
         callbacks = [*self._scores(), *deepcopy(list(self.callbacks or ()))]
-        thaws_late = isinstance(self.freeze_embedding, int | np.integer) and not isinstance(
-            self.freeze_embedding, bool
-        )
-        if thaws_late and self.net_.module_.embedding is not None:
+        if self._has_vectors and not self._learns_vectors() and self.freeze_embedding is not True:
             callbacks.append(Thaw(self.freeze_embedding - self.n_iter_))
         if self.verbose:
             callbacks.append(Progress())
@@ -315,7 +319,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _run(self, X: Any, read: Callable[..., Tensor]) -> NDArray[np.float32]:
         """Return what `read` makes of the sequences, in their order: (N, ...)."""
-        inputs = self._check_known(X)
+        inputs = check_known(self, X, self._plan)
         batches = LengthSortedBatches(SequenceDataset(inputs.values))
         device, network = self.net_.device, self.net_.module_
         with steady_arithmetic(), torch.inference_mode():
@@ -327,34 +331,6 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         outputs = np.empty_like(sorted_outputs)
         outputs[batches.order] = sorted_outputs
         return outputs
-
-    def _check_known(self, X: Any) -> Inputs:
-        """Return X as `Inputs` if it is of the kind that the network was built for."""
-        refuse_text(self, X)
-        _check_feature_names(self, X, reset=False)
-        inputs = check_inputs(self, X)
-        who, plan, values = type(self).__name__, self._architecture, inputs.values
-        if values.ndim == 2 and not isinstance(X, TokenSequences):
-            # For scikit-learn a plain matrix has a fixed number of columns. Only the carrier
-            # says that its columns are places, of which padding may add any number.
-            _check_n_features(self, values, reset=False)
-        if (inputs.n_ids is None) != (plan["n_ids"] is None):
-            kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
-            expected = kinds[plan["n_ids"] is None]
-            raise ValueError(f"{who}: was fitted on {expected}, got X of shape {values.shape}.")
-        if inputs.n_ids is not None:
-            check_ids(who, values, plan["n_ids"])
-        elif values.shape[2] != plan["n_dimensions"]:
-            raise ValueError(
-                f"{who}: was fitted on vectors of {plan['n_dimensions']} dimensions, "
-                f"got {values.shape[2]}."
-            )
-        if self._architecture["pooling"] == "flatten" and values.shape[1] != plan["n_places"]:
-            raise ValueError(
-                f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
-                f"got {values.shape[1]}. Pad to the same max_len, or take another pooling."
-            )
-        return inputs
 
     @property
     def _n_features_out(self) -> int:
@@ -381,19 +357,18 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         state.pop("_optimizer", None)
         if "net_" in state:
             state["_network"] = network_state(state.pop("net_").module_)
+            state["_target"] = target_state(state["_target"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rest = dict(state)
         weights = rest.pop("_network", None)
         super().__setstate__(rest)
-        if weights is not None:
-            network = self._build()
-            restore_network(network, weights)
-            self._optimizer = None
-            self._hold(network)
-
-
-def _mean_one(weights: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
-    """Scale weights to mean 1, so that they do not change the learning rate."""
-    return None if weights is None else (weights / weights.mean()).astype(np.float32)
+        if weights is None:
+            return
+        network = self._build()
+        restore_network(network, weights)
+        network.eval()
+        self._target = restore_target(rest["_target"])
+        self._optimizer = None
+        self.net_ = make_net(network, self._target, device=usable_device(self.device))

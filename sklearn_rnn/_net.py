@@ -10,23 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring
 from skorch.helper import predefined_split
 from skorch.utils import to_tensor
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
+from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 
-__all__ = [
-    "OPTIMIZERS",
-    "Progress",
-    "Thaw",
-    "history_arrays",
-    "make_net",
-    "usable_device",
-    "watch",
-]
+__all__ = ["OPTIMIZERS", "make_net", "training_device", "usable_device"]
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -36,8 +27,6 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 """Optimizers by the name that the parameter `optimizer` takes."""
-
-Measure = Callable[[Tensor, Tensor], Tensor]
 
 
 class SequenceNet(NeuralNet):
@@ -55,6 +44,20 @@ class SequenceNet(NeuralNet):
             losses = losses * to_tensor(X["sample_weight"], self.device)
         return losses.mean()
 
+    # For skorch's scoring callbacks, which know targets as the loss reads them. Rows are in
+    # the order of the batches, as these callbacks collect the targets too.
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return predictions in the encoding of the targets."""
+        return self.target_.encode(self.target_.decide(self._logits(X)))
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of each class."""
+        return self.target_.probabilities(self._logits(X))
+
+    def _logits(self, X: Any) -> NDArray[np.float64]:
+        return self.forward(X).numpy().astype(np.float64)
+
 
 class TextwiseLoss(nn.Module):
     """A loss for each text: the mean over its outputs where it has several."""
@@ -68,72 +71,9 @@ class TextwiseLoss(nn.Module):
         return losses if losses.ndim == 1 else losses.mean(dim=1)
 
 
-class BatchScore(Callback):
-    """Record a score of each batch, from the logits that training computed anyway."""
-
-    def __init__(self, name: str, measure: Measure) -> None:
-        self.name = name
-        self.measure = measure
-
-    def on_batch_end(
-        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
-    ) -> None:
-        """Write this batch's score into the history."""
-        side = "train" if training else "valid"
-        value = self.measure(kwargs["y_pred"].detach(), to_tensor(batch[1], net.device))
-        net.history.record_batch(f"{side}_{self.name}", value.item())
-
-
-class Thaw(Callback):
-    """Let the embedding learn once `epoch` epochs have gone by."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Thaw when the time has come."""
-        if len(net.history) > self.epoch:
-            net.module_.embedding.weight.requires_grad_(True)
-
-
-class Progress(Callback):
-    """A bar for each epoch, which ends with the epoch's figures."""
-
-    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
-        """Open this epoch's bar."""
-        total = len(net.get_iterator(dataset_train, training=True))
-        self.bar_ = tqdm(total=total, desc=f"epoch {len(net.history)}/{net.max_epochs}")
-
-    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
-        """Move on by one training batch."""
-        if training:
-            self.bar_.update()
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Show the epoch's losses and scores."""
-        figures = {name: net.history[-1, name] for name in _figures(net.history[-1])}
-        del figures["dur"]  # the bar shows the time already
-        self.bar_.set_postfix({name: f"{value:.3f}" for name, value in figures.items()})
-        self.bar_.close()
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Close the bar of an epoch that was interrupted."""
-        if hasattr(self, "bar_"):
-            self.bar_.close()
-
-
-def watch(name: str, measure: Measure) -> list[Any]:
-    """Return callbacks that keep a score per epoch, on both sides of the split."""
-    return [
-        BatchScore(name, measure),
-        PassthroughScoring(f"train_{name}", lower_is_better=False, on_train=True),
-        PassthroughScoring(f"valid_{name}", lower_is_better=False),
-    ]
-
-
 def make_net(
     module: nn.Module,
-    loss: Callable[..., Tensor],
+    target: Target,
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
@@ -147,7 +87,7 @@ def make_net(
     """Return an initialized skorch net around a module whose weights are set already."""
     net = SequenceNet(
         module,
-        criterion=TextwiseLoss(loss),
+        criterion=TextwiseLoss(target.loss),
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         lr=lr,
         max_epochs=max_epochs,
@@ -160,29 +100,28 @@ def make_net(
         verbose=0,
         device=device,
     )
+    net.target_ = target
     initialized: SequenceNet = net.initialize()
     return initialized
 
 
-def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
-    """Return the number of finished epochs, and their losses, scores and seconds."""
-    epochs = [epoch for epoch in history if "dur" in epoch]  # written when an epoch ends
-    names = dict.fromkeys(name for epoch in epochs for name in _figures(epoch))
-    arrays = {
-        name: np.array([epoch.get(name, np.nan) for epoch in epochs], np.float64) for name in names
-    }
-    return len(epochs), arrays
+def training_device(who: str, device: str) -> str:
+    """Return the device to train on, or raise if this machine has none such."""
+    usable = usable_device(device)
+    if device not in ("auto", usable):
+        raise ValueError(
+            f'{who}: expected a device of this machine ("auto", "cpu", or one of its '
+            f"{torch.cuda.device_count()} CUDA devices), got {device!r}."
+        )
+    return usable
 
 
 def usable_device(device: str) -> str:
-    """Return the device to compute on: a model made on a GPU opens without one."""
+    """Return a device to predict on: a model made on a GPU opens without one."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    try:
+        torch.empty(0, device=device)
+    except Exception:  # each back end raises its own kind
         return "cpu"
     return device
-
-
-def _figures(epoch: Any) -> list[str]:
-    """Return the names of an epoch's figures: not skorch's bookkeeping."""
-    return [name for name, value in epoch.items() if isinstance(value, float)]

@@ -85,7 +85,8 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
     {class_weight}callbacks : list of skorch callbacks, default=None
         Further callbacks of skorch's training loop; copied before each fit.
     device : str, default="auto"
-        Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a GPU if there is one.
+        Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a CUDA device if there
+        is one. A saved model opens on the CPU where its device is missing.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, dropout, order of texts and validation split. An int gives
         bit-identical results on a CPU. The global generators are never touched.
@@ -95,15 +96,20 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         Show a progress bar for each epoch if above 0."""
 
 _CLASS_WEIGHT = """\
-class_weight : dict or "balanced", default=None
-        Weights of the classes in the loss, as everywhere in scikit-learn.
+class_weight : dict, list of dict or "balanced", default=None
+        Weights of the classes in the loss, as everywhere in scikit-learn: a dict for each
+        column, in a list, where several labels hold at a time.
     """
 
 _ATTRIBUTES = """\
-net_ : skorch.NeuralNet
+vocabulary_ : tuple of str or None
+        Tokens by id, where X brought them.
+    net_ : skorch.NeuralNet
         The net; ``net_.module_`` is the torch module.
     history_ : dict of str to ndarray of shape (n_iter_,)
         Figures by epoch: ``train_loss``, ``valid_loss``{accuracies} and seconds (``dur``).
+        Those of training are means over the epoch's batches, while the weights change and
+        dropout is on; NaN where an epoch had no validation.
     n_iter_ : int
         Epochs that were run.
     embedding_vectors_ : ndarray of float32 of shape (n_ids, n_dimensions)

@@ -9,9 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .modules import RecurrentNetwork
 
-__all__ = ["all_or_nothing", "network_state", "restore_network"]
+__all__ = [
+    "all_or_nothing",
+    "network_state",
+    "restore_network",
+    "restore_target",
+    "target_state",
+]
+
+_TARGETS: dict[str, type[Target]] = {
+    "binary": BinaryTarget,
+    "multiclass": MulticlassTarget,
+    "multilabel": MultilabelTarget,
+    "numbers": NumericTarget,
+}
 
 
 def network_state(network: RecurrentNetwork) -> dict[str, Any]:
@@ -29,6 +43,20 @@ def restore_network(network: RecurrentNetwork, state: dict[str, Any]) -> None:
     network.load_state_dict(tensors)
     for name in state["frozen"]:
         network.get_parameter(name).requires_grad_(False)
+
+
+def target_state(target: Target) -> dict[str, Any]:
+    """Return a target as its kind's name and its arrays: no private class in a file."""
+    (kind,) = (name for name, cls in _TARGETS.items() if type(target) is cls)
+    return {"kind": kind, **vars(target)}
+
+
+def restore_target(state: dict[str, Any]) -> Target:
+    """Return the target that `target_state` described."""
+    cls = _TARGETS[state["kind"]]
+    target = cls.__new__(cls)
+    vars(target).update({name: value for name, value in state.items() if name != "kind"})
+    return target
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class Layer(NamedTuple):
     n_parameters: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """Layers, output shapes and numbers of parameters of a network; prints as a table.
 
@@ -45,7 +45,7 @@ class Summary:
         """Parameters that training leaves as they are: a frozen embedding's."""
         return self.total - self.trainable
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [("Layer", "Output shape", "Parameters")]
         rows += [(name, str(shape), f"{n:,}") for name, shape, n in self.layers]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -39,6 +39,10 @@ class Target:
         """Return predictions in the terms of `y`."""
         raise NotImplementedError
 
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each label, (N, len(classes))."""
+        raise NotImplementedError
+
 
 class ClassTarget(Target):
     """Labels: each logit, or their softmax, gives the probability of one."""
@@ -49,10 +53,6 @@ class ClassTarget(Target):
         """Return the share of texts that are right."""
         raise NotImplementedError
 
-    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of each label, (N, len(classes))."""
-        raise NotImplementedError
-
 
 class _OneLabel(ClassTarget):
     """One label for each text."""
@@ -61,12 +61,18 @@ class _OneLabel(ClassTarget):
         self.classes = classes
 
     def _codes(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        if y.ndim != 1:
+            raise ValueError(
+                "RNNTextClassifier: was fitted on one label per text, got an indicator matrix "
+                f"of shape {y.shape}. Fit a new classifier to it."
+            )
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = np.unique(y[self.classes[codes] != y])
         if len(unknown):
             raise ValueError(
-                f"y holds labels that were not among the classes at first: {unknown.tolist()}, "
-                f"expected some of {self.classes.tolist()}."
+                f"RNNTextClassifier: y holds labels that were not there at first, "
+                f"{unknown.tolist()}: expected some of {self.classes.tolist()}. Name all labels "
+                "in the first fit, or in partial_fit's classes."
             )
         return codes.astype(np.int64)
 
@@ -128,7 +134,8 @@ class MultilabelTarget(ClassTarget):
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         if y.shape[1:] != (self.n_outputs,):
             raise ValueError(
-                f"y must be an indicator matrix of {self.n_outputs} columns, got {y.shape}."
+                f"RNNTextClassifier: was fitted on an indicator matrix of {self.n_outputs} "
+                f"columns, got y of shape {y.shape}. Fit a new classifier to it."
             )
         return y.astype(np.float32)
 
@@ -163,7 +170,10 @@ class NumericTarget(Target):
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         columns = y.reshape(len(y), -1)
         if columns.shape[1] != self.n_outputs:
-            raise ValueError(f"y must hold {self.n_outputs} numbers per text, got {y.shape}.")
+            raise ValueError(
+                f"RNNTextRegressor: was fitted on {self.n_outputs} numbers per text, got y of "
+                f"shape {y.shape}. Fit a new regressor to it."
+            )
         return ((columns - self.mean) / self.scale).astype(np.float32)
 
     def strata(self, encoded: NDArray[Any]) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ class SequenceDataset(Dataset[Batch]):
         Token ids, or sequences that are embedded already. Never written to.
     target : ndarray of shape (N,) or (N, C), default=None
         Targets as the loss reads them; None for predictions.
-    sample_weight : ndarray of float32 of shape (N,), default=None
+    sample_weight : ndarray of float of shape (N,), default=None
         Weights of the texts in the loss.
     """
 
@@ -65,7 +65,7 @@ class SequenceDataset(Dataset[Batch]):
         self,
         values: NDArray[Any],
         target: NDArray[Any] | None = None,
-        sample_weight: NDArray[np.float32] | None = None,
+        sample_weight: NDArray[np.float64] | None = None,
     ) -> None:
         self.values = values
         self.target = target
@@ -99,7 +99,7 @@ class SequenceDataset(Dataset[Batch]):
         sequences, lengths = self._sequences(rows)
         inputs = {"sequences": torch.from_numpy(sequences), "lengths": torch.from_numpy(lengths)}
         if self.sample_weight is not None:
-            inputs["sample_weight"] = torch.from_numpy(self.sample_weight[rows])
+            inputs["sample_weight"] = torch.from_numpy(self.sample_weight[rows].astype(np.float32))
         target = torch.empty(0) if self.target is None else torch.from_numpy(self.target[rows])
         return inputs, target
 

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y
 
 from ._base import BaseRecurrentEstimator
-from ._net import watch
+from ._callbacks import watch
 from ._parameters import CONSTRAINTS, documented
 from ._targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 
@@ -49,6 +49,20 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     --------
     sklearn_rnn.regressor.RNNTextRegressor : The same for numbers.
 
+    Notes
+    -----
+    Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is the unknown
+    token, which a row of padding alone reads as. So codes of your own must start at 2.
+
+    A `TokenSequences` says how many ids there are and what they mean; for a plain array the
+    ids known are those up to the training data's largest. Where folds or chunks may bring
+    larger ones, pass a `TokenSequences`.
+
+    Steps of three-dimensional X are all read: none of them is padding.
+
+    The state that is saved is configuration and NumPy arrays. The optimizer's memory is not
+    part of it: `partial_fit` after loading starts that anew.
+
     References
     ----------
     S. Hochreiter and J. Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
@@ -71,7 +85,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
 
     _parameter_constraints = {
         **CONSTRAINTS,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     _target: ClassTarget
@@ -95,7 +109,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[Any, float] | list[Any] | str | None = None,
         callbacks: Sequence[Any] | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -253,6 +267,8 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, of shape (n_classes,)."""
+        if not hasattr(self, "_target"):
+            raise AttributeError("RNNTextClassifier has no classes_ before fit.")
         return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
@@ -263,19 +279,30 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         is_matrix = type_of_target(y, input_name="y") == "multilabel-indicator"
         return y if is_matrix else column_or_1d(y, warn=True)
 
-    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float32] | None) -> ClassTarget:
+    def _new_target(self, y: NDArray[Any], weights: NDArray[np.float64] | None) -> ClassTarget:
         if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
             raise ValueError(
-                "RNNTextClassifier: expected at least 2 classes with a sample_weight above 0, "
-                "got 1 class."
+                "RNNTextClassifier: expected at least 2 classes whose weights (sample_weight "
+                "times class_weight) are above 0, got 1 class or none."
             )
-        return _target_of_classes(y, weights, classes=np.unique(y))
+        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
+        return _target_of_classes(y, weights, classes=classes)
 
     def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
         weights = super()._text_weights(y, sample_weight)
         if self.class_weight is None:
             return weights
+        if y.ndim == 2 and isinstance(self.class_weight, dict):
+            raise ValueError(
+                'RNNTextClassifier: class_weight for several labels at a time must be "balanced" '
+                f"or a list of dicts, one for each column of y, got {self.class_weight!r}."
+            )
         by_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
+        if by_class.min() < 0:
+            raise ValueError(
+                "RNNTextClassifier: class_weight must hold no negative weights, got "
+                f"{self.class_weight!r}."
+            )
         return by_class if weights is None else by_class * weights
 
     def _scores(self) -> list[Any]:
@@ -288,11 +315,16 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
 
 
 def _target_of_classes(
-    y: NDArray[Any], weights: NDArray[np.float32] | None, *, classes: Any
+    y: NDArray[Any], weights: NDArray[np.float64] | None, *, classes: Any
 ) -> ClassTarget:
-    if y.ndim == 2:
-        return MultilabelTarget(y.shape[1])
     labels = np.unique(classes)
+    if y.ndim == 2:
+        if len(labels) != y.shape[1]:
+            raise ValueError(
+                f"RNNTextClassifier: expected classes for the {y.shape[1]} columns of y, got "
+                f"{classes!r}."
+            )
+        return MultilabelTarget(y.shape[1])
     if len(labels) < 2:
         raise ValueError(
             f"RNNTextClassifier: expected at least 2 classes, got 1 class: {labels.tolist()}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -17,10 +17,11 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._validation import check_texts
+from ._validation import check_ids, check_texts
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
 __all__ = ["SequenceVectorizer"]
@@ -251,7 +252,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         check_is_fitted(self)
         words = np.array(self._entries(), dtype=object)
-        return [words[row[row != PADDING]].tolist() for row in np.asarray(X)]
+        ids = np.asarray(X if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64))
+        check_ids("SequenceVectorizer", ids, len(words))
+        return [words[row[row != PADDING]].tolist() for row in ids]
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
@@ -275,9 +278,6 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     def _n_features_out(self) -> int:
         return self.n_tokens_
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "vocabulary_")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -289,7 +289,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     def _given_words(self) -> list[str]:
         given: Any = self.vocabulary
-        words = sorted(given, key=given.__getitem__) if isinstance(given, Mapping) else list(given)
+        # A set has no order that another process would repeat.
+        in_order = sorted(given) if isinstance(given, Set) else list(given)
+        words = sorted(given, key=given.__getitem__) if isinstance(given, Mapping) else in_order
+        if isinstance(given, str) or not all(isinstance(word, str) for word in words):
+            raise TypeError(
+                "SequenceVectorizer: vocabulary must be a mapping or an iterable of str, got "
+                f"{given!r}."
+            )
         if not words or len(set(words)) < len(words):
             raise ValueError(
                 "SequenceVectorizer: vocabulary must hold at least one word, and each word "

@@ -20,6 +20,8 @@ X[0, 0] = 8
 TOO_LARGE, NEGATIVE = X.copy(), X.copy()
 TOO_LARGE[4, 1], NEGATIVE[3, 2] = 7312, -1
 WITH_NAN = np.full((20, 3, 2), np.nan)
+WORDS = SequenceVectorizer(max_len=4).fit_transform(TEXTS)
+OTHER_WORDS = SequenceVectorizer(max_len=4).fit_transform(["other", "words"])
 QUICK = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
 
 
@@ -43,7 +45,7 @@ class Row(NamedTuple):
     name: str
     make: object
     act: object
-    error: type
+    error: type | tuple[type, ...]
     message: str
 
 
@@ -53,6 +55,43 @@ TOO_FEW = r"RNNTextClassifier: too few samples .*validation_fraction.*early_stop
 OUT_OF_RANGE = r"ids must lie in \[0, 9\), got 7312 in row 4\. Was X made by another vectorizer\?"
 
 TABLE = [
+    Row("ids for texts", vectorizer, lambda e: e.fit(X), TypeError, "got ndarray of shape"),
+    Row("sequences for texts", vectorizer, lambda e: e.fit(WORDS), TypeError, "TokenSequences"),
+    Row(
+        "numbers for a vocabulary",
+        vectorizer,
+        lambda e: e.set_params(vocabulary=[1]).fit(TEXTS),
+        TypeError,
+        "an iterable of str, got",
+    ),
+    Row(
+        "negative class weights",
+        classifier,
+        lambda e: e.set_params(class_weight={"+": 1, "-": -1}).fit(X, LABELS),
+        ValueError,
+        "class_weight must hold no negative",
+    ),
+    Row(
+        "a class without weight",
+        classifier,
+        lambda e: e.set_params(class_weight={"+": 1, "-": 0}).fit(X, LABELS),
+        ValueError,
+        "at least 2 classes whose weights",
+    ),
+    Row(
+        "a callback that is none",
+        classifier,
+        lambda e: e.set_params(callbacks=[1]).fit(X, LABELS),
+        TypeError,
+        "must be skorch callbacks.*got 1",
+    ),
+    Row(
+        "a device that is not here",
+        classifier,
+        lambda e: e.set_params(device="cuda:99").fit(X, LABELS),
+        ValueError,
+        "expected a device of this machine.*'cuda:99'",
+    ),
     Row(
         "a bare string",
         vectorizer,
@@ -72,7 +111,7 @@ TABLE = [
         vectorizer,
         lambda e: e.fit(3),
         TypeError,
-        "expected a sequence of texts, got 3",
+        "expected a one-dimensional sequence of texts, got int",
     ),
     Row(
         "no texts",
@@ -87,6 +126,34 @@ TABLE = [
         lambda e: e.transform([]),
         ValueError,
         "expected at least one text",
+    ),
+    Row(
+        "one text in bytes",
+        vectorizer,
+        lambda e: e.fit(b"so good"),
+        ValueError,
+        "got one bytes.*[Dd]ecode",
+    ),
+    Row(
+        "a frame of texts",  # iterating over one gives the names of its columns
+        vectorizer,
+        lambda e: e.fit(pd.DataFrame({"text": TEXTS})),
+        (TypeError, ValueError),
+        r"SequenceVectorizer: expected .*got .*DataFrame.*column",
+    ),
+    Row(
+        "a dict of texts",
+        vectorizer,
+        lambda e: e.transform({"good film": "so bad"}),
+        (TypeError, ValueError),
+        "SequenceVectorizer: expected a one-dimensional sequence of texts, got dict",
+    ),
+    Row(
+        "one text in an array",
+        vectorizer,
+        lambda e: e.fit(np.array("so good")),
+        (TypeError, ValueError),
+        r"SequenceVectorizer: expected a one-dimensional .*got ndarray of shape \(\)",
     ),
     Row(
         "None among texts",
@@ -237,7 +304,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(X / 2, LABELS),
         ValueError,
-        r"must hold token ids, got \d\.5 in row",
+        r"must hold token ids, whole numbers below .*, got \d\.5 in row",
     ),
     Row(
         "a sparse matrix",
@@ -327,6 +394,27 @@ TABLE = [
         lambda e: e.set_params(class_weight="balanced").partial_fit(X, LABELS),
         ValueError,
         "cannot be told from a chunk",
+    ),
+    Row(
+        "several labels in a later chunk",
+        classifier,
+        lambda e: e.partial_fit(X, np.ones((20, 3), int)),
+        ValueError,
+        r"was fitted on one label per text, got .*\(20, 3\)",
+    ),
+    Row(
+        "a dict of weights for several labels",
+        classifier,
+        lambda e: e.set_params(class_weight={0: 1, 1: 2}).fit(X, X[:, :3] % 2),
+        ValueError,
+        "RNNTextClassifier: class_weight.*balanced.*list of dicts",
+    ),
+    Row(
+        "weights for other classes",
+        classifier,
+        lambda e: e.set_params(class_weight={"?": 1}).fit(X, LABELS),
+        ValueError,
+        r"classes, \['\+', '-'\], are not in class_weight",
     ),
     Row("too few samples", classifier, lambda e: e.fit(X[:2], LABELS[:2]), ValueError, TOO_FEW),
     Row(
@@ -428,7 +516,7 @@ AT_ONCE = [row for row in TABLE if row.name != "another number of outputs"]
 @pytest.mark.parametrize("row", AT_ONCE, ids=lambda row: row.name)
 def test_a_fit_that_is_refused_leaves_no_trace_on_a_new_estimator(row):
     estimator = row.make()
-    with pytest.raises((row.error, NotFittedError)):
+    with pytest.raises((TypeError, ValueError, NotFittedError)):
         row.act(estimator)
     assert set(vars(estimator)) == set(estimator.get_params())
 
@@ -438,6 +526,19 @@ def test_nothing_can_be_asked_before_fit(method):
     arguments = {"summary": (), "score": (X, LABELS)}.get(method, (X,))
     with pytest.raises(NotFittedError, match="RNNTextClassifier instance is not fitted yet"):
         getattr(classifier(), method)(*arguments)
+
+
+def test_ids_of_another_vocabulary_are_refused():
+    model = classifier().fit(WORDS, LABELS)
+    with pytest.raises(ValueError, match=r"X has another vocabulary .* mean other words"):
+        model.predict(OTHER_WORDS)
+    with pytest.raises(ValueError, match="without warm_start"):
+        model.set_params(warm_start=True).fit(OTHER_WORDS, ["+", "-"])
+
+
+def test_padding_alone_is_valid_too():
+    model = classifier().fit(np.zeros((20, 4), int), LABELS)
+    assert np.isfinite(model.predict_proba(np.zeros((1, 4), int))).all()
 
 
 def test_an_empty_text_is_valid():

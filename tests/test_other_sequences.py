@@ -74,3 +74,26 @@ def test_the_callers_array_is_never_written_to(waves):
     X.flags.writeable = False
     RNNTextClassifier(**QUICK | {"max_epochs": 1}, input_dropout=0.5).fit(X, y).predict(X)
     np.testing.assert_array_equal(X, before)
+
+
+REFUSED = {
+    "ids": (np.ones((3, 30), int), "was fitted on floats of three dimensions"),
+    "another number of dimensions": (
+        np.ones((3, 30, 2)),
+        "was fitted on vectors of 1 dimensions, got 2",
+    ),
+    "missing values": (np.full((3, 30, 1), np.nan), "X contains NaN"),
+    "infinity": (np.full((3, 30, 1), np.inf), "X contains infinity"),
+    "more than single precision holds": (np.full((3, 30, 1), 1e300), "must fit into float32"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_model_of_series_cannot_read_is_refused(waves, name):
+    X, y = waves
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}).fit(X, y)
+    before = model.predict_proba(X)
+    other, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        model.predict(other)
+    np.testing.assert_array_equal(model.predict_proba(X), before)

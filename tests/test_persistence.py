@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
@@ -23,24 +24,33 @@ QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 
 
 IN_A_NEW_PROCESS = """
 import sys, joblib
-model, texts = joblib.load(sys.argv[1])
-joblib.dump([model.predict(texts), model.transform(texts)], sys.argv[2])
+models, texts = joblib.load(sys.argv[1])
+answers = [[model.predict(texts), model.transform(texts)] for model in models]
+joblib.dump(answers, sys.argv[2])
 """
 
+KINDS = {
+    "binary": (RNNTextClassifier(**QUICK), LABELS),
+    "multiclass": (RNNTextClassifier(**QUICK, cell="gru"), np.arange(60) % 3),
+    "multilabel": (
+        RNNTextClassifier(**QUICK, num_layers=2),
+        np.eye(3, dtype=int)[np.arange(60) % 3],
+    ),
+    "numbers": (RNNTextRegressor(**QUICK, cell="rnn", pooling="attention"), STARS),
+}
 
-@pytest.fixture(scope="module", params=["binary", "multiclass", "multilabel", "numbers"])
-def fitted(request):
-    kinds = {
-        "binary": (RNNTextClassifier(**QUICK), LABELS),
-        "multiclass": (RNNTextClassifier(**QUICK, cell="gru"), np.arange(60) % 3),
-        "multilabel": (
-            RNNTextClassifier(**QUICK, num_layers=2),
-            np.eye(3, dtype=int)[np.arange(60) % 3],
-        ),
-        "numbers": (RNNTextRegressor(**QUICK, cell="rnn", pooling="attention"), STARS),
+
+@pytest.fixture(scope="module")
+def all_fitted():
+    return {
+        kind: make_pipeline(SequenceVectorizer(max_len=40), clone(estimator)).fit(TEXTS, y)
+        for kind, (estimator, y) in KINDS.items()
     }
-    estimator, y = kinds[request.param]
-    return make_pipeline(SequenceVectorizer(max_len=40), estimator).fit(TEXTS, y)
+
+
+@pytest.fixture(params=KINDS)
+def fitted(all_fitted, request):
+    return all_fitted[request.param]
 
 
 def answers(model):
@@ -52,12 +62,14 @@ def assert_same_answers(ours, theirs):
         np.testing.assert_array_equal(mine, its)
 
 
-def test_a_new_process_gives_the_same_answers_to_the_last_bit(fitted, tmp_path):
-    joblib.dump([fitted, TEXTS], tmp_path / "model.joblib")
+def test_a_new_process_gives_the_same_answers_to_the_last_bit(all_fitted, tmp_path):
+    joblib.dump([list(all_fitted.values()), TEXTS], tmp_path / "models.joblib")
     environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
-    command = [sys.executable, "-c", IN_A_NEW_PROCESS, "model.joblib", "answers.joblib"]
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, "models.joblib", "answers.joblib"]
     subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-    assert_same_answers(answers(fitted), joblib.load(tmp_path / "answers.joblib"))
+    theirs = joblib.load(tmp_path / "answers.joblib")
+    for model, its in zip(all_fitted.values(), theirs, strict=True):
+        assert_same_answers(answers(model), its)
 
 
 @pytest.mark.parametrize(

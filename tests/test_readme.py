@@ -43,3 +43,12 @@ def test_named_files_exist(path):
 @pytest.mark.parametrize("target", unique(r"\bmake ([a-z]+)\b", COMMANDS))
 def test_named_make_targets_exist(target):
     assert re.search(rf"^{target}:", MAKEFILE, flags=re.MULTILINE)
+
+
+def test_the_lectures_table_reaches_what_it_set_out_for():
+    rows = re.findall(r"^\| ([^|]+) \| [\d,]+ \| .* \| ([\d.]+)% \|$", README, flags=re.MULTILINE)
+    test_accuracy = {title: float(percent) for title, percent in rows}
+    assert len(test_accuracy) == 8
+    assert test_accuracy["SimpleRNN, last state"] >= 84.4
+    assert test_accuracy["SimpleRNN, all states"] >= 84.7
+    assert test_accuracy["LSTM"] >= 87

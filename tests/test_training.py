@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback, EpochScoring
 from torch.nn import functional as F
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 
 QUICK = {"hidden_size": 8, "embedding_dim": 8, "lr": 2e-2, "max_epochs": 6, "random_state": 0}
@@ -148,11 +149,19 @@ def test_history_joins_fits_with_and_without_validation(reviews):
 
 
 def test_chunks_keep_the_optimizers_memory(reviews):
-    model = RNNTextClassifier(**QUICK).partial_fit(*reviews, classes=["negative", "positive"])
-    first = model.net_.optimizer_
-    model.partial_fit(*reviews)
-    assert model.net_.optimizer_ is first
-    assert next(iter(first.state.values()))["step"] == 2 * 13
+    model = RNNTextClassifier(**QUICK)
+    for n_chunks in (1, 2):
+        model.partial_fit(*reviews, classes=["negative", "positive"])
+        memory = next(iter(model.net_.optimizer_.state.values()))
+        assert memory["step"] == n_chunks * 13
+
+
+def test_a_learning_rate_that_is_changed_between_chunks_counts_at_once(reviews):
+    X, y = reviews
+    model = RNNTextClassifier(**QUICK).partial_fit(X, y, classes=["negative", "positive"])
+    before = model.predict_proba(X)
+    model.set_params(lr=1e-12).partial_fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -197,27 +206,70 @@ class Interrupt(Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
-def test_an_interrupted_fit_leaves_a_model_that_predicts(reviews, epoch):
+def test_an_interrupted_fit_says_so_and_leaves_a_model_that_predicts(reviews):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(epoch)]).fit(X, y)
-    assert model.n_iter_ == epoch - 1
+    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(3)])
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3"):
+        model.fit(X, y)
+    assert model.n_iter_ == 2
     assert model.predict(X).shape == y.shape
 
 
+def test_an_interrupt_before_anything_was_learned_goes_through(reviews):
+    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(1)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*reviews)
+    assert not hasattr(model, "net_")
+
+
+def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
+    X, y = reviews
+    model = RNNTextRegressor(**QUICK | {"lr": 1e30}, optimizer="sgd")
+    with pytest.raises(ValueError, match=r"diverged: the loss is .* Lower lr \(now 1e\+30\)"):
+        model.fit(X, y == "positive")
+    assert not hasattr(model, "net_")
+
+
+def test_skorchs_scoring_callbacks_see_labels_and_probabilities(reviews):
+    scores = [
+        EpochScoring("accuracy", name="accuracy", lower_is_better=False),
+        EpochScoring("neg_log_loss", name="log_loss", lower_is_better=False),
+    ]
+    history = RNNTextClassifier(**QUICK, callbacks=scores).fit(*reviews).history_
+    np.testing.assert_allclose(history["accuracy"], history["valid_accuracy"])
+    np.testing.assert_allclose(history["log_loss"], -history["valid_loss"], atol=1e-5)
+
+
 class Fail(Callback):
-    def on_batch_end(self, net, **kwargs):
+    def on_epoch_end(self, net, **kwargs):  # by then, the weights have moved
         raise RuntimeError("no more")
 
 
-def test_a_failing_callback_leaves_a_fitted_model_as_it_was(reviews):
+@pytest.mark.parametrize("what", ["a new fit", "a warm start", "a further chunk"])
+def test_a_failing_callback_leaves_a_fitted_model_as_it_was(reviews, what):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}).fit(X, y)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=what == "a warm start")
+    model.fit(X, y)
     before, shares = dict(vars(model)), model.predict_proba(X)
+    model.set_params(callbacks=[Fail()])
     with pytest.raises(RuntimeError, match="no more"):
-        model.set_params(callbacks=[Fail()]).fit(X, y)
+        (model.partial_fit if what == "a further chunk" else model.fit)(X, y)
     assert {**vars(model), "callbacks": None} == before
     np.testing.assert_array_equal(model.predict_proba(X), shares)
+
+
+@pytest.mark.parametrize("going_on", ["fit", "partial_fit"])
+def test_after_a_failure_training_goes_on_as_if_it_had_not_been(reviews, going_on):
+    X, y = reviews
+    models = [
+        RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=True).fit(X, y) for _ in range(2)
+    ]
+    with pytest.raises(RuntimeError, match="no more"):
+        getattr(models[0].set_params(callbacks=[Fail()]), going_on)(X, y)
+    models[0].set_params(callbacks=None)
+    for model in models:
+        getattr(model, going_on)(X, y)
+    assert_same_weights(weights(models[0]), weights(models[1]))
 
 
 def test_dropout_is_off_when_predicting(reviews):
@@ -237,3 +289,15 @@ def test_an_embedding_thaws_at_the_epoch_asked_for(reviews):
         model = RNNTextClassifier(**parameters | {"max_epochs": epochs}, freeze_embedding=2)
         model.fit(X, y)
         assert (model.embedding_vectors_ != vectors).any() == changes
+
+
+def test_a_frozen_embedding_can_be_thawed_for_a_warm_start(reviews):
+    X, y = reviews
+    vectors = np.random.default_rng(0).normal(size=(len(X.vocabulary), 4)).astype(np.float32)
+    X = type(X)(X.ids, X.vocabulary, vectors)
+    model = RNNTextClassifier(
+        **QUICK | {"max_epochs": 1}, freeze_embedding=True, warm_start=True
+    ).fit(X, y)
+    np.testing.assert_array_equal(model.embedding_vectors_, vectors)
+    model.set_params(freeze_embedding=False).fit(X, y)
+    assert (model.embedding_vectors_ != vectors).any()

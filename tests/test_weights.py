@@ -268,3 +268,15 @@ def test_weights_reach_a_step_by_its_name():
     model = quick_pipeline()
     model.fit(TWICE, CONTRADICTING, rnntextclassifier__sample_weight=ONLY_RIGHT)
     assert accuracy_score(RIGHT, model.predict(TEXTS)) == 1
+
+
+@pytest.mark.parametrize("weights", [{0: 1, 1: 100}, {0: 100, 1: 1}])
+def test_class_weights_count_in_chunks_of_one_class_each(weights):
+    model = RNNTextClassifier(
+        hidden_size=4, embedding_dim=4, class_weight=weights, optimizer="sgd", random_state=0
+    )
+    X = np.random.default_rng(0).integers(2, 9, (20, 5))
+    for label in [0, 1] * 10:
+        model.partial_fit(X, np.full(20, label), classes=[0, 1])
+    heavy = max(weights, key=weights.get)
+    assert model.predict_proba(X)[:, heavy].mean() > 0.6

@@ -1,0 +1,92 @@
+"""Callbacks of our own for skorch's training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from skorch.callbacks import Callback, PassthroughScoring
+from skorch.utils import to_tensor
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ._history import figures_of
+
+__all__ = ["Progress", "Thaw", "check_callbacks", "watch"]
+
+Measure = Callable[[Tensor, Tensor], Tensor]
+
+
+class BatchScore(Callback):
+    """Record a score of each batch, from the logits that training computed anyway."""
+
+    def __init__(self, name: str, measure: Measure) -> None:
+        self.name = name
+        self.measure = measure
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        """Write this batch's score into the history."""
+        side = "train" if training else "valid"
+        value = self.measure(kwargs["y_pred"].detach(), to_tensor(batch[1], net.device))
+        net.history.record_batch(f"{side}_{self.name}", value.item())
+
+
+class Thaw(Callback):
+    """Let the embedding learn once `epoch` epochs have gone by."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Thaw when the time has come."""
+        if len(net.history) > self.epoch:
+            net.module_.embedding.weight.requires_grad_(True)
+
+
+class Progress(Callback):
+    """A bar for each epoch, which ends with the epoch's figures."""
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        """Open this epoch's bar."""
+        total = len(net.get_iterator(dataset_train, training=True))
+        self.bar_ = tqdm(total=total, desc=f"epoch {len(net.history)}/{net.max_epochs}")
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Move on by one training batch."""
+        if training:
+            self.bar_.update()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Show the epoch's losses and scores."""
+        figures = {name: net.history[-1, name] for name in figures_of(net.history[-1])}
+        del figures["dur"]  # the bar shows the time already
+        self.bar_.set_postfix({name: f"{value:.3f}" for name, value in figures.items()})
+        self.bar_.close()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Close the bar of an epoch that was interrupted."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+
+
+def watch(name: str, measure: Measure) -> list[Any]:
+    """Return callbacks that keep a score per epoch, on both sides of the split."""
+    return [
+        BatchScore(name, measure),
+        PassthroughScoring(f"train_{name}", lower_is_better=False, on_train=True),
+        PassthroughScoring(f"valid_{name}", lower_is_better=False),
+    ]
+
+
+def check_callbacks(who: str, callbacks: Sequence[Any] | None) -> None:
+    """Raise if something is no skorch callback, nor a pair of a name and one."""
+    for entry in callbacks or ():
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
+            raise TypeError(
+                f"{who}: callbacks must be skorch callbacks, such as "
+                f"skorch.callbacks.LRScheduler(), got {entry!r}."
+            )
