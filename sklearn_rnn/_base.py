@@ -183,6 +183,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
+                self._check_same_network()
                 network, optimizer = deepcopy((self.net_.module_, self._optimizer))
             else:
                 network, optimizer = self._start(X, inputs, target), None
@@ -228,6 +229,16 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "dropout": self.dropout,
         }
 
+    def _check_same_network(self) -> None:
+        """Raise if parameters ask for another network than the one at hand."""
+        names = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling")
+        changed = [name for name in names if getattr(self, name) != self._plan[name]]
+        if changed:
+            raise ValueError(
+                f"{type(self).__name__}: {', '.join(changed)} changed since the last fit, whose "
+                "network this one goes on with. Clone the estimator, or set warm_start=False."
+            )
+
     def _build(self) -> RecurrentNetwork:
         generator = torch.Generator().manual_seed(self._seed)
         return RecurrentNetwork(**self._plan, generator=generator)
@@ -260,6 +271,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         # Seeds follow from the epochs behind us, so that going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
+        network.input_dropout.p, network.dropout.p = self.input_dropout, self.dropout
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
         if self._has_vectors and network.embedding is not None:
             network.embedding.weight.requires_grad_(self._learns_vectors())

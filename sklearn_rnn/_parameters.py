@@ -1,4 +1,4 @@
-"""The parameters that the final estimators share: what is allowed, and what each means."""
+"""What the final estimators share: which parameters are allowed, and what each means."""
 
 from __future__ import annotations
 
@@ -119,16 +119,29 @@ vocabulary_ : tuple of str or None
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of columns, where X came as a data frame that has some."""
 
+_NOTES = """\
+Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is the unknown
+    token, which a row of padding alone reads as. So codes of your own must start at 2.
+
+    A `TokenSequences` says how many ids there are and what they mean; for a plain array the
+    ids known are those up to the training data's largest. Where folds or chunks may bring
+    larger ones, pass a `TokenSequences`.
+
+    Steps of three-dimensional X are all read: none of them is padding.
+
+    The state that is saved is configuration and NumPy arrays. The optimizer's memory is not
+    part of it: `partial_fit` after loading starts that anew."""
+
 T = TypeVar("T", bound=type)
 
 
 def documented(estimator: T) -> T:
-    """Write the shared parameters and attributes into an estimator's docstring.
+    """Write what estimators share into an estimator's docstring.
 
     Parameters
     ----------
     estimator : class
-        Its docstring says ``{parameters}`` and ``{attributes}``.
+        Its docstring says ``{parameters}``, ``{attributes}`` and ``{notes}``.
 
     Returns
     -------
@@ -140,5 +153,7 @@ def documented(estimator: T) -> T:
     accuracies = ", ``train_accuracy``, ``valid_accuracy``" if classifies else ""
     attributes = _ATTRIBUTES.replace("{accuracies}", accuracies)
     doc = estimator.__doc__ or ""
-    estimator.__doc__ = doc.replace("{parameters}", parameters).replace("{attributes}", attributes)
+    for part, text in (("parameters", parameters), ("attributes", attributes), ("notes", _NOTES)):
+        doc = doc.replace(f"{{{part}}}", text)
+    estimator.__doc__ = doc
     return estimator

@@ -171,8 +171,8 @@ class NumericTarget(Target):
         columns = y.reshape(len(y), -1)
         if columns.shape[1] != self.n_outputs:
             raise ValueError(
-                f"RNNTextRegressor: was fitted on {self.n_outputs} numbers per text, got y of "
-                f"shape {y.shape}. Fit a new regressor to it."
+                f"RNNTextRegressor: was fitted on y of {self.n_outputs} columns, got shape "
+                f"{y.shape}. Fit a new regressor to it."
             )
         return ((columns - self.mean) / self.scale).astype(np.float32)
 

@@ -36,10 +36,11 @@ def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
         )
     shape = getattr(texts, "shape", (None,))
     if isinstance(texts, Mapping) or not isinstance(texts, Iterable) or len(shape) != 1:
+        of_shape = f" of shape {shape}" if len(shape) != 1 else ""
+        cure = 'one column, such as frame["text"]' if len(shape) == 2 else "a list of str"
         raise TypeError(
             f"{who}: expected a one-dimensional sequence of texts, got {type(texts).__name__}"
-            f"{'' if len(shape) == 1 else f' of shape {shape}'}. Pass the texts themselves, for "
-            'instance one column: frame["text"].'
+            f"{of_shape}. Pass {cure}."
         )
     sequence: Sequence[str] = texts if isinstance(texts, list | tuple) else list(texts)
     if not sequence:
@@ -92,7 +93,9 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
         return
     row, column = np.argwhere((ids < 0) | (ids >= n_ids))[0]
     got = ids[row, column]
-    hint = "Negative values in data" if got < 0 else "Was X made by another vectorizer?"
+    hint = "Was X made by another vectorizer?"
+    if got < 0:
+        hint = "Negative values in data are no ids: these start at 0, which is padding."
     raise ValueError(f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. {hint}")
 
 

@@ -51,17 +51,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
 
     Notes
     -----
-    Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is the unknown
-    token, which a row of padding alone reads as. So codes of your own must start at 2.
-
-    A `TokenSequences` says how many ids there are and what they mean; for a plain array the
-    ids known are those up to the training data's largest. Where folds or chunks may bring
-    larger ones, pass a `TokenSequences`.
-
-    Steps of three-dimensional X are all read: none of them is padding.
-
-    The state that is saved is configuration and NumPy arrays. The optimizer's memory is not
-    part of it: `partial_fit` after loading starts that anew.
+    {notes}
 
     References
     ----------

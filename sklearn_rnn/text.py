@@ -300,7 +300,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         if not words or len(set(words)) < len(words):
             raise ValueError(
                 "SequenceVectorizer: vocabulary must hold at least one word, and each word "
-                f"once, got {len(words)} entries of which {len(set(words))} differ."
+                f"once, got {len(words)} entries, {len(set(words))} of them distinct."
             )
         return words[: self._n_words]
 

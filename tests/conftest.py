@@ -1,8 +1,15 @@
-"""Real data for the tests: read in place, never copied into the project."""
+"""Real data for the tests, read in place and never copied; how properties are tried."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run of CI; new ones in each run by hand.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -290,7 +290,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(NEGATIVE, LABELS),
         ValueError,
-        "got -1 in row 3. Negative",
+        "got -1 in row 3. Negative values in data are no ids",
     ),
     Row(
         "negative ids to predict",
@@ -478,7 +478,7 @@ TABLE = [
         regressor,
         lambda e: e.partial_fit(X, np.ones((20, 2))),
         ValueError,
-        "1 numbers? per text",
+        r"was fitted on y of 1 columns, got shape \(20, 2\)",
     ),
 ]
 

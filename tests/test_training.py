@@ -142,6 +142,14 @@ def test_a_warm_start_goes_on_where_the_last_fit_ended(reviews):
     assert_same_weights(first, weights(cold))
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_network_is_not_taken_for_the_one_at_hand(reviews, method):
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=True).fit(*reviews)
+    model.set_params(hidden_size=4, cell="gru")
+    with pytest.raises(ValueError, match="cell, hidden_size changed since the last fit"):
+        getattr(model, method)(*reviews)
+
+
 def test_history_joins_fits_with_and_without_validation(reviews):
     model = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(*reviews).partial_fit(*reviews)
     assert model.n_iter_ == 3
