@@ -26,7 +26,14 @@ from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
 from ._runtime import steady_arithmetic
 from ._split import split_for_validation
-from ._state import all_or_nothing, network_state, restore_network, restore_target, target_state
+from ._state import (
+    all_or_nothing,
+    given_vectors,
+    network_state,
+    restore_network,
+    restore_target,
+    target_state,
+)
 from ._summary import Summary, summarize
 from ._targets import Target
 from ._validation import check_given, check_ids, seed_from
@@ -200,7 +207,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._seed = seed_from(self.random_state)
         self._target = target
         self._plan = self._new_plan(inputs, target)
-        self._has_vectors = inputs.vectors is not None
+        self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
         self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
         _check_feature_names(self, X, reset=True)
@@ -368,7 +375,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         state = dict(super().__getstate__())
         state.pop("_optimizer", None)
         if "net_" in state:
-            state["_network"] = network_state(state.pop("net_").module_)
+            vectors = state.pop("_vectors")
+            state["_network"] = network_state(state.pop("net_").module_, vectors)
             state["_target"] = target_state(state["_target"])
         return state
 
@@ -383,4 +391,5 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         network.eval()
         self._target = restore_target(rest["_target"])
         self._optimizer = None
+        self._vectors = given_vectors(weights)
         self.net_ = make_net(network, self._target, device=usable_device(self.device))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._cells import CELLS
+from ._docs import fill_doc
 from ._net import OPTIMIZERS
 from ._pooling import POOLINGS
 
@@ -149,11 +150,10 @@ def documented(estimator: T) -> T:
         The same.
     """
     classifies = "class_weight" in estimator._parameter_constraints  # type: ignore[attr-defined]
-    parameters = _PARAMETERS.replace("{class_weight}", _CLASS_WEIGHT if classifies else "")
     accuracies = ", ``train_accuracy``, ``valid_accuracy``" if classifies else ""
-    attributes = _ATTRIBUTES.replace("{accuracies}", accuracies)
-    doc = estimator.__doc__ or ""
-    for part, text in (("parameters", parameters), ("attributes", attributes), ("notes", _NOTES)):
-        doc = doc.replace(f"{{{part}}}", text)
-    estimator.__doc__ = doc
-    return estimator
+    fill = fill_doc(
+        parameters=_PARAMETERS.replace("{class_weight}", _CLASS_WEIGHT if classifies else ""),
+        attributes=_ATTRIBUTES.replace("{accuracies}", accuracies),
+        notes=_NOTES,
+    )
+    return fill(estimator)

@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .modules import RecurrentNetwork
 
 __all__ = [
     "all_or_nothing",
+    "given_vectors",
     "network_state",
     "restore_network",
     "restore_target",
     "target_state",
 ]
+
+_EMBEDDING = "embedding.weight"
 
 _TARGETS: dict[str, type[Target]] = {
     "binary": BinaryTarget,
@@ -28,19 +33,36 @@ _TARGETS: dict[str, type[Target]] = {
 }
 
 
-def network_state(network: RecurrentNetwork) -> dict[str, Any]:
-    """Return a network's weights as NumPy arrays, and which of them are frozen."""
-    return {
-        "arrays": {name: t.cpu().numpy() for name, t in network.state_dict().items()},
-        "frozen": [name for name, p in network.named_parameters() if not p.requires_grad],
-    }
+def network_state(
+    network: RecurrentNetwork, vectors: NDArray[np.float32] | None
+) -> dict[str, Any]:
+    """Return a network's weights as NumPy arrays, and which of them are frozen.
+
+    A frozen embedding is the table that came: the very array, so that a file which holds the
+    step that it came from holds it once.
+    """
+    arrays: dict[str, Any] = {n: t.cpu().numpy() for n, t in network.state_dict().items()}
+    frozen = [name for name, p in network.named_parameters() if not p.requires_grad]
+    as_it_came = vectors is not None and np.array_equal(arrays.get(_EMBEDDING, 0), vectors)
+    if vectors is not None and as_it_came and _EMBEDDING in frozen:
+        arrays[_EMBEDDING] = shared_table(vectors)
+    return {"arrays": arrays, "frozen": frozen}
+
+
+def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
+    """Return the table that came with the sequences, where it is still as it came."""
+    table = state["arrays"].get(_EMBEDDING)
+    return table.array if isinstance(table, SharedTable) else None
 
 
 def restore_network(network: RecurrentNetwork, state: dict[str, Any]) -> None:
     """Give a network the weights that `network_state` returned."""
     # Copies: the arrays may be a read-only memory map.
-    tensors = {name: torch.from_numpy(np.array(a)) for name, a in state["arrays"].items()}
-    network.load_state_dict(tensors)
+    arrays = {
+        name: stored.array if isinstance(stored, SharedTable) else stored
+        for name, stored in state["arrays"].items()
+    }
+    network.load_state_dict({n: torch.from_numpy(np.array(a)) for n, a in arrays.items()})
     for name in state["frozen"]:
         network.get_parameter(name).requires_grad_(False)
 

@@ -114,7 +114,12 @@ def _read_only_ids(ids: ArrayLike) -> NDArray[np.int32]:
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view, so that the caller's own array stays as writeable as it was."""
+    """Return a view, so that the caller's own array stays as writeable as it was.
+
+    What is read-only already stays the same object, so that a file holds it once.
+    """
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

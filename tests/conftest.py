@@ -39,3 +39,16 @@ def trec_home():
 @pytest.fixture(scope="session")
 def zh_hotel_home():
     return real_data("zh_hotel")
+
+
+@pytest.fixture(scope="session")
+def vectors_home():
+    return real_data("vectors")
+
+
+@pytest.fixture(scope="session")
+def imdb_texts(imdb_home):
+    """Raw texts of 1,000 training reviews."""
+    from sklearn_rnn.datasets import fetch_imdb
+
+    return fetch_imdb(imdb_home, subset="train").train.data[::25]

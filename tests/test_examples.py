@@ -51,6 +51,13 @@ def test_the_persistence_example_gets_equal_answers_in_a_new_process(tmp_path):
     assert "last bit: True" in run("persistence.py", tmp_path, "--reviews", "200")
 
 
+def test_the_chinese_example_reads_hotel_reviews_with_word2vec(tmp_path, zh_hotel_home):
+    pytest.importorskip("gensim")
+    printed = run("chinese.py", tmp_path, zh_hotel_home / "ChnSentiCorp_htl_all.csv.gz")
+    assert float(re.search(r"held-out reviews: ([\d.]+)", printed)[1]) > 0.85
+    assert "positive" in printed
+
+
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lecture")

@@ -1,0 +1,97 @@
+"""One training run of gensim: sequences in, one table of vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from .sequences import PADDING, TokenSequences
+
+__all__ = ["train_vectors"]
+
+_LONGEST = 10_000
+"""gensim drops what comes after so many words of a sentence: longer ones go in pieces."""
+
+
+def train_vectors(
+    model_name: str,
+    settings: dict[str, Any],
+    sequences: TokenSequences,
+    counts: NDArray[np.int64],
+    *,
+    epochs: int,
+    progress: bool,
+) -> tuple[NDArray[np.float32], list[float]]:
+    """Train one of gensim's models; return its vectors by id, (V, D), and each epoch's loss."""
+    model = getattr(_models(), model_name)(**settings)
+    words, sentences = sequences.vocabulary, _Sentences(sequences)
+    losses: list[float] = []
+    # Counted already, and all of them words: gensim needs no pass of its own.
+    model.build_vocab_from_freq({words[i]: int(counts[i]) for i in np.flatnonzero(counts)})
+    with tqdm(total=epochs, desc=model_name, disable=not progress) as bar:
+        model.train(
+            sentences,
+            total_examples=len(sentences),
+            epochs=epochs,
+            compute_loss=True,
+            callbacks=[_epoch_watch(losses, bar)],
+        )
+    return _table(model.wv, words), losses
+
+
+class _Sentences:
+    """Texts as gensim reads them: lists of words, made anew in each pass."""
+
+    def __init__(self, sequences: TokenSequences) -> None:
+        self.ids = sequences.ids
+        self.words = np.array(sequences.vocabulary, dtype=object)
+        n_tokens = np.count_nonzero(self.ids != PADDING, axis=1)
+        self.n_pieces = int((-(-n_tokens // _LONGEST)).sum())
+
+    def __len__(self) -> int:
+        return self.n_pieces
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for row in self.ids:
+            words = self.words[row[row != PADDING]].tolist()
+            yield from (words[i : i + _LONGEST] for i in range(0, len(words), _LONGEST))
+
+
+def _models() -> Any:
+    """Return gensim's models, imported only now: who loads a fitted embedding needs none."""
+    try:
+        from gensim import models
+    except ImportError as error:
+        raise ImportError(
+            "Training word vectors needs gensim: pip install sklearn-rnn[embeddings]."
+        ) from error
+    return models
+
+
+def _epoch_watch(losses: list[float], bar: Any) -> Any:
+    """Return a callback of gensim's that keeps each epoch's loss and moves the bar."""
+    from gensim.models.callbacks import CallbackAny2Vec
+
+    class EpochWatch(CallbackAny2Vec):
+        def on_epoch_begin(self, model: Any) -> None:
+            model.running_training_loss = 0.0  # or else gensim sums it over all epochs
+
+        def on_epoch_end(self, model: Any) -> None:
+            # gensim leaves fastText's at zero, and word2vec's is never that.
+            losses.append(float(model.get_latest_training_loss()) or np.nan)
+            bar.update()
+
+    return EpochWatch()
+
+
+def _table(wv: Any, words: tuple[str, ...]) -> NDArray[np.float32]:
+    """Return the vectors by id, zeros where a word has none: (V, D)."""
+    table = np.zeros((len(words), wv.vector_size), np.float32)
+    rows = [i for i, word in enumerate(words) if i != PADDING and word in wv.key_to_index]
+    table[rows] = wv[[words[i] for i in rows]]
+    table.flags.writeable = False  # shared by all that reads it
+    return table

@@ -1,0 +1,308 @@
+"""Word vectors from files: which format a file has, and the rows of the words looked for."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import os
+import re
+import struct
+import zipfile
+from collections.abc import Collection
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._vector_formats import (
+    HEAD_BYTES,
+    Format,
+    Header,
+    Source,
+    binary_format,
+    is_number,
+    text_format,
+)
+from .exceptions import VectorFileError
+
+__all__ = ["Found", "read_vectors"]
+
+_GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PICKLE = b"\x80"
+_NATIVE_SUFFIXES = (".kv", ".kv.gz")
+
+_HEADER = re.compile(rb"(\d{1,40})[ \t]+(\d{1,40})[ \t\r]*\n?")
+
+# What users have at hand that is no file of vectors, by its first bytes.
+_OTHER_FILES = {
+    b"\xba\x16\x4f\x2f": "is a fastText model. Load it with "
+    "gensim.models.fasttext.load_facebook_vectors, and pass what that returns",
+    b"\x93NUMPY": "is a bare array, without its words. Pass the .kv file that lies beside it",
+    b"\x80": "is a pickle, which can run code when it is opened. Only files named .kv are "
+    "opened as gensim's own format: rename it if it is one and you trust it",
+    b"BZh": "is packed with bzip2. Unpack it, or pack it with gzip",
+    b"\xfd7zXZ": "is packed with xz. Unpack it, or pack it with gzip",
+}
+
+
+class Found(NamedTuple):
+    """The words found, in the order of the file, and their vectors."""
+
+    words: list[str]
+    vectors: NDArray[np.float32]  # (len(words), D)
+
+
+def read_vectors(who: str, path: str | os.PathLike[str], wanted: Collection[str]) -> Found:
+    """Read the vectors of some words from a file.
+
+    Formats are told apart by content: GloVe's text (a word and its values on each line),
+    word2vec's text, also called ``.vec`` (the same after a header ``n d``), and word2vec's
+    binary; each plain, gzipped, or in a zip archive. The file is streamed: what stays in memory
+    are the rows found. Every row is checked for its width, its encoding and the count in the
+    header; only the rows found for their numbers.
+
+    .. warning::
+       gensim's own format, ``.kv``, is a pickle underneath: opening one can run any code, so
+       open only what you trust. A file is opened in this way only if its name ends in ``.kv``
+       (or ``.kv.gz``) and it starts as a pickle does; no text or word2vec binary ever is.
+       A plain one is mapped into memory; all its words are loaded, of its vectors only the
+       rows found.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for messages.
+    path : str or path-like
+        The file. ``archive.zip!member`` names one file of several in an archive.
+    wanted : collection of str
+        The words to look for, spelled exactly as in the file. Where a file gives a word twice,
+        the first row counts.
+
+    Returns
+    -------
+    Found
+        Words and vectors; an empty table with the file's number of columns if there is no word
+        in common.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    VectorFileError
+        If the file is damaged, or of no format named above.
+    ImportError
+        If the file is a ``.kv`` and gensim is not installed.
+    """
+    name = os.fspath(path)
+    archive, member = _archive_and_member(name)
+    _check_is_file(who, name, archive)
+    with ExitStack() as opened:
+        file = opened.enter_context(open(archive, "rb"))
+        magic = file.peek(8)[:8]
+        unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
+        source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
+        head = source.read(HEAD_BYTES)
+        if name.lower().endswith(_NATIVE_SUFFIXES) and head.startswith(_PICKLE):
+            return _read_native(source, wanted)
+        return _collect(_recognise(source, head), wanted)
+
+
+def _archive_and_member(name: str) -> tuple[str, str | None]:
+    archive, mark, member = name.rpartition("!")
+    if mark and not os.path.exists(name) and archive.lower().endswith(".zip"):
+        return archive, member
+    return name, None
+
+
+def _check_is_file(who: str, name: str, archive: str) -> None:
+    if not os.path.exists(archive):
+        raise FileNotFoundError(f"{who}: expected a file of word vectors, found none at {name!r}.")
+    if not os.path.isfile(archive):
+        kind = "a directory" if os.path.isdir(archive) else "no regular file"
+        raise VectorFileError(
+            f"{who}: expected a file of word vectors, but {name!r} is {kind}. "
+            "Pass the path of the file itself."
+        )
+
+
+# ---- packed files --------------------------------------------------------------------------
+
+
+def _is_packed(magic: bytes) -> bool:
+    return magic.startswith((_GZIP, *_ZIP))
+
+
+def _unpacked(
+    opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
+) -> io.BufferedReader:
+    if file.read(2) == _GZIP:
+        file.seek(0)
+        raw: Any = opened.enter_context(gzip.GzipFile(fileobj=file))
+    else:
+        raw = opened.enter_context(_open_member(opened, who, name, file, member))
+    return opened.enter_context(io.BufferedReader(raw, HEAD_BYTES))
+
+
+def _open_member(
+    opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
+) -> Any:
+    try:
+        archive = opened.enter_context(zipfile.ZipFile(file))
+        return archive.open(_chosen_member(who, name, archive, member))
+    except VectorFileError:
+        raise
+    # zipfile lets more than BadZipFile through for damaged, encrypted or exotic archives.
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise VectorFileError(
+            f"{who}: {name!r} cannot be unpacked ({error}). The archive is damaged or locked: "
+            "fetch it again, or unpack it and pass the file inside."
+        ) from error
+
+
+def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | None) -> str:
+    files = [info.filename for info in archive.infolist() if not info.is_dir()]
+    outside = next((file for file in files if _is_outside(file)), None)
+    if outside is not None:
+        raise VectorFileError(
+            f"{who}: {name!r} holds a path outside its folder, {outside!r}. Such archives are "
+            "made to harm: do not unpack it, fetch it from a source you trust."
+        )
+    # Archives made on a Mac carry a shadow of each file.
+    chosen = [file for file in files if not file.startswith("__MACOSX/")]
+    if member is not None:
+        chosen = [file for file in files if file == member]
+    if len(chosen) != 1:
+        shown = ", ".join(files[:10]) + (", …" if len(files) > 10 else "")
+        raise VectorFileError(
+            f"{who}: expected one file of word vectors in {name!r}, the archive holds "
+            f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
+        )
+    return chosen[0]
+
+
+def _is_outside(file: str) -> bool:
+    paths = PurePosixPath(file), PureWindowsPath(file)
+    return any(path.anchor or ".." in path.parts for path in paths)
+
+
+# ---- which format --------------------------------------------------------------------------
+
+
+def _recognise(source: Source, head: bytes) -> Format:
+    """Choose the format by the first bytes, and set the source to its start."""
+    mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    head = head[mark:]
+    if not head.strip():
+        raise source.file_error("is empty. Expected word vectors: fetch it again.")
+    for magic, hint in _OTHER_FILES.items():
+        if head.startswith(magic):
+            raise source.file_error(f"{hint}.")
+    source.stream.seek(mark)
+    header = _parse_header(head)
+    if header and _is_binary(head):
+        return binary_format(source, header)
+    return text_format(source, head, header)
+
+
+def _parse_header(head: bytes) -> Header | None:
+    """Return the header, or None where the first line is none.
+
+    Two whole numbers alone on the first line are always a header: a file of one dimension whose
+    first word is a number needs one.
+    """
+    match = _HEADER.match(head)
+    if match is None or (match.end() < len(head) and head[match.end() - 1 : match.end()] != b"\n"):
+        return None
+    return Header(int(match[1]), int(match[2]))
+
+
+def _is_binary(head: bytes) -> bool:
+    """Return whether vectors follow the header as bytes, by the row after it.
+
+    Parameters
+    ----------
+    head : bytes
+        The first bytes of a file that has a header.
+
+    Returns
+    -------
+    bool
+        False if most of what follows the first word is numbers in digits, or if nothing in
+        sight could not be text. So a text whose first row is damaged is still read as text.
+    """
+    _, _, rows = head.partition(b"\n")
+    fields = rows.partition(b"\n")[0].split()[1:]
+    if 2 * sum(map(is_number, fields)) > len(fields):
+        return False
+    return not _is_plain_text(rows)
+
+
+def _is_plain_text(head: bytes) -> bool:
+    # Four bytes at the end may be a character that the head has cut.
+    text = head[:-4].decode("utf-8", errors="replace") + head[-4:].decode("utf-8", "ignore")
+    return not any(char == "\ufffd" or (char < " " and char not in "\t\n\r") for char in text)
+
+
+def _collect(table: Format, wanted: Collection[str]) -> Found:
+    missing = set(wanted)
+    words: list[str] = []
+    # Grows in place: a list of rows would need the table twice when it is joined.
+    values = bytearray()
+    for word, raw in table.rows:
+        if word in missing:
+            missing.discard(word)
+            words.append(word)
+            values += table.vector(raw).tobytes()
+    vectors = np.frombuffer(values, dtype="<f4") if words else np.empty(0)
+    return Found(words, vectors.astype(np.float32, copy=False).reshape(-1, table.n_dimensions))
+
+
+# ---- gensim's own --------------------------------------------------------------------------
+
+
+def _read_native(source: Source, wanted: Collection[str]) -> Found:
+    keyed_vectors = _load_native(source)
+    index = keyed_vectors.key_to_index
+    words = sorted({word for word in wanted if word in index}, key=index.__getitem__)
+    rows = np.array([index[word] for word in words], dtype=np.intp)
+    vectors = np.array(keyed_vectors.vectors[rows], dtype=np.float32)
+    wrong = ~np.isfinite(vectors).all(axis=1)
+    if wrong.any():
+        word = words[int(wrong.argmax())]
+        raise source.file_error(f"has values that are not finite for {word!r}. Is it damaged?")
+    return Found(words, vectors)
+
+
+def _load_native(source: Source) -> Any:
+    try:
+        native = import_module("gensim.models").KeyedVectors
+    except ImportError as error:
+        raise ImportError(
+            f"{source.who}: gensim is needed to read {source.name!r}: pip install gensim. "
+            "Or save the vectors with save_word2vec_format where gensim is installed."
+        ) from error
+    mapping = None if source.has_checksum else "r"  # what is packed cannot be mapped
+    try:
+        loaded = native.load(source.name, mmap=mapping)
+    # A damaged pickle raises whatever its bytes happen to ask for.
+    except Exception as error:
+        raise source.file_error(
+            f"cannot be loaded by gensim ({type(error).__name__}: {error}). It is damaged, made "
+            "by another version, or parted from the .npy files that were saved beside it."
+        ) from error
+    vectors = getattr(loaded, "wv", loaded)
+    if getattr(vectors, "vectors", None) is None or not hasattr(vectors, "key_to_index"):
+        raise source.file_error(f"holds {type(loaded).__name__}, expected gensim's KeyedVectors.")
+    return vectors

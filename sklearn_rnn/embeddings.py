@@ -1,0 +1,349 @@
+"""Word vectors for the sequences of a pipeline: learned with gensim, or ready-made.
+
+gensim is an optional dependency (``pip install sklearn-rnn[embeddings]``), imported when an
+embedding is fitted. A fitted embedding holds none of its objects: one table of vectors.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import StrOptions
+
+from ._coverage import coverage_of, warn_if_few
+from ._embedding_step import EmbeddingStep, check_sequences
+from ._sources import look_up, with_subwords
+from ._trained_embedding import TrainedEmbedding, fill, positive
+from ._validation import seed_from
+from .sequences import PADDING, UNKNOWN, TokenSequences
+
+__all__ = ["FastTextEmbedding", "PretrainedEmbedding", "Word2VecEmbedding"]
+
+
+@fill
+class Word2VecEmbedding(TrainedEmbedding):
+    """Word vectors learned by word2vec.
+
+    A step between a :class:`~sklearn_rnn.text.SequenceVectorizer` and a final estimator:
+    learns a vector for each word from the words around it, and sends one table of them along
+    with the sequences. Labels are not needed.
+
+    Parameters
+    ----------
+    {common}
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+    loss_ : ndarray of float64 of shape (epochs,)
+        gensim's training loss, summed over each epoch.
+
+    See Also
+    --------
+    FastTextEmbedding : Vectors that are made of those of a word's parts, too.
+
+    References
+    ----------
+    T. Mikolov, K. Chen, G. Corrado and J. Dean (2013), "Efficient Estimation of Word
+    Representations in Vector Space".
+
+    Examples
+    --------
+    >>> from sklearn_rnn import SequenceVectorizer
+    >>> from sklearn_rnn.embeddings import Word2VecEmbedding
+    >>> sequences = SequenceVectorizer().fit_transform(["so good", "so bad"] * 20)
+    >>> embedding = Word2VecEmbedding(vector_size=8, random_state=0)
+    >>> embedding.fit_transform(sequences)
+    <TokenSequences: 40 texts x 500 tokens, 5 vocabulary entries, 8-d vectors>
+    """
+
+    _model = "Word2Vec"
+
+    def __init__(
+        self,
+        *,
+        vector_size: int = 100,
+        window: int = 5,
+        min_count: int = 1,
+        sg: bool = True,
+        negative: int = 5,
+        sample: float = 1e-3,
+        alpha: float = 0.025,
+        epochs: int = 5,
+        workers: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.vector_size = vector_size
+        self.window = window
+        self.min_count = min_count
+        self.sg = sg
+        self.negative = negative
+        self.sample = sample
+        self.alpha = alpha
+        self.epochs = epochs
+        self.workers = workers
+        self.random_state = random_state
+        self.verbose = verbose
+
+
+@fill
+class FastTextEmbedding(TrainedEmbedding):
+    """Word vectors learned by fastText: a word's is made of those of its parts, too.
+
+    Like :class:`Word2VecEmbedding`, for languages with many forms of a word, and for texts
+    with many misspelled ones.
+
+    Parameters
+    ----------
+    {common}
+    min_n : int, default=3
+        Characters of the shortest parts.
+    max_n : int, default=6
+        Characters of the longest parts.
+    bucket : int, default=200_000
+        Vectors that all the parts share by hashing. gensim's own default, ten times as many,
+        takes 0.8 GB at 100 dimensions.
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+    loss_ : ndarray of float64 of shape (epochs,)
+        NaN: gensim does not compute fastText's loss.
+
+    See Also
+    --------
+    Word2VecEmbedding : Vectors of whole words.
+
+    References
+    ----------
+    P. Bojanowski, E. Grave, A. Joulin and T. Mikolov (2017), "Enriching Word Vectors with
+    Subword Information".
+
+    Examples
+    --------
+    >>> from sklearn_rnn import SequenceVectorizer
+    >>> from sklearn_rnn.embeddings import FastTextEmbedding
+    >>> sequences = SequenceVectorizer().fit_transform(["so good", "so bad"] * 20)
+    >>> embedding = FastTextEmbedding(vector_size=8, bucket=1_000, random_state=0)
+    >>> embedding.fit_transform(sequences)
+    <TokenSequences: 40 texts x 500 tokens, 5 vocabulary entries, 8-d vectors>
+    """
+
+    _model = "FastText"
+
+    def __init__(
+        self,
+        *,
+        vector_size: int = 100,
+        window: int = 5,
+        min_count: int = 1,
+        sg: bool = True,
+        negative: int = 5,
+        sample: float = 1e-3,
+        alpha: float = 0.025,
+        epochs: int = 5,
+        min_n: int = 3,
+        max_n: int = 6,
+        bucket: int = 200_000,
+        workers: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.vector_size = vector_size
+        self.window = window
+        self.min_count = min_count
+        self.sg = sg
+        self.negative = negative
+        self.sample = sample
+        self.alpha = alpha
+        self.epochs = epochs
+        self.min_n = min_n
+        self.max_n = max_n
+        self.bucket = bucket
+        self.workers = workers
+        self.random_state = random_state
+        self.verbose = verbose
+
+    _parameter_constraints = {
+        **TrainedEmbedding._parameter_constraints,
+        "min_n": [positive],
+        "max_n": [positive],
+        "bucket": [positive],
+    }
+
+
+class PretrainedEmbedding(EmbeddingStep):
+    """Word vectors that exist already: a file's, gensim's, or another model's embedding.
+
+    The lecture's transfer: train any pipeline of this library on a large data set, keep only
+    its embedding layer, ``PretrainedEmbedding(source=that_pipeline)``, and train a new model
+    on top of it, usually with ``freeze_embedding=True``.
+
+    A word is looked for as it is spelled, then in lower case, then with a capital letter:
+    files of cased vectors serve a lower-case vocabulary.
+
+    Parameters
+    ----------
+    source : path, gensim vectors, or fitted estimator or pipeline, default=None
+        Where the vectors come from. A path names GloVe's text, word2vec's text or binary
+        format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip``, or gensim's own
+        ``.kv``, which is a pickle underneath: open it only if you trust it. The source is
+        kept as it is: `clone` shares it, and a fitted embedding is saved without it unless
+        it is a path.
+    oov : {"zero", "mean", "random", "subword"}, default="zero"
+        Vectors of words that the source does not hold, and of the unknown token: zeros, the
+        mean of the vectors found, random ones of their spread, or those of the words' parts
+        (where the source is a fastText model of gensim's).
+    random_state : int, RandomState instance or None, default=None
+        Seed of ``oov="random"``.
+
+    Attributes
+    ----------
+    vectors_ : ndarray of float32 of shape (n_entries, n_dimensions)
+        Vectors by id. Padding has zeros.
+    vocabulary_ : tuple of str
+        Tokens by id.
+    coverage_ : Bunch
+        ``words`` and ``tokens``, the shares of the vocabulary and of the running tokens whose
+        vectors were found, and ``missing``, the most frequent words without one.
+
+    See Also
+    --------
+    Word2VecEmbedding : Learns vectors from the texts at hand.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import SequenceVectorizer
+    >>> from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+    >>> large = SequenceVectorizer().fit_transform(["so good", "so bad"] * 20)
+    >>> source = Word2VecEmbedding(vector_size=8, random_state=0).fit(large)
+    >>> small = SequenceVectorizer().fit_transform(["so bad, so sad"])
+    >>> embedding = PretrainedEmbedding(source).fit(small)
+    >>> embedding.coverage_.missing
+    ['sad']
+    """
+
+    _parameter_constraints = {
+        "source": "no_validation",
+        "oov": [StrOptions({"zero", "mean", "random", "subword"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        source: Any = None,
+        *,
+        oov: str = "zero",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.source = source
+        self.oov = oov
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: TokenSequences, y: Any = None) -> Self:
+        """Look up a vector for each word of the vocabulary.
+
+        Parameters
+        ----------
+        X : TokenSequences of shape (n_texts, n_tokens)
+            The texts whose words are looked up.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        PretrainedEmbedding
+            The fitted embedding.
+
+        Raises
+        ------
+        TypeError
+            If X is not a `TokenSequences`, or the source is of no known kind.
+        ValueError
+            If the source is damaged, has no word in common with the vocabulary, or has no
+            subwords although ``oov="subword"``.
+        """
+        who = type(self).__name__
+        sequences = check_sequences(who, X)
+        subwords = with_subwords(self.source)
+        if self.oov == "subword" and subwords is None:
+            raise ValueError(
+                f'{who}: oov="subword" needs a fastText model of gensim\'s as source, got '
+                f"{type(self.source).__name__}. Pass one, or another oov."
+            )
+        words = sequences.vocabulary
+        found = look_up(who, self.source, {s for word in words for s in _spellings(word)})
+        rows = np.array([_row(found.rows, word) for word in words])  # -1 where there is none
+        rows[: UNKNOWN + 1] = -1
+        if (rows < 0).all():
+            raise ValueError(
+                f"{who}: the source has no word in common with the {len(words) - 2} words of "
+                "the vocabulary. Is it of another language, or another kind of file?"
+            )
+        coverage = coverage_of(sequences, rows >= 0)
+        self.vectors_ = self._filled(found.table, rows, words, subwords)
+        self.vocabulary_, self.coverage_ = words, coverage
+        warn_if_few(who, coverage)
+        return self
+
+    def _filled(
+        self, table: NDArray[np.float32], rows: NDArray[np.intp], words: Any, subwords: Any
+    ) -> NDArray[np.float32]:
+        """Return the vectors by id, missing ones by the policy `oov`: (V, D)."""
+        vectors = np.zeros((len(words), table.shape[1]), np.float32)
+        known = rows >= 0
+        missing = np.flatnonzero(~known)[PADDING + 1 :]  # padding stays zero
+        vectors[known] = table[rows[known]]
+        if self.oov == "mean":
+            vectors[missing] = vectors[known].mean(axis=0)
+        elif self.oov == "random":
+            noise = np.random.default_rng(seed_from(self.random_state))
+            spread = vectors[known].std(axis=0)
+            vectors[missing] = noise.normal(size=(len(missing), len(spread))) * spread
+        elif self.oov == "subword":
+            vectors[missing] = [subwords.get_vector(words[i]) for i in missing]
+        vectors.flags.writeable = False
+        return vectors
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; those of the source are not this estimator's to tune.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored.
+
+        Returns
+        -------
+        dict
+            Parameters by name.
+        """
+        return super().get_params(deep=False)
+
+    def __sklearn_clone__(self) -> PretrainedEmbedding:
+        """Share the source: a copy of a fitted model would be an unfitted one."""
+        return type(self)(**self.get_params())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop a source in memory once its vectors are here: a file needs no gensim object."""
+        state = super().__getstate__()
+        if "vectors_" in state and not isinstance(self.source, str | os.PathLike):
+            state["source"] = None
+        return state
+
+
+def _spellings(word: str) -> tuple[str, str, str]:
+    """Return what a word is looked for as, in this order."""
+    return word, word.lower(), word.capitalize()
+
+
+def _row(rows: dict[str, int], word: str) -> int:
+    return next((rows[s] for s in _spellings(word) if s in rows), -1)

@@ -1,0 +1,217 @@
+"""Vectors that exist already: looked up by word, frozen, shared, and never copied needlessly."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+
+models = pytest.importorskip("gensim.models")
+
+TEXTS, LABELS = make_reviews(80, n_filler=(0, 1), random_state=0)
+QUICK = {"hidden_size": 4, "embedding_dim": 6, "max_epochs": 2, "lr": 1e-2, "random_state": 0}
+
+
+def keyed_vectors(words, n_dimensions=4):
+    vectors = models.KeyedVectors(n_dimensions)
+    table = np.random.default_rng(0).normal(size=(len(words), n_dimensions)).astype(np.float32)
+    vectors.add_vectors(list(words), table)
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    return SequenceVectorizer(max_len=6).fit_transform(["so good film", "so bad film", "so odd"])
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The large data set's model, with another vocabulary than any that follows."""
+    texts, labels = make_reviews(120, n_filler=(1, 2), random_state=1)
+    return make_pipeline(
+        SequenceVectorizer(max_len=60), RNNTextClassifier(**QUICK, cell="gru")
+    ).fit(texts, labels)
+
+
+def test_each_word_gets_its_own_vector(sequences):
+    source = keyed_vectors(["good", "film", "so", "unrelated"])
+    embedding = PretrainedEmbedding(source).fit(sequences)
+    by_word = dict(zip(sequences.vocabulary, embedding.vectors_, strict=True))
+    for word in ("good", "film", "so"):
+        np.testing.assert_array_equal(by_word[word], source[word])
+
+
+def test_a_word_is_looked_for_as_spelled_then_lower_then_capitalised():
+    vectorizer = SequenceVectorizer(lowercase=False, max_len=4)
+    sequences = vectorizer.fit_transform(["Paris GOOD film film"])
+    source = keyed_vectors(["Paris", "paris", "good", "Good", "Film"])
+    vectors = PretrainedEmbedding(source).fit(sequences).vectors_
+    by_word = dict(zip(sequences.vocabulary, vectors, strict=True))
+    for word, spelled in (("Paris", "Paris"), ("GOOD", "good"), ("film", "Film")):
+        np.testing.assert_array_equal(by_word[word], source[spelled])
+
+
+def test_coverage_counts_words_and_running_tokens_and_names_what_is_missing(sequences):
+    coverage = PretrainedEmbedding(keyed_vectors(["so", "film"])).fit(sequences).coverage_
+    assert coverage.words == 2 / 5
+    assert coverage.tokens == 5 / 8
+    assert coverage.missing == ["bad", "good", "odd"]
+
+
+def test_few_tokens_found_is_a_warning_that_names_likely_causes(sequences):
+    with pytest.warns(UserWarning, match="holds only 25% of the tokens; missing are so.*cased"):
+        PretrainedEmbedding(keyed_vectors(["film"])).fit(sequences)
+
+
+@pytest.mark.parametrize("oov", ["zero", "mean", "random"])
+def test_words_out_of_vocabulary_follow_the_policy(sequences, oov):
+    source = keyed_vectors(["so", "film", "good"], n_dimensions=50)
+    fits = [PretrainedEmbedding(source, oov=oov, random_state=0).fit(sequences) for _ in range(2)]
+    vectors = fits[0].vectors_
+    np.testing.assert_array_equal(vectors, fits[1].vectors_)
+    found = np.isin(sequences.vocabulary, ["so", "film", "good"])
+    missing = vectors[1:][~found[1:]]
+    assert not vectors[0].any()
+    if oov == "zero":
+        assert not missing.any()
+    elif oov == "mean":
+        np.testing.assert_allclose(
+            missing, np.tile(vectors[found].mean(axis=0), (len(missing), 1))
+        )
+    else:
+        spread = vectors[found].std(axis=0)
+        assert 0.7 < missing.std() / np.sqrt((spread**2).mean()) < 1.3
+
+
+def test_subwords_serve_for_words_that_fast_text_never_saw(sequences):
+    model = models.FastText(vector_size=4, min_count=1, bucket=100, seed=1, workers=1)
+    model.build_vocab([["so", "film"]] * 10)
+    vectors = PretrainedEmbedding(model, oov="subword").fit(sequences).vectors_
+    row = sequences.vocabulary.index("good")
+    np.testing.assert_array_equal(vectors[row], model.wv.get_vector("good"))
+
+
+def test_the_lectures_transfer_keeps_only_the_embedding_word_by_word(trained):
+    sequences = SequenceVectorizer(max_len=40).fit_transform(TEXTS[:20])
+    embedding = PretrainedEmbedding(trained).fit(sequences)
+    learned = dict(zip(trained[-1].vocabulary_, trained[-1].embedding_vectors_, strict=True))
+    known = [word for word in sequences.vocabulary[2:] if word in learned]
+    assert known
+    for word in known:
+        row = embedding.vectors_[sequences.vocabulary.index(word)]
+        np.testing.assert_array_equal(row, learned[word])
+
+
+def test_a_frozen_transfer_changes_only_what_lies_above_it(trained):
+    X = SequenceVectorizer(max_len=40).fit_transform(TEXTS)
+    X = PretrainedEmbedding(trained).fit(X).transform(X)
+    new = RNNTextClassifier(**QUICK | {"hidden_size": 3}, num_layers=2, freeze_embedding=True)
+    start = clone(new).set_params(lr=1e-30).fit(X, LABELS).net_.module_.state_dict()
+    end = new.fit(X, LABELS).net_.module_.state_dict()
+    np.testing.assert_array_equal(new.embedding_vectors_, X.vectors)
+    changed = {name for name in end if not np.array_equal(start[name], end[name])}
+    assert changed == set(end) - {"embedding.weight"}
+
+
+def test_the_lectures_frozen_model_has_its_numbers_of_parameters(capsys):
+    words = [f"w{i}" for i in range(9_998)]
+    X = SequenceVectorizer(vocabulary=words, max_len=500).fit_transform(
+        [" ".join(words[:400])] * 8
+    )
+    X = PretrainedEmbedding(keyed_vectors(words, 32)).fit(X).transform(X)
+    model = RNNTextClassifier(
+        hidden_size=32, pooling="last", freeze_embedding=True, max_epochs=1, early_stopping=False
+    )
+    summary = model.fit(X, np.arange(8) % 2).summary()
+    assert (summary.total, summary.trainable) == (336_705, 16_705)
+    assert "Trainable parameters: 16,705" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "gensim", "embedding"])
+def test_clone_and_set_params_share_the_source(trained, kind):
+    sources = {
+        "pipeline": trained,
+        "gensim": keyed_vectors(["so"]),
+        "embedding": Word2VecEmbedding(vector_size=3),
+    }
+    embedding = PretrainedEmbedding(sources[kind])
+    assert clone(embedding).source is sources[kind]
+    assert clone(make_pipeline(embedding))[0].source is sources[kind]
+    assert PretrainedEmbedding().set_params(source=sources[kind]).source is sources[kind]
+    assert list(embedding.get_params()) == ["oov", "random_state", "source"]
+
+
+def test_a_clone_of_a_large_source_takes_no_memory():
+    source = keyed_vectors([str(i) for i in range(50_000)], n_dimensions=100)  # 20 MB
+    tracemalloc.start()
+    clones = [clone(PretrainedEmbedding(source)) for _ in range(100)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(clones) == 100
+    assert peak < 1_000_000
+
+
+def test_a_grid_compares_no_embedding_a_trained_and_a_ready_made_one(trained):
+    search = GridSearchCV(
+        Pipeline(
+            [
+                ("sequences", SequenceVectorizer(max_len=40)),
+                ("embedding", "passthrough"),
+                ("rnn", RNNTextClassifier(**QUICK)),
+            ]
+        ),
+        {
+            "embedding": [
+                "passthrough",
+                Word2VecEmbedding(vector_size=4, epochs=1),
+                PretrainedEmbedding(trained),
+            ]
+        },
+        cv=2,
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(TEXTS, LABELS)
+    assert len(search.predict(TEXTS)) == len(TEXTS)
+
+
+def test_a_fitted_embedding_is_saved_without_its_source(sequences):
+    source = keyed_vectors([*sequences.vocabulary[2:], *map(str, range(5_000))])
+    saved = pickle.dumps(PretrainedEmbedding(source).fit(sequences))
+    assert b"gensim" not in saved
+    assert len(saved) < 5_000
+    np.testing.assert_array_equal(
+        pickle.loads(saved).transform(sequences).vectors[2:], source[sequences.vocabulary[2:]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "oov", "error", "message"),
+    [
+        (keyed_vectors(["nothing"]), "zero", ValueError, "no word in common with the 5 words"),
+        (RNNTextClassifier(), "zero", TypeError, "expected source to be .* Is it fitted?"),
+        (None, "zero", TypeError, "expected source to be a path"),
+        (keyed_vectors(["so"]), "subword", ValueError, "needs a fastText model .* KeyedVectors"),
+        (keyed_vectors(["so"]), "nearest", ValueError, "'oov' parameter"),
+    ],
+)
+def test_a_source_that_cannot_serve_is_refused(sequences, source, oov, error, message):
+    embedding = PretrainedEmbedding(source, oov=oov)
+    with pytest.raises(error, match=message):
+        embedding.fit(sequences)
+    assert not hasattr(embedding, "vectors_")
+
+
+def test_real_glove_vectors_cover_real_reviews(vectors_home, imdb_texts):
+    path = vectors_home / "glove.6B.50d.9k.txt.gz"
+    vectorizer = SequenceVectorizer(max_features=5_000, max_len=200)
+    embedding = PretrainedEmbedding(path).fit(vectorizer.fit_transform(imdb_texts))
+    assert embedding.vectors_.shape == (5_000, 50)
+    assert embedding.coverage_.tokens > 0.85
