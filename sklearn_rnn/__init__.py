@@ -14,7 +14,7 @@ __version__ = "0.1.0.dev0"
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `sklearn_rnn.datasets` when it is first asked for."""
-    if name == "datasets":
-        return import_module("sklearn_rnn.datasets")
+    """Import `sklearn_rnn.datasets` or `sklearn_rnn.embeddings` when it is first asked for."""
+    if name in {"datasets", "embeddings"}:
+        return import_module(f"sklearn_rnn.{name}")
     raise AttributeError(f"module 'sklearn_rnn' has no attribute {name!r}")

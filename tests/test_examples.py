@@ -58,6 +58,12 @@ def test_the_chinese_example_reads_hotel_reviews_with_word2vec(tmp_path, zh_hote
     assert "positive" in printed
 
 
+def test_the_word2vec_benchmark_times_both_sides(tmp_path):
+    pytest.importorskip("gensim")
+    printed = run("../benchmarks/word2vec.py", tmp_path, "--reviews", "40", "--rounds", "1")
+    assert float(re.search(r"over 1 rounds: ([\d.]+)", printed)[1]) > 0
+
+
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lecture")
