@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ._callbacks import Progress, Thaw, check_callbacks
 from ._history import check_training, history_arrays
-from ._inputs import Inputs, check_inputs, check_known
+from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
 from ._runtime import steady_arithmetic
@@ -204,6 +204,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return a new network for these inputs and this target, and remember them."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
+        check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
         self._seed = seed_from(self.random_state)
         self._target = target
         self._plan = self._new_plan(inputs, target)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names, _check_n_features
 from ._validation import check_ids
 from .sequences import UNKNOWN, TokenSequences
 
-__all__ = ["Inputs", "check_inputs", "check_known"]
+__all__ = ["Inputs", "check_inputs", "check_known", "check_vectors"]
 
 
 class Inputs(NamedTuple):
@@ -49,7 +49,7 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
     """
     who = type(estimator).__name__
     if isinstance(X, TokenSequences):
-        return _from_sequences(who, X)
+        return Inputs(_not_empty(who, X.ids), len(X.vocabulary), X.vocabulary, X.vectors)
     _refuse_text(who, X)
     values = check_array(X, dtype="numeric", allow_nd=True, input_name="X", estimator=estimator)
     if values.ndim == 3:
@@ -89,7 +89,8 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
     if (inputs.n_ids is None) != (plan["n_ids"] is None):
         kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
         raise ValueError(
-            f"{who}: was fitted on {kinds[plan['n_ids'] is None]}, got shape {shape}."
+            f"{who}: was fitted on {kinds[plan['n_ids'] is None]}, got X of shape {shape}. "
+            "Pass X of that kind, or fit a new estimator."
         )
     if inputs.n_ids is None:
         _check_dimensions(who, shape[2], plan["n_dimensions"])
@@ -103,15 +104,25 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
     return inputs
 
 
-def _from_sequences(who: str, X: TokenSequences) -> Inputs:
-    ids = _not_empty(who, X.ids)
-    if X.vectors is not None and not np.isfinite(X.vectors).all():
-        row = int(np.argmin(np.isfinite(X.vectors).all(axis=1)))
+def check_vectors(who: str, inputs: Inputs) -> None:
+    """Raise if vectors that a new network would start from are not finite.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    inputs : Inputs
+        The sequences, with the vectors where they bring any.
+    """
+    if inputs.vectors is None or inputs.vocabulary is None:
+        return
+    finite = np.isfinite(inputs.vectors).all(axis=1)
+    if not finite.all():
+        word = inputs.vocabulary[int(np.argmin(finite))]
         raise ValueError(
-            f"{who}: vectors must be finite, those of {X.vocabulary[row]!r} are not. "
-            "Was the file they came from damaged?"
+            f"{who}: vectors must be finite, those of {word!r} are not. Was the source that "
+            "they came from damaged?"
         )
-    return Inputs(ids, len(X.vocabulary), X.vocabulary, X.vectors)
 
 
 def _check_same_ids(estimator: Any, inputs: Inputs, n_ids: int) -> None:
@@ -131,7 +142,10 @@ def _check_same_ids(estimator: Any, inputs: Inputs, n_ids: int) -> None:
 
 def _check_dimensions(who: str, got: int, expected: int) -> None:
     if got != expected:
-        raise ValueError(f"{who}: was fitted on vectors of {expected} dimensions, got {got}.")
+        raise ValueError(
+            f"{who}: was fitted on vectors of {expected} dimensions, got {got}. Pass vectors of "
+            "that size, or fit a new estimator."
+        )
 
 
 def _not_empty(who: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -22,6 +22,7 @@ TOO_LARGE[4, 1], NEGATIVE[3, 2] = 7312, -1
 WITH_NAN = np.full((20, 3, 2), np.nan)
 WORDS = SequenceVectorizer(max_len=4).fit_transform(TEXTS)
 OTHER_WORDS = SequenceVectorizer(max_len=4).fit_transform(["other", "words"])
+NAN_TABLE = np.where(np.arange(9) == 4, np.nan, 1.0)[:, None].repeat(2, axis=1)
 QUICK = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
 
 
@@ -55,6 +56,13 @@ TOO_FEW = r"RNNTextClassifier: too few samples .*validation_fraction.*early_stop
 OUT_OF_RANGE = r"ids must lie in \[0, 9\), got 7312 in row 4\. Was X made by another vectorizer\?"
 
 TABLE = [
+    Row(
+        "vectors that are not finite",
+        classifier,
+        lambda e: e.fit(TokenSequences(X, [f"w{i}" for i in range(9)], NAN_TABLE), LABELS),
+        ValueError,
+        "RNNTextClassifier: vectors must be finite, those of 'w4' are not",
+    ),
     Row("ids for texts", vectorizer, lambda e: e.fit(X), TypeError, "got ndarray of shape"),
     Row("sequences for texts", vectorizer, lambda e: e.fit(WORDS), TypeError, "TokenSequences"),
     Row(
