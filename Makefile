@@ -61,9 +61,10 @@ $(BIN)/python:
 		       "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# The build backend comes first: with --no-build-isolation its version is pinned like the rest.
+# The build backends come first, ours and that of jieba, which has no wheel: with
+# --no-build-isolation their versions are pinned like the rest.
 .venv/%.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into .venv; torch is large, this takes some minutes."
-	$(PIP) install --constraint constraints.txt hatchling
+	$(PIP) install --constraint constraints.txt hatchling setuptools
 	$(PIP) install --constraint constraints.txt --no-build-isolation ".[$*]"
 	@touch $@

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ._embedding_step import token_counts
 from .sequences import UNKNOWN, TokenSequences
 
 __all__ = ["coverage_of", "warn_if_few"]
@@ -18,8 +19,8 @@ _MOST_FREQUENT = 20
 
 def coverage_of(sequences: TokenSequences, found: NDArray[np.bool_]) -> Bunch:
     """Return the shares of words and of running tokens found, and the most frequent missing."""
-    counts = np.bincount(sequences.ids.ravel(), minlength=len(found))
-    counts[: UNKNOWN + 1] = 0
+    counts = token_counts(sequences)
+    counts[UNKNOWN] = 0
     words = sequences.vocabulary
     missing = [i for i in np.argsort(-counts, kind="stable") if not found[i] and i > UNKNOWN]
     return Bunch(

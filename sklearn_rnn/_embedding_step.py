@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._tables import shared_table
 from ._validation import check_ids
-from .sequences import TokenSequences
+from .sequences import PADDING, TokenSequences
 
-__all__ = ["EmbeddingStep", "check_sequences"]
+__all__ = ["EmbeddingStep", "check_sequences", "token_counts"]
+
+_BLOCK_TEXTS = 1_000
 
 
 class EmbeddingStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -94,3 +98,13 @@ def check_sequences(who: str, X: Any) -> TokenSequences:
         raise ValueError(f"{who}: expected at least one text, got none.")
     check_ids(who, X.ids, len(X.vocabulary))
     return X
+
+
+def token_counts(sequences: TokenSequences) -> NDArray[np.int64]:
+    """Return how often each id stands in the texts, padding not counted: (V,)."""
+    counts = np.zeros(len(sequences.vocabulary), np.int64)
+    for start in range(0, len(sequences), _BLOCK_TEXTS):  # ids may be larger than memory
+        block = sequences.ids[start : start + _BLOCK_TEXTS]
+        counts += np.bincount(block.ravel(), minlength=len(counts))
+    counts[PADDING] = 0
+    return counts

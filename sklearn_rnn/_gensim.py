@@ -49,8 +49,7 @@ class _Sentences:
     def __init__(self, sequences: TokenSequences) -> None:
         self.ids = sequences.ids
         self.words = np.array(sequences.vocabulary, dtype=object)
-        n_tokens = np.count_nonzero(self.ids != PADDING, axis=1)
-        self.n_pieces = int((-(-n_tokens // _LONGEST)).sum())
+        self.n_pieces = sum(-(-np.count_nonzero(row) // _LONGEST) for row in self.ids)
 
     def __len__(self) -> int:
         return self.n_pieces

@@ -10,10 +10,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
 from ._docs import fill_doc
-from ._embedding_step import EmbeddingStep, check_sequences
+from ._embedding_step import EmbeddingStep, check_sequences, token_counts
 from ._gensim import train_vectors
 from ._validation import seed_from
-from .sequences import PADDING, TokenSequences
+from .sequences import TokenSequences
 
 __all__ = ["TrainedEmbedding", "fill", "positive"]
 
@@ -105,8 +105,7 @@ class TrainedEmbedding(EmbeddingStep):
             If gensim is not installed.
         """
         sequences = check_sequences(type(self).__name__, X)
-        counts = np.bincount(sequences.ids.ravel(), minlength=len(sequences.vocabulary))
-        counts[PADDING] = 0
+        counts = token_counts(sequences)
         if counts.max(initial=0) < self.min_count:
             raise ValueError(
                 f"{type(self).__name__}: no word stands in X min_count={self.min_count} times. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 __all__ = ["check_given", "check_ids", "check_texts", "seed_from"]
 
 
-def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
-    """Return texts as a sequence of str, or raise.
+def check_texts(who: str, texts: Iterable[str]) -> Iterator[str]:
+    """Give texts that are checked one by one, or raise.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
 
     Returns
     -------
-    sequence of str
-        The texts.
+    iterator of str
+        The texts, of which there is at least one.
     """
     if isinstance(texts, str | bytes):
         cure = "[text]" if isinstance(texts, str) else '[text.decode("utf-8")]'
@@ -42,13 +42,17 @@ def check_texts(who: str, texts: Iterable[str]) -> Sequence[str]:
             f"{who}: expected a one-dimensional sequence of texts, got {type(texts).__name__}"
             f"{of_shape}. Pass {cure}."
         )
-    sequence: Sequence[str] = texts if isinstance(texts, list | tuple) else list(texts)
-    if not sequence:
-        raise ValueError(f"{who}: expected at least one text, got none.")
-    for row, text in enumerate(sequence):
+    return _checked(who, texts)
+
+
+def _checked(who: str, texts: Iterable[str]) -> Iterator[str]:
+    row = -1
+    for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(_not_a_text(who, row, text))
-    return sequence
+        yield text
+    if row < 0:
+        raise ValueError(f"{who}: expected at least one text, got none.")
 
 
 def _not_a_text(who: str, row: int, text: object) -> str:

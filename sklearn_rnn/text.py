@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -21,6 +22,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, kept
 from ._validation import check_ids, check_texts
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
@@ -88,6 +90,12 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         The side of the padding. The final estimators give the same answer for both.
     truncating : {"pre", "post"}, default="pre"
         The side at which texts that are too long are cut: "pre" keeps a text's end.
+    memmap_dir : path, default=None
+        A folder for sequences that are larger than memory. Texts are then read in pieces, from
+        any iterable, such as a
+        :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file there, which is mapped
+        into memory, and deleted when the sequences are no longer used. None keeps ids in
+        memory.
 
     Attributes
     ----------
@@ -98,6 +106,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     See Also
     --------
+    sklearn_rnn.corpora.TextFile : Texts in a file, one per line.
     sklearn_rnn.classifier.RNNTextClassifier : Reads the sequences.
 
     Examples
@@ -121,6 +130,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         "max_len": [Interval(Integral, 1, None, closed="left"), None],
         "padding": [StrOptions({"pre", "post"})],
         "truncating": [StrOptions({"pre", "post"})],
+        "memmap_dir": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -139,6 +149,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         max_len: int | None = 500,
         padding: Literal["pre", "post"] = "pre",
         truncating: Literal["pre", "post"] = "pre",
+        memmap_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.lowercase = lowercase
         self.strip_accents = strip_accents
@@ -153,7 +164,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         self.max_len = max_len
         self.padding = padding
         self.truncating = truncating
+        self.memmap_dir = memmap_dir
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:
         """Learn the vocabulary.
 
@@ -176,7 +189,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        self.fit_transform(raw_documents)
+        self._learn(raw_documents, keep=_drop)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -202,16 +215,10 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        texts = check_texts("SequenceVectorizer", raw_documents)
-        words: list[str] | None = None if self.vocabulary is None else self._given_words()
-        ids_seen: dict[str, int] = _growing_ids() if words is None else _ids(words)
-        tokens, lengths = self._read(texts, ids_seen)
-        if words is None:
-            words, new_ids = self._select(list(ids_seen), tokens, lengths)
-            tokens = new_ids[tokens]
-        self.vocabulary_ = _ids(words)
-        self.n_tokens_ = self.max_len or max(int(lengths.max()), 1)
-        return self._sequences(tokens, lengths)
+        chunks, new_ids = self._learn(raw_documents, keep=partial(kept, folder=self.memmap_dir))
+        if new_ids is not None:
+            chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
+        return self._sequences(chunks)
 
     def transform(self, raw_documents: Iterable[str]) -> TokenSequences:
         """Return texts as sequences.
@@ -235,7 +242,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         check_is_fitted(self)
         texts = check_texts("SequenceVectorizer", raw_documents)
-        return self._sequences(*self._read(texts, self.vocabulary_))
+        return self._sequences(encoded(texts, _analyzer(self), self.vocabulary_))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -308,51 +315,48 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     def _n_words(self) -> int | None:
         return None if self.max_features is None else self.max_features - len(_MARKERS)
 
-    def _read(
-        self, texts: Sequence[str], ids: dict[str, int]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the ids of all tokens, text after text, and the number of each text's."""
-        analyze = _analyzer(self)
-        tokens, lengths = array("i"), array("q")
-        # A growing dictionary gives a new word the next id; a plain one says "unknown".
-        look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
-        for text in texts:
-            before = len(tokens)
-            tokens.extend(map(look_up, analyze(text)))
-            lengths.append(len(tokens) - before)
-        return np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64)
+    def _learn(
+        self, raw_documents: Iterable[str], keep: Callable[[Iterator[Chunk]], Any]
+    ) -> tuple[Any, NDArray[np.int32] | None]:
+        """Learn the vocabulary; return what `keep` made of the texts as ids, and these' new ids.
 
-    def _select(
-        self, words: list[str], tokens: NDArray[np.int32], lengths: NDArray[np.int64]
-    ) -> tuple[list[str], NDArray[np.int32]]:
+        Ids are given as words come, since their frequency is known only at the end.
+        """
+        texts = check_texts("SequenceVectorizer", raw_documents)
+        words: list[str] | None = None if self.vocabulary is None else self._given_words()
+        ids: dict[str, int] = growing_ids() if words is None else _ids(words)
+        keeps_all = isinstance(self.min_df, Integral) and self.min_df <= 1
+        counts = WordCounts(by_text=words is None and not keeps_all)
+        chunks = keep(counts.watching(encoded(texts, _analyzer(self), ids)))
+        new_ids = None
+        if words is None:
+            words, new_ids = self._select(list(ids), counts)
+        self.vocabulary_ = _ids(words)
+        self.n_tokens_ = self.max_len or max(counts.longest, 1)
+        return chunks, new_ids
+
+    def _select(self, words: list[str], counts: WordCounts) -> tuple[list[str], NDArray[np.int32]]:
         """Choose the vocabulary; return its words, and the new id of each word as first seen."""
-        counts = np.bincount(tokens, minlength=len(words))
-        kept = np.flatnonzero(self._is_frequent(tokens, lengths, len(words)))
+        kept = np.flatnonzero(self._is_frequent(counts))
         if not len(kept):
             raise ValueError(
                 "SequenceVectorizer: no word is left for the vocabulary. Are all texts empty, "
                 f"or made of stop words, or is min_df={self.min_df!r} too high?"
             )
-        order = sorted(kept.tolist(), key=lambda i: (-counts[i], words[i]))[: self._n_words]
+        order = sorted(kept.tolist(), key=lambda i: (-counts.in_all[i], words[i]))[: self._n_words]
         new_ids = np.full(len(words), UNKNOWN, np.int32)
         new_ids[order] = np.arange(len(order)) + len(_MARKERS)
         return [words[i] for i in order], new_ids
 
-    def _is_frequent(
-        self, tokens: NDArray[np.int32], lengths: NDArray[np.int64], n_words: int
-    ) -> NDArray[np.bool_]:
-        n_texts = len(lengths)
-        least = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n_texts
-        if least <= 1:
-            return np.ones(n_words, bool)
-        # One number for each (text, word) that occurs: text * n_words + word.
-        texts = np.repeat(np.arange(n_texts), lengths)
-        occurring = np.unique(texts * n_words + tokens) % max(n_words, 1)
-        return np.bincount(occurring, minlength=n_words) >= least
+    def _is_frequent(self, counts: WordCounts) -> NDArray[np.bool_]:
+        if not counts.by_text:
+            return counts.in_all > 0
+        is_number = isinstance(self.min_df, Integral)
+        return counts.in_texts >= (self.min_df if is_number else self.min_df * counts.n_texts)
 
-    def _sequences(self, tokens: NDArray[np.int32], lengths: NDArray[np.int64]) -> TokenSequences:
-        ids = _rows(tokens, lengths, self.n_tokens_, self.padding, self.truncating)
-        return TokenSequences(ids, self._entries())
+    def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
+        layout = Layout(self.n_tokens_, self.padding, self.truncating)
+        return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries())
 
 
 def _analyzer(vectorizer: SequenceVectorizer) -> Callable[[str], Iterable[str]]:
@@ -366,33 +370,5 @@ def _ids(words: Iterable[str]) -> dict[str, int]:
     return {word: i for i, word in enumerate(words, start=len(_MARKERS))}
 
 
-def _growing_ids() -> defaultdict[str, int]:
-    """Return a dictionary that gives each new key the next number, from 0."""
-    ids: defaultdict[str, int] = defaultdict()
-    ids.default_factory = ids.__len__
-    return ids
-
-
-def _or_unknown(ids: Mapping[str, int]) -> Callable[[str], int]:
-    get = ids.get
-    return lambda token: get(token, UNKNOWN)
-
-
-def _rows(
-    tokens: NDArray[np.int32],
-    lengths: NDArray[np.int64],
-    n_places: int,
-    padding: str,
-    truncating: str,
-) -> NDArray[np.int32]:
-    """Lay texts that follow one another out as rows: (n_running_tokens,) -> (N, n_places)."""
-    kept = np.minimum(lengths, n_places)
-    ends = np.cumsum(lengths)
-    first = ends - kept if truncating == "pre" else ends - lengths  # of the kept tokens
-    offset = n_places - kept if padding == "pre" else np.zeros_like(kept)
-    place = np.arange(n_places)
-    filled = (place >= offset[:, None]) & (place < (offset + kept)[:, None])  # (N, n_places)
-    rows = np.full(filled.shape, PADDING, np.int32)
-    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    rows[filled] = tokens[np.repeat(first, kept) + running]
-    return rows
+def _drop(chunks: Iterable[Chunk]) -> None:
+    deque(chunks, maxlen=0)

@@ -1,0 +1,202 @@
+"""Texts as ids, chunk by chunk: encoded, counted, and laid out as rows, in memory or on disk.
+
+Only a chunk of texts is ever held. So a corpus may be larger than memory: its ids then wait
+in a file, and end in another that is mapped into memory.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sequences import PADDING, UNKNOWN
+
+__all__ = ["Chunk", "Layout", "WordCounts", "as_rows", "encoded", "growing_ids", "kept"]
+
+_CHUNK_TEXTS = 1_000
+
+
+class Chunk(NamedTuple):
+    """Some texts as ids."""
+
+    tokens: NDArray[np.int32]  # text after text, shape (n_running_tokens,)
+    lengths: NDArray[np.int64]  # tokens of each text, shape (n_texts,)
+
+
+class Layout(NamedTuple):
+    """How texts of any length become rows of one length."""
+
+    n_places: int
+    padding: str
+    truncating: str
+
+
+def growing_ids() -> defaultdict[str, int]:
+    """Return a dictionary that gives each new key the next number, from 0."""
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__
+    return ids
+
+
+def encoded(
+    texts: Iterable[str], analyze: Callable[[str], Iterable[str]], ids: Mapping[str, int]
+) -> Iterator[Chunk]:
+    """Give texts as ids, chunk by chunk."""
+    # A growing dictionary gives a new word the next id; a plain one says "unknown".
+    look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
+    remaining = iter(texts)
+    while block := list(islice(remaining, _CHUNK_TEXTS)):
+        tokens, lengths = array("i"), array("q")
+        for text in block:
+            before = len(tokens)
+            tokens.extend(map(look_up, analyze(text)))
+            lengths.append(len(tokens) - before)
+        yield Chunk(np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64))
+
+
+def _or_unknown(ids: Mapping[str, int]) -> Callable[[str], int]:
+    get = ids.get
+    return lambda token: get(token, UNKNOWN)
+
+
+class WordCounts:
+    """How often words stand in the texts that have passed, by id.
+
+    Parameters
+    ----------
+    by_text : bool
+        Whether to count the texts that a word stands in, too: that takes a sort per chunk.
+
+    Attributes
+    ----------
+    n_texts : int
+        Number of texts.
+    longest : int
+        Tokens of the longest.
+    in_all : ndarray of int64 of shape (n_words,)
+        How often each word stands in all of them.
+    in_texts : ndarray of int64 of shape (n_words,)
+        How many texts each word stands in.
+    """
+
+    def __init__(self, by_text: bool) -> None:
+        self.by_text = by_text
+        self.n_texts = self.longest = 0
+        self.in_all = self.in_texts = np.zeros(0, np.int64)
+
+    def watching(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Pass chunks on, and count them."""
+        for chunk in chunks:
+            self.n_texts += len(chunk.lengths)
+            self.longest = max(self.longest, int(chunk.lengths.max()))
+            self.in_all = _added(self.in_all, chunk.tokens)
+            if self.by_text:
+                self.in_texts = _added(self.in_texts, _once_per_text(chunk))
+            yield chunk
+
+
+def _added(counts: NDArray[np.int64], ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    more = np.bincount(ids, minlength=len(counts))
+    more[: len(counts)] += counts
+    return more
+
+
+def _once_per_text(chunk: Chunk) -> NDArray[np.int64]:
+    n_words = int(chunk.tokens.max(initial=0)) + 1
+    # One number for each (text, word) that occurs: text * n_words + word.
+    texts = np.repeat(np.arange(len(chunk.lengths)), chunk.lengths)
+    return np.unique(texts * n_words + chunk.tokens) % n_words
+
+
+def kept(chunks: Iterable[Chunk], folder: str | os.PathLike[str] | None) -> Iterable[Chunk]:
+    """Return the chunks so that they can be read again: as a list, or from a file in `folder`."""
+    return list(chunks) if folder is None else _OnDisk(chunks, folder)
+
+
+class _OnDisk:
+    """Chunks in a temporary file, which goes when this does."""
+
+    def __init__(self, chunks: Iterable[Chunk], folder: str | os.PathLike[str]) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile(dir=_made(folder))  # noqa: SIM115
+        weakref.finalize(self, self.file.close)
+        self.n_chunks = 0
+        for chunk in chunks:
+            np.save(self.file, chunk.tokens)
+            np.save(self.file, chunk.lengths)
+            self.n_chunks += 1
+
+    def __iter__(self) -> Iterator[Chunk]:
+        self.file.seek(0)
+        for _ in range(self.n_chunks):
+            yield Chunk(np.load(self.file), np.load(self.file))
+
+
+def as_rows(
+    chunks: Iterable[Chunk], layout: Layout, folder: str | os.PathLike[str] | None
+) -> NDArray[np.int32]:
+    """Lay texts out as rows of ids, (N, T): in memory, or in a file in `folder`."""
+    if folder is None:
+        return _stacked(list(chunks), layout)
+    return _mapped(chunks, layout, folder)
+
+
+def _stacked(chunks: list[Chunk], layout: Layout) -> NDArray[np.int32]:
+    ids = np.empty((sum(len(chunk.lengths) for chunk in chunks), layout.n_places), np.int32)
+    start = 0
+    for chunk in chunks:
+        end = start + len(chunk.lengths)
+        ids[start:end] = _laid_out(chunk, layout)
+        start = end
+    return ids
+
+
+def _laid_out(chunk: Chunk, layout: Layout) -> NDArray[np.int32]:
+    """Lay the texts of one chunk out: (n_running_tokens,) -> (n_texts, n_places)."""
+    n_places, padding, truncating = layout
+    kept = np.minimum(chunk.lengths, n_places)
+    ends = np.cumsum(chunk.lengths)
+    first = ends - kept if truncating == "pre" else ends - chunk.lengths  # of the kept tokens
+    offset = n_places - kept if padding == "pre" else np.zeros_like(kept)
+    place = np.arange(n_places)
+    filled = (place >= offset[:, None]) & (place < (offset + kept)[:, None])
+    rows = np.full(filled.shape, PADDING, np.int32)
+    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+    rows[filled] = chunk.tokens[np.repeat(first, kept) + running]
+    return rows
+
+
+def _mapped(
+    chunks: Iterable[Chunk], layout: Layout, folder: str | os.PathLike[str]
+) -> NDArray[np.int32]:
+    """Write the rows to a file; return it mapped into memory. The file goes with the array."""
+    handle, path = tempfile.mkstemp(prefix="ids-", suffix=".bin", dir=_made(folder))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                file.write(_laid_out(chunk, layout).data)
+    except BaseException:
+        Path(path).unlink()
+        raise
+    flat = np.memmap(path, np.int32, mode="r")
+    weakref.finalize(flat.base, _delete, path, os.getpid())
+    return flat.reshape(-1, layout.n_places)
+
+
+def _delete(path: str, process: int) -> None:
+    if os.getpid() == process:  # a forked child must not take the parent's file away
+        Path(path).unlink(missing_ok=True)
+
+
+def _made(folder: str | os.PathLike[str]) -> Any:
+    os.makedirs(folder, exist_ok=True)
+    return folder

@@ -1,0 +1,189 @@
+"""Corpora that are never held in memory: read from disk, encoded on disk, learned from there."""
+
+import gc
+import gzip
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.corpora import TextFile
+from sklearn_rnn.datasets import make_reviews
+from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+
+TEXTS, LABELS = make_reviews(1_300, n_filler=(0, 1), random_state=0)  # more than one chunk
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text("".join(f"{text}\n" for text in TEXTS))
+    return TextFile(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"so good\n\nso b\xc3\xa4d", b"\xef\xbb\xbfso good\r\n\r\nso b\xc3\xa4d\r\n"]
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_is_one_text_per_line_as_often_as_it_is_read(tmp_path, content, pack):
+    (tmp_path / "texts").write_bytes(pack(content))
+    texts = TextFile(str(tmp_path / "texts"))
+    assert [list(texts) for _ in range(2)] == [["so good", "", "so bäd"]] * 2
+
+
+def test_a_file_of_another_encoding_is_read_where_it_is_named(tmp_path):
+    (tmp_path / "texts").write_bytes("so bäd\n".encode("latin-1"))
+    assert list(TextFile(tmp_path / "texts", "latin-1")) == ["so bäd"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("good\nso bäd\n".encode("latin-1"), r"texts'\)? line 2 is not utf-8-sig .*latin-1"),
+        (gzip.compress(b"so good\n" * 1_000)[:-9], "cannot be unpacked after line"),
+        (b"\x1f\x8b and no more", "cannot be unpacked after line 0"),
+    ],
+    ids=["encoding", "cut", "no gzip"],
+)
+def test_a_damaged_file_is_refused_by_name_and_line(tmp_path, content, message):
+    (tmp_path / "texts").write_bytes(content)
+    with pytest.raises(ValueError, match=f"(?s)TextFile: .*{message}"):
+        list(TextFile(tmp_path / "texts"))
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        SequenceVectorizer().fit(TextFile(tmp_path / "nowhere"))
+
+
+@given(
+    texts=st.lists(st.text("ab c", max_size=12), min_size=1, max_size=20).filter("".join),
+    max_len=st.none() | st.integers(1, 5),
+    sides=st.tuples(*[st.sampled_from(["pre", "post"])] * 2),
+    min_df=st.sampled_from([1, 2, 0.5]),
+    max_features=st.none() | st.just(4),
+)
+def test_ids_on_disk_are_those_in_memory(
+    tmp_path_factory, texts, max_len, sides, min_df, max_features
+):
+    parameters = {
+        "max_len": max_len,
+        "padding": sides[0],
+        "truncating": sides[1],
+        "min_df": min_df,
+        "max_features": max_features,
+    }
+    in_memory = SequenceVectorizer(**parameters)
+    on_disk = SequenceVectorizer(**parameters, memmap_dir=tmp_path_factory.mktemp("ids"))
+    try:
+        expected = in_memory.fit_transform(texts)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)[:40]):
+            on_disk.fit_transform(texts)
+        return
+    for sequences in (on_disk.fit_transform(iter(texts)), on_disk.transform(iter(texts))):
+        np.testing.assert_array_equal(sequences.ids, expected.ids)
+        assert sequences.vocabulary == expected.vocabulary
+
+
+def test_chunks_join_as_if_there_were_none(corpus, tmp_path):
+    vectorizer = SequenceVectorizer(min_df=2)
+    expected = vectorizer.fit_transform(TEXTS).ids
+    on_disk = SequenceVectorizer(min_df=2, memmap_dir=tmp_path / "ids").fit_transform(corpus)
+    np.testing.assert_array_equal(on_disk.ids, expected)
+    np.testing.assert_array_equal(
+        np.concatenate([vectorizer.transform([text]).ids for text in TEXTS]), expected
+    )
+
+
+def test_the_file_of_ids_goes_when_nothing_uses_it(tmp_path):
+    sequences = SequenceVectorizer(memmap_dir=tmp_path / "ids").fit_transform(TEXTS)
+    part = sequences[10:20]
+    del sequences
+    gc.collect()
+    assert len(list((tmp_path / "ids").iterdir())) == 1
+    assert part.ids.any()
+    del part
+    gc.collect()
+    assert not list((tmp_path / "ids").iterdir())
+
+
+@pytest.mark.parametrize("texts", [[*TEXTS, None], []], ids=["None", "no text"])
+def test_bad_texts_leave_no_file_and_the_vectorizer_as_it_was(tmp_path, texts):
+    vectorizer = SequenceVectorizer(memmap_dir=tmp_path).fit(["so good"])
+    with pytest.raises((TypeError, ValueError), match=r"in row 1300|at least one text"):
+        vectorizer.fit_transform(texts)
+    with pytest.raises((TypeError, ValueError), match=r"in row 1300|at least one text"):
+        vectorizer.transform(texts)
+    gc.collect()
+    assert vectorizer.vocabulary_ == {"good": 2, "so": 3}
+    assert not list(tmp_path.iterdir())
+
+
+def test_word2vec_learns_the_same_from_disk(corpus, tmp_path):
+    pytest.importorskip("gensim")
+    embedding = Word2VecEmbedding(vector_size=8, epochs=2, random_state=0)
+    in_memory = make_pipeline(SequenceVectorizer(max_len=40), embedding).fit(TEXTS)
+    expected = in_memory[-1].vectors_
+    on_disk = make_pipeline(SequenceVectorizer(max_len=40, memmap_dir=tmp_path / "ids"), embedding)
+    np.testing.assert_array_equal(on_disk.fit(corpus)[-1].vectors_, expected)
+
+
+class Endless:
+    """A corpus that exists only while it is read, one text at a time."""
+
+    def __init__(self, n_texts):
+        self.n_texts = n_texts
+
+    def __iter__(self):
+        words = np.array([f"w{i}" for i in range(1_000)])
+        rng = np.random.default_rng(0)
+        return (" ".join(rng.choice(words, 100)) for _ in range(self.n_texts))
+
+
+def peak_of_fitting(model, n_texts):
+    tracemalloc.start()
+    model.fit(Endless(n_texts))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_larger_corpus_takes_no_more_memory(tmp_path):
+    pytest.importorskip("gensim")
+    model = make_pipeline(
+        SequenceVectorizer(max_len=100, memmap_dir=tmp_path),
+        Word2VecEmbedding(vector_size=2, epochs=1, sg=False, random_state=0),
+    )
+    assert peak_of_fitting(model, 9_000) < 1.2 * peak_of_fitting(model, 3_000)
+
+
+def test_a_streamed_corpus_teaches_a_model_with_a_vocabulary_of_its_own(corpus, tmp_path):
+    pytest.importorskip("gensim")
+    large = make_pipeline(
+        SequenceVectorizer(memmap_dir=tmp_path / "ids"),
+        Word2VecEmbedding(vector_size=4, epochs=1, random_state=0),
+    ).fit(corpus)
+    small = make_pipeline(
+        SequenceVectorizer(max_len=40),
+        PretrainedEmbedding(large),
+        RNNTextClassifier(hidden_size=2, freeze_embedding=True, max_epochs=1, random_state=0),
+    ).fit(TEXTS[:40], LABELS[:40])
+    learned = dict(zip(large[-1].vocabulary_, large[-1].vectors_, strict=True))
+    assert small[-1].vocabulary_ != large[-1].vocabulary_
+    for row, word in enumerate(small[-1].vocabulary_[2:], 2):
+        vector = small[-1].embedding_vectors_[row]
+        np.testing.assert_array_equal(vector, learned[word])
+
+
+def test_a_classifier_reads_ids_on_disk_as_those_in_memory(tmp_path):
+    vectorizer = SequenceVectorizer(max_len=40, memmap_dir=tmp_path)
+    model = RNNTextClassifier(hidden_size=3, max_epochs=2, random_state=0)
+    on_disk = make_pipeline(vectorizer, model).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    vectorizer.set_params(memmap_dir=None)
+    in_memory = make_pipeline(vectorizer, model).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    np.testing.assert_array_equal(on_disk, in_memory)
