@@ -206,8 +206,8 @@ def fit_and_test(
 
 def patience(n_reviews: int) -> dict[str, int]:
     """Return how long to train: few reviews need many epochs for as many steps."""
-    max_epochs = int(np.clip(40_000 // n_reviews, 8, 40))
-    return {"max_epochs": max_epochs, "n_iter_no_change": max(2, max_epochs // 4)}
+    max_epochs = int(np.clip(40_000 // n_reviews, 8, 60))
+    return {"max_epochs": max_epochs, "n_iter_no_change": max(2, max_epochs // 5)}
 
 
 def accuracies(fits: Sequence[Fit]) -> tuple[list[int], dict[str, NDArray[np.float64]]]:

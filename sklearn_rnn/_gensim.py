@@ -1,9 +1,9 @@
-"""One training run of gensim: sequences in, one table of vectors out."""
+"""What gensim does for the embeddings: one training run, and vectors of a word's parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,18 @@ from tqdm.auto import tqdm
 
 from .sequences import PADDING, TokenSequences
 
-__all__ = ["train_vectors"]
+__all__ = ["Trained", "subword_vector", "train_vectors"]
 
 _LONGEST = 10_000
 """gensim drops what comes after so many words of a sentence: longer ones go in pieces."""
+
+
+class Trained(NamedTuple):
+    """What a training run of gensim's leaves."""
+
+    vectors: NDArray[np.float32]  # by id, (V, D)
+    losses: list[float]  # by epoch
+    subword_vectors: NDArray[np.float32] | None  # fastText's, by hash of a word's part
 
 
 def train_vectors(
@@ -25,8 +33,8 @@ def train_vectors(
     *,
     epochs: int,
     progress: bool,
-) -> tuple[NDArray[np.float32], list[float]]:
-    """Train one of gensim's models; return its vectors by id, (V, D), and each epoch's loss."""
+) -> Trained:
+    """Train one of gensim's models on sequences whose tokens are counted already."""
     model = getattr(_models(), model_name)(**settings)
     words, sentences = sequences.vocabulary, _Sentences(sequences)
     losses: list[float] = []
@@ -40,7 +48,18 @@ def train_vectors(
             compute_loss=True,
             callbacks=[_epoch_watch(losses, bar)],
         )
-    return _table(model.wv, words), losses
+    return Trained(_table(model.wv, words), losses, getattr(model.wv, "vectors_ngrams", None))
+
+
+def subword_vector(
+    word: str, table: NDArray[np.float32], min_n: int, max_n: int
+) -> NDArray[np.float32]:
+    """Return the mean of the vectors of a word's parts, zeros if it is too short for any: (D,)."""
+    from gensim.models.fasttext import ft_ngram_hashes
+
+    rows = ft_ngram_hashes(word, min_n, max_n, len(table))
+    mean: NDArray[np.float32] = table[rows].sum(axis=0) / max(len(rows), 1)
+    return mean
 
 
 class _Sentences:
@@ -49,7 +68,7 @@ class _Sentences:
     def __init__(self, sequences: TokenSequences) -> None:
         self.ids = sequences.ids
         self.words = np.array(sequences.vocabulary, dtype=object)
-        self.n_pieces = sum(-(-np.count_nonzero(row) // _LONGEST) for row in self.ids)
+        self.n_pieces = sum(-(-int(np.count_nonzero(row)) // _LONGEST) for row in self.ids)
 
     def __len__(self) -> int:
         return self.n_pieces

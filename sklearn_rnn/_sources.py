@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._gensim import subword_vector
 from ._vector_files import read_vectors
+from .sequences import UNKNOWN
 
-__all__ = ["Vectors", "look_up", "with_subwords"]
+__all__ = ["Vectors", "look_up"]
+
+OfParts = Callable[[str], NDArray[np.float32]]
+"""Gives the vector of a word by its parts."""
 
 
 class Vectors(NamedTuple):
@@ -22,6 +28,9 @@ class Vectors(NamedTuple):
 
     table: NDArray[np.float32]
     """Vectors by row, shape (n_found, D)."""
+
+    of_parts: OfParts | None
+    """Vectors for all other words, where the source is a fastText model."""
 
 
 def look_up(who: str, source: Any, wanted: Collection[str]) -> Vectors:
@@ -43,30 +52,41 @@ def look_up(who: str, source: Any, wanted: Collection[str]) -> Vectors:
     """
     if isinstance(source, str | os.PathLike):
         found = read_vectors(who, source, wanted)
-        return Vectors({word: row for row, word in enumerate(found.words)}, found.vectors)
-    index, table = _words_and_table(who, source)
-    words = [word for word in wanted if word in index]
-    picked = np.asarray(table, np.float32)[[index[word] for word in words]]
-    return Vectors({word: row for row, word in enumerate(words)}, picked)
-
-
-def with_subwords(source: Any) -> Any | None:
-    """Return gensim's fastText vectors if the source is or has some, else None."""
-    vectors = getattr(source, "wv", source)
-    return vectors if hasattr(vectors, "vectors_ngrams") else None
-
-
-def _words_and_table(who: str, source: Any) -> tuple[dict[str, int], Any]:
+        return Vectors(_numbered(found.words), found.vectors, found.of_parts)
     vectors = getattr(source, "wv", source)  # a model of gensim's holds its vectors there
     if hasattr(vectors, "key_to_index"):
-        return vectors.key_to_index, vectors.vectors
-    for step in reversed([step for _, step in getattr(source, "steps", [("", source)])]):
+        of_parts = vectors.get_vector if hasattr(vectors, "vectors_ngrams") else None
+        return _picked(vectors.key_to_index, vectors.vectors, wanted, of_parts)
+    steps = [step for _, step in getattr(source, "steps", [("", source)])]
+    for step in reversed(steps):
         vocabulary = getattr(step, "vocabulary_", None)
         for name in ("embedding_vectors_", "vectors_"):
             if isinstance(vocabulary, tuple) and hasattr(step, name):
                 # Not the two markers: padding and unknown are no words.
-                return {w: i for i, w in enumerate(vocabulary) if i > 1}, getattr(step, name)
+                index = {word: i for i, word in enumerate(vocabulary) if i > UNKNOWN}
+                return _picked(index, getattr(step, name), wanted, _of_parts(steps))
     raise TypeError(
         f"{who}: expected source to be a path, gensim's KeyedVectors, or a fitted pipeline or "
         f"estimator of this library that has an embedding, got {source!r}. Is it fitted?"
     )
+
+
+def _numbered(words: Collection[str]) -> dict[str, int]:
+    return {word: row for row, word in enumerate(words)}
+
+
+def _picked(
+    index: dict[str, int], table: Any, wanted: Collection[str], of_parts: OfParts | None
+) -> Vectors:
+    words = [word for word in wanted if word in index]
+    rows = np.asarray(table, np.float32)[[index[word] for word in words]]
+    return Vectors(_numbered(words), rows, of_parts)
+
+
+def _of_parts(steps: list[Any]) -> OfParts | None:
+    """Return what makes vectors of parts, if one of the steps is fastText's and has kept them."""
+    for step in steps:
+        table = getattr(step, "subword_vectors_", None)
+        if table is not None:
+            return partial(subword_vector, table=table, min_n=step.min_n, max_n=step.max_n)
+    return None

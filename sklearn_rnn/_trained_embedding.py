@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from ._docs import fill_doc
 from ._embedding_step import EmbeddingStep, check_sequences, token_counts
-from ._gensim import train_vectors
+from ._gensim import Trained, train_vectors
 from ._validation import seed_from
 from .sequences import TokenSequences
 
@@ -111,7 +111,7 @@ class TrainedEmbedding(EmbeddingStep):
                 f"{type(self).__name__}: no word stands in X min_count={self.min_count} times. "
                 "Lower min_count, or pass more texts."
             )
-        self.vectors_, losses = train_vectors(
+        trained = train_vectors(
             self._model,
             self._settings(),
             sequences,
@@ -120,12 +120,16 @@ class TrainedEmbedding(EmbeddingStep):
             progress=self.verbose > 0,
         )
         self.vocabulary_ = sequences.vocabulary
-        self.loss_ = np.array(losses)
+        self._keep(trained)
         return self
+
+    def _keep(self, trained: Trained) -> None:
+        self.vectors_ = trained.vectors
+        self.loss_ = np.array(trained.losses)
 
     def _settings(self) -> dict[str, Any]:
         """Return what gensim is told, in its words."""
         settings = self.get_params(deep=False)
-        for ours in ("epochs", "random_state", "verbose"):
-            del settings[ours]
+        for ours in ("epochs", "keep_subwords", "random_state", "verbose"):
+            settings.pop(ours, None)
         return {**settings, "sg": int(self.sg), "seed": seed_from(self.random_state)}

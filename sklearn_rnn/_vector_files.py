@@ -9,7 +9,7 @@ import os
 import re
 import struct
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import PurePosixPath, PureWindowsPath
@@ -55,6 +55,7 @@ class Found(NamedTuple):
 
     words: list[str]
     vectors: NDArray[np.float32]  # (len(words), D)
+    of_parts: Callable[[str], NDArray[np.float32]] | None = None  # a fastText model's
 
 
 def read_vectors(who: str, path: str | os.PathLike[str], wanted: Collection[str]) -> Found:
@@ -282,7 +283,8 @@ def _read_native(source: Source, wanted: Collection[str]) -> Found:
     if wrong.any():
         word = words[int(wrong.argmax())]
         raise source.file_error(f"has values that are not finite for {word!r}. Is it damaged?")
-    return Found(words, vectors)
+    of_parts = keyed_vectors.get_vector if hasattr(keyed_vectors, "vectors_ngrams") else None
+    return Found(words, vectors, of_parts)
 
 
 def _load_native(source: Source) -> Any:

@@ -16,7 +16,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from ._coverage import coverage_of, warn_if_few
 from ._embedding_step import EmbeddingStep, check_sequences
-from ._sources import look_up, with_subwords
+from ._gensim import Trained
+from ._sources import Vectors, look_up
 from ._trained_embedding import TrainedEmbedding, fill, positive
 from ._validation import seed_from
 from .sequences import PADDING, UNKNOWN, TokenSequences
@@ -109,6 +110,10 @@ class FastTextEmbedding(TrainedEmbedding):
     bucket : int, default=200_000
         Vectors that all the parts share by hashing. gensim's own default, ten times as many,
         takes 0.8 GB at 100 dimensions.
+    keep_subwords : bool, default=False
+        Keep the vectors of the parts, too, so that ``PretrainedEmbedding(oov="subword")`` can
+        make vectors of words that these texts do not hold. They go into a saved model, and are
+        mostly larger than all the rest of it.
     {training}
 
     Attributes
@@ -116,6 +121,8 @@ class FastTextEmbedding(TrainedEmbedding):
     {attributes}
     loss_ : ndarray of float64 of shape (epochs,)
         NaN: gensim does not compute fastText's loss.
+    subword_vectors_ : ndarray of float32 of shape (bucket, vector_size) or None
+        Vectors of the parts by their hash; None unless `keep_subwords`.
 
     See Also
     --------
@@ -152,6 +159,7 @@ class FastTextEmbedding(TrainedEmbedding):
         min_n: int = 3,
         max_n: int = 6,
         bucket: int = 200_000,
+        keep_subwords: bool = False,
         workers: int = 1,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -167,6 +175,7 @@ class FastTextEmbedding(TrainedEmbedding):
         self.min_n = min_n
         self.max_n = max_n
         self.bucket = bucket
+        self.keep_subwords = keep_subwords
         self.workers = workers
         self.random_state = random_state
         self.verbose = verbose
@@ -176,7 +185,12 @@ class FastTextEmbedding(TrainedEmbedding):
         "min_n": [positive],
         "max_n": [positive],
         "bucket": [positive],
+        "keep_subwords": ["boolean"],
     }
+
+    def _keep(self, trained: Trained) -> None:
+        super()._keep(trained)
+        self.subword_vectors_ = trained.subword_vectors if self.keep_subwords else None
 
 
 class PretrainedEmbedding(EmbeddingStep):
@@ -199,8 +213,9 @@ class PretrainedEmbedding(EmbeddingStep):
         it is a path.
     oov : {"zero", "mean", "random", "subword"}, default="zero"
         Vectors of words that the source does not hold, and of the unknown token: zeros, the
-        mean of the vectors found, random ones of their spread, or those of the words' parts
-        (where the source is a fastText model of gensim's).
+        mean of the vectors found, random ones of their spread, or those of a word's parts
+        (where the source is a fastText model: gensim's, or a `FastTextEmbedding` with
+        `keep_subwords`; the unknown token, which has none, gets zeros).
     random_state : int, RandomState instance or None, default=None
         Seed of ``oov="random"``.
 
@@ -273,14 +288,14 @@ class PretrainedEmbedding(EmbeddingStep):
         """
         who = type(self).__name__
         sequences = check_sequences(who, X)
-        subwords = with_subwords(self.source)
-        if self.oov == "subword" and subwords is None:
-            raise ValueError(
-                f'{who}: oov="subword" needs a fastText model of gensim\'s as source, got '
-                f"{type(self.source).__name__}. Pass one, or another oov."
-            )
         words = sequences.vocabulary
         found = look_up(who, self.source, {s for word in words for s in _spellings(word)})
+        if self.oov == "subword" and found.of_parts is None:
+            raise ValueError(
+                f'{who}: oov="subword" needs a fastText model as source: gensim\'s, or a '
+                f"FastTextEmbedding with keep_subwords=True. Got {type(self.source).__name__}. "
+                "Pass one, or another oov."
+            )
         rows = np.array([_row(found.rows, word) for word in words])  # -1 where there is none
         rows[: UNKNOWN + 1] = -1
         if (rows < 0).all():
@@ -289,27 +304,28 @@ class PretrainedEmbedding(EmbeddingStep):
                 "the vocabulary. Is it of another language, or another kind of file?"
             )
         coverage = coverage_of(sequences, rows >= 0)
-        self.vectors_ = self._filled(found.table, rows, words, subwords)
+        self.vectors_ = self._filled(found, rows, words)
         self.vocabulary_, self.coverage_ = words, coverage
         warn_if_few(who, coverage)
         return self
 
     def _filled(
-        self, table: NDArray[np.float32], rows: NDArray[np.intp], words: Any, subwords: Any
+        self, found: Vectors, rows: NDArray[np.intp], words: tuple[str, ...]
     ) -> NDArray[np.float32]:
         """Return the vectors by id, missing ones by the policy `oov`: (V, D)."""
-        vectors = np.zeros((len(words), table.shape[1]), np.float32)
+        vectors = np.zeros((len(words), found.table.shape[1]), np.float32)
         known = rows >= 0
         missing = np.flatnonzero(~known)[PADDING + 1 :]  # padding stays zero
-        vectors[known] = table[rows[known]]
+        vectors[known] = found.table[rows[known]]
         if self.oov == "mean":
             vectors[missing] = vectors[known].mean(axis=0)
         elif self.oov == "random":
             noise = np.random.default_rng(seed_from(self.random_state))
             spread = vectors[known].std(axis=0)
             vectors[missing] = noise.normal(size=(len(missing), len(spread))) * spread
-        elif self.oov == "subword":
-            vectors[missing] = [subwords.get_vector(words[i]) for i in missing]
+        elif self.oov == "subword" and found.of_parts:
+            for i in missing[missing > UNKNOWN]:
+                vectors[i] = found.of_parts(words[i])
         vectors.flags.writeable = False
         return vectors
 

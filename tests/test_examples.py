@@ -17,7 +17,7 @@ def run(name, folder, *arguments):
     # Where the tests run from a checkout, the example's process has to find it too.
     package_home = str(Path(sklearn_rnn.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": package_home, "MPLBACKEND": "Agg"}
-    command = [sys.executable, EXAMPLES / name, *arguments]
+    command = [sys.executable, EXAMPLES / name, *map(str, arguments)]
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -56,6 +56,20 @@ def test_the_chinese_example_reads_hotel_reviews_with_word2vec(tmp_path, zh_hote
     printed = run("chinese.py", tmp_path, zh_hotel_home / "ChnSentiCorp_htl_all.csv.gz")
     assert float(re.search(r"held-out reviews: ([\d.]+)", printed)[1]) > 0.85
     assert "positive" in printed
+
+
+def test_the_pretraining_example_compares_every_embedding(tmp_path, vectors_home):
+    pytest.importorskip("gensim")
+    glove = vectors_home / "glove.6B.50d.9k.txt.gz"
+    printed = run("pretraining.py", tmp_path, "--sizes", 20, 40, "--seeds", 2, "--glove", glove)
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["| embedding", "20", "40 |"]
+    titles = ("| learned with", "| word2vec of", "| transfer from", "| GloVe")
+    assert all(row[0].startswith(title) for row, title in zip(rows[2:], titles, strict=True))
+    assert all(
+        re.fullmatch(r"[\d.]+% ± [\d.]+( \|)?", cell) for row in rows[2:] for cell in row[1:]
+    )
+    assert (tmp_path / "pretraining.png").stat().st_size > 10_000
 
 
 def test_the_word2vec_benchmark_times_both_sides(tmp_path):

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
-from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
 
 models = pytest.importorskip("gensim.models")
 
@@ -90,12 +90,51 @@ def test_words_out_of_vocabulary_follow_the_policy(sequences, oov):
         assert 0.7 < missing.std() / np.sqrt((spread**2).mean()) < 1.3
 
 
-def test_subwords_serve_for_words_that_fast_text_never_saw(sequences):
+def fast_text():
     model = models.FastText(vector_size=4, min_count=1, bucket=100, seed=1, workers=1)
     model.build_vocab([["so", "film"]] * 10)
-    vectors = PretrainedEmbedding(model, oov="subword").fit(sequences).vectors_
-    row = sequences.vocabulary.index("good")
-    np.testing.assert_array_equal(vectors[row], model.wv.get_vector("good"))
+    return model
+
+
+@pytest.mark.parametrize("kind", ["model", "vectors", "kv file"])
+def test_subwords_serve_for_words_that_fast_text_never_saw(sequences, tmp_path, kind):
+    model = fast_text()
+    model.wv.save(str(tmp_path / "vectors.kv"))
+    source = {"model": model, "vectors": model.wv, "kv file": tmp_path / "vectors.kv"}[kind]
+    embedding = PretrainedEmbedding(source, oov="subword").fit(sequences)
+    for word, vector in list(zip(sequences.vocabulary, embedding.vectors_, strict=True))[2:]:
+        np.testing.assert_array_equal(vector, model.wv.get_vector(word))
+    assert not embedding.vectors_[:2].any()  # padding and unknown have no parts
+    assert embedding.coverage_.missing == ["bad", "good", "odd"]
+
+
+@pytest.mark.parametrize("kept", ["embedding", "pipeline", "saved"])
+def test_fast_text_of_ours_makes_vectors_of_parts_as_gensim_does(sequences, kept):
+    texts = ["so film goods badly"] * 10
+    model = make_pipeline(
+        SequenceVectorizer(max_len=6),
+        FastTextEmbedding(vector_size=4, bucket=50, epochs=1, keep_subwords=True, random_state=0),
+        RNNTextClassifier(**QUICK, freeze_embedding=True),
+    ).fit(texts, [0, 1] * 5)
+    source = {
+        "embedding": model[1],
+        "pipeline": model,
+        "saved": pickle.loads(pickle.dumps(model)),
+    }[kept]
+    vectors = PretrainedEmbedding(source, oov="subword").fit(sequences).vectors_
+    gensims = models.fasttext.FastTextKeyedVectors(4, min_n=3, max_n=6, bucket=50)
+    gensims.vectors_ngrams = model[1].subword_vectors_
+    for word in ("good", "bad", "odd"):
+        np.testing.assert_allclose(
+            vectors[sequences.vocabulary.index(word)], gensims.get_vector(word), rtol=1e-6
+        )
+
+
+def test_fast_text_keeps_its_parts_only_when_asked(sequences):
+    source = FastTextEmbedding(vector_size=4, bucket=50, epochs=1).fit(sequences)
+    assert source.subword_vectors_ is None
+    with pytest.raises(ValueError, match="FastTextEmbedding with keep_subwords=True"):
+        PretrainedEmbedding(source, oov="subword").fit(sequences)
 
 
 def test_the_lectures_transfer_keeps_only_the_embedding_word_by_word(trained):

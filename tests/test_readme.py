@@ -1,4 +1,4 @@
-"""The README keeps its word: its code runs, and what it points at is there."""
+"""README and docs keep their word: their code runs, and what they point at is there."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = PAGES["README.md"]
 FENCED = r"^```.*?^```"
 # A path in backticks such as `examples/lecture.py` or `CHANGELOG.md` is the project's own.
 OWN_FILE = r"`([\w.-]+/[\w./-]+\.(?:md|png|py|svg|toml|txt)|[A-Z]+\.md|LICENSE|constraints\.txt)`"
@@ -16,27 +20,41 @@ def unique(pattern, text):
     return sorted(set(re.findall(pattern, text, flags=re.MULTILINE | re.DOTALL)))
 
 
-PROSE = re.sub(FENCED, "", README, flags=re.MULTILINE | re.DOTALL)
-COMMANDS = "\n".join(unique(FENCED, README) + unique(r"`([^`\n]+)`", PROSE))
+def prose(page):
+    return re.sub(FENCED, "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def in_prose(pattern):
+    """Give each match with the page that it stands on."""
+    return [(name, hit) for name, page in PAGES.items() for hit in unique(pattern, prose(page))]
+
+
+COMMANDS = "\n".join(
+    code for page in PAGES.values() for code in unique(FENCED, page) + re.findall(r"`.+?`", page)
+)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def test_the_python_blocks_run_as_written_in_order(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", PAGES)
+def test_the_python_blocks_run_as_written_in_order(name, tmp_path, monkeypatch):
+    if "embeddings" in name:
+        pytest.importorskip("gensim")
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "readme"}
-    for block in re.finditer(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL):
-        line = README.count("\n", 0, block.start(1))
-        code = "\n" * line + block[1]  # a traceback then names the README's own lines
-        exec(compile(code, ROOT / "README.md", "exec"), namespace)
+    namespace = {"__name__": "page"}
+    page = PAGES[name]
+    for block in re.finditer(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
+        line = page.count("\n", 0, block.start(1))
+        code = "\n" * line + block[1]  # a traceback then names the page's own lines
+        exec(compile(code, ROOT / name, "exec"), namespace)
 
 
-@pytest.mark.parametrize("link", unique(r"\]\((?!\w+:|#)([^)#\s]+)", PROSE))
-def test_relative_links_lead_somewhere(link):
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize(("name", "link"), in_prose(r"\]\((?!\w+:|#)([^)#\s]+)"))
+def test_relative_links_lead_somewhere(name, link):
+    assert (ROOT / name).parent.joinpath(link).exists()
 
 
-@pytest.mark.parametrize("path", unique(OWN_FILE, PROSE))
-def test_named_files_exist(path):
+@pytest.mark.parametrize(("name", "path"), in_prose(OWN_FILE))
+def test_named_files_exist(name, path):
     assert (ROOT / path).exists()
 
 

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._vector_files import read_vectors
+from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import SklearnRNNError, VectorFileError
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "vectors"
@@ -369,6 +371,20 @@ def test_a_bad_file_is_an_error_that_says_who_and_where(tmp_path, kind):
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_leaves_an_embedding_as_it_was(tmp_path, kind):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_bytes(TEXT)
+    bad.write_bytes(BAD[kind][0])
+    words = ["a", "b", "café", *WORDS, *(f"word{row}" for row in range(31))]
+    sequences = SequenceVectorizer(vocabulary=words).fit_transform([WORDS[0]])
+    embedding = PretrainedEmbedding(good).fit(sequences)
+    before = embedding.vectors_
+    with pytest.raises(VectorFileError):
+        embedding.set_params(source=bad).fit(sequences)
+    assert embedding.vectors_ is before
+
+
 def test_damage_far_inside_a_gzip_names_its_line():
     data = as_text([f"w{row}" for row in range(9000)], np.full((9000, 25), 1 / 3))
     noise = np.random.default_rng(0).integers(33, 126, 2_000_000, dtype=np.uint8).tobytes()
@@ -521,7 +537,9 @@ def test_a_damaged_archive_gives_an_error_or_the_right_table(data):
 
 MEASURE = """
 import resource, sys
+from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._vector_files import read_vectors
+from sklearn_rnn.embeddings import PretrainedEmbedding
 def peak():
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
