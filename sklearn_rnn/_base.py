@@ -24,10 +24,11 @@ from ._history import check_training, history_arrays
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
-from ._runtime import steady_arithmetic
+from ._runtime import in_threads, steady_arithmetic
 from ._split import split_for_validation
 from ._state import (
     all_or_nothing,
+    give_vectors,
     given_vectors,
     network_state,
     restore_network,
@@ -216,8 +217,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.history_: dict[str, NDArray[np.float64]] = {}
         network = self._build()
         if inputs.vectors is not None and network.embedding is not None:
-            with torch.no_grad():
-                network.embedding.weight.copy_(torch.from_numpy(np.array(inputs.vectors)))
+            give_vectors(network.embedding, inputs.vectors)
         return network
 
     def _new_plan(self, inputs: Inputs, target: Target) -> dict[str, Any]:
@@ -297,7 +297,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         )
         for group in net.optimizer_.param_groups:
             group["lr"] = self.lr  # of an optimizer that goes on, too
-        with steady_arithmetic():
+        with steady_arithmetic() as net.n_threads_:
             net.partial_fit(training)
         network.eval()
         net.train_split = None  # lets go of the data
@@ -342,11 +342,14 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         inputs = check_known(self, X, self._plan)
         batches = LengthSortedBatches(SequenceDataset(inputs.values))
         device, network = self.net_.device, self.net_.module_
-        with steady_arithmetic(), torch.inference_mode():
-            parts = [
-                read(network, **{name: tensor.to(device) for name, tensor in batch.items()}).cpu()
-                for batch, _ in batches
-            ]
+
+        @torch.inference_mode()
+        def outputs_of(batch: Any) -> Tensor:
+            tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
+            return read(network, **tensors).cpu()
+
+        with steady_arithmetic() as n_threads:
+            parts = list(in_threads(outputs_of, batches, n_threads))
         sorted_outputs = torch.cat(parts).numpy()
         outputs = np.empty_like(sorted_outputs)
         outputs[batches.order] = sorted_outputs

@@ -38,5 +38,5 @@ def warn_if_few(who: str, coverage: Bunch) -> None:
             f"{', '.join(coverage.missing[:5])}, ... Likely causes: another language, words "
             "that are cased or cut otherwise than in the source.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

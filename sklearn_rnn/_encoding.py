@@ -12,7 +12,9 @@ import weakref
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
+from mmap import ACCESS_READ, mmap
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -147,7 +149,11 @@ def as_rows(
     """Lay texts out as rows of ids, (N, T): in memory, or in a file in `folder`."""
     if folder is None:
         return _stacked(list(chunks), layout)
-    return _mapped(chunks, layout, folder)
+    remaining = iter(chunks)
+    ahead = list(islice(remaining, 2))
+    if len(ahead) < 2:  # not worth a file: what a model in use is asked, text by text
+        return _stacked(ahead, layout)
+    return _mapped(chain(ahead, remaining), layout, folder)
 
 
 def _stacked(chunks: list[Chunk], layout: Layout) -> NDArray[np.int32]:
@@ -187,9 +193,21 @@ def _mapped(
     except BaseException:
         Path(path).unlink()
         raise
-    flat = np.memmap(path, np.int32, mode="r")
-    weakref.finalize(flat.base, _delete, path, os.getpid())
+    if parent_process() is None:
+        flat: NDArray[np.int32] = np.memmap(path, np.int32, mode="r")
+        weakref.finalize(flat.base, _delete, path, os.getpid())
+    else:
+        # A worker's result reaches its parent by value: a memory map that joblib knows as such
+        # would travel as the name of a file, which goes with the worker's own array.
+        flat = _nameless_map(path)
     return flat.reshape(-1, layout.n_places)
+
+
+def _nameless_map(path: str) -> NDArray[np.int32]:
+    with open(path, "rb") as file:
+        mapping = mmap(file.fileno(), 0, access=ACCESS_READ)
+    Path(path).unlink()
+    return np.frombuffer(mapping, np.int32)
 
 
 def _delete(path: str, process: int) -> None:

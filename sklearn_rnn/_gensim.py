@@ -99,8 +99,8 @@ def _epoch_watch(losses: list[float], bar: Any) -> Any:
             model.running_training_loss = 0.0  # or else gensim sums it over all epochs
 
         def on_epoch_end(self, model: Any) -> None:
-            # gensim leaves fastText's at zero, and word2vec's is never that.
-            losses.append(float(model.get_latest_training_loss()) or np.nan)
+            is_known = type(model).__name__ != "FastText"  # whose loss gensim leaves at zero
+            losses.append(float(model.get_latest_training_loss()) if is_known else np.nan)
             bar.update()
 
     return EpochWatch()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
-__all__ = ["steady_arithmetic"]
+__all__ = ["in_threads", "settle_thread", "steady_arithmetic"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _lock = threading.Lock()
 _n_inside = 0
@@ -18,7 +24,7 @@ _here = threading.local()
 
 
 @contextmanager
-def steady_arithmetic() -> Iterator[None]:
+def steady_arithmetic() -> Iterator[int]:
     """Run the block on one intra-op thread, denormal numbers flushed to zero.
 
     One thread: recurrent steps are too small to share, torch's threads spin while they wait
@@ -28,22 +34,63 @@ def steady_arithmetic() -> Iterator[None]:
     on which a CPU works several times slower (`benchmarks/denormals.py`: a step of an LSTM takes
     7 times as long), for a part of the sum that rounds to nothing.
 
+    What the block gets is the number of threads that torch has outside of it, by which it may
+    share out larger pieces of work.
+
     Both settings are put back afterwards. Several threads may be inside at a time: the
     first to enter remembers the number of threads, and each restores that one.
     """
     if getattr(_here, "steady", False):  # a block within a block, of a callback that predicts
-        yield
+        yield _threads_outside
         return
     flushed_before = _denormals_are_flushed()
     threads_before = _enter()
     try:
         _here.steady = True
         torch.set_flush_denormal(True)
-        yield
+        yield threads_before
     finally:
         _here.steady = False
         torch.set_flush_denormal(flushed_before)
         _leave(threads_before)
+
+
+def settle_thread() -> None:
+    """Give a thread started within `steady_arithmetic` the same settings."""
+    _set_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], n_threads: int
+) -> Iterator[Result]:
+    """Give function(item) for each item, in their order, some items ahead of who reads.
+
+    Parameters
+    ----------
+    function : callable
+        What is done to an item.
+    items : iterable
+        The items, taken as they are needed.
+    n_threads : int
+        Threads; with one, this is `map`.
+
+    Yields
+    ------
+    object
+        One result.
+    """
+    if n_threads == 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(n_threads, initializer=settle_thread) as threads:
+        for item in items:
+            waiting.append(threads.submit(function, item))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _enter() -> int:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Container, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._gensim import subword_vector
-from ._vector_files import read_vectors
+from ._vector_files import Keep, OfParts, keep_keyed_vectors, read_vectors
 from .sequences import UNKNOWN
 
-__all__ = ["Vectors", "look_up"]
-
-OfParts = Callable[[str], NDArray[np.float32]]
-"""Gives the vector of a word by its parts."""
+__all__ = ["look_up", "named"]
 
 
-class Vectors(NamedTuple):
-    """The words that a source holds, of those that were wanted, and their vectors."""
-
-    rows: dict[str, int]
-    """Row by word."""
-
-    table: NDArray[np.float32]
-    """Vectors by row, shape (n_found, D)."""
-
-    of_parts: OfParts | None
-    """Vectors for all other words, where the source is a fastText model."""
-
-
-def look_up(who: str, source: Any, wanted: Collection[str]) -> Vectors:
-    """Return the vectors of the wanted words, exactly as they are spelled.
+def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfParts | None:
+    """Give each word that is wanted and that the source holds to `keep`, with its vector.
 
     Parameters
     ----------
@@ -42,45 +25,69 @@ def look_up(who: str, source: Any, wanted: Collection[str]) -> Vectors:
         Name of the estimator, for messages.
     source : str, path-like, gensim vectors, or a fitted estimator or pipeline of this library
         Where to look.
-    wanted : collection of str
-        The words.
+    wanted : container of str
+        The words, exactly as they are spelled.
+    keep : callable
+        Gets a word and its vector of shape (D,).
 
     Returns
     -------
-    Vectors
-        Those that were found.
+    callable or None
+        What gives vectors of other words by their parts, where the source is a fastText model.
     """
     if isinstance(source, str | os.PathLike):
-        found = read_vectors(who, source, wanted)
-        return Vectors(_numbered(found.words), found.vectors, found.of_parts)
+        return read_vectors(who, source, wanted, keep)
     vectors = getattr(source, "wv", source)  # a model of gensim's holds its vectors there
     if hasattr(vectors, "key_to_index"):
-        of_parts = vectors.get_vector if hasattr(vectors, "vectors_ngrams") else None
-        return _picked(vectors.key_to_index, vectors.vectors, wanted, of_parts)
-    steps = [step for _, step in getattr(source, "steps", [("", source)])]
-    for step in reversed(steps):
-        vocabulary = getattr(step, "vocabulary_", None)
-        for name in ("embedding_vectors_", "vectors_"):
-            if isinstance(vocabulary, tuple) and hasattr(step, name):
-                # Not the two markers: padding and unknown are no words.
-                index = {word: i for i, word in enumerate(vocabulary) if i > UNKNOWN}
-                return _picked(index, getattr(step, name), wanted, _of_parts(steps))
-    raise TypeError(
-        f"{who}: expected source to be a path, gensim's KeyedVectors, or a fitted pipeline or "
-        f"estimator of this library that has an embedding, got {source!r}. Is it fitted?"
-    )
+        return keep_keyed_vectors(
+            vectors, wanted, keep, lambda problem: ValueError(f"{who}: {named(source)} {problem}")
+        )
+    steps = list(_steps(source))
+    _keep_learned(_with_vectors(who, source, steps), wanted, keep)
+    return _of_parts(steps)
 
 
-def _numbered(words: Collection[str]) -> dict[str, int]:
-    return {word: row for row, word in enumerate(words)}
+def named(source: Any) -> str:
+    """Return what a message calls a source."""
+    return repr(source) if isinstance(source, str | os.PathLike) else type(source).__name__
 
 
-def _picked(
-    index: dict[str, int], table: Any, wanted: Collection[str], of_parts: OfParts | None
-) -> Vectors:
-    words = [word for word in wanted if word in index]
-    rows = np.asarray(table, np.float32)[[index[word] for word in words]]
-    return Vectors(_numbered(words), rows, of_parts)
+def _steps(source: Any) -> Iterator[Any]:
+    """Give the steps of a pipeline, of one within another, and of a search's best one."""
+    best = getattr(source, "best_estimator_", source)
+    inner = [step for _, step in getattr(best, "steps", ())]
+    if not inner:
+        yield best
+    for step in inner:
+        yield from _steps(step)
+
+
+def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
+    """Return the last step that has learned or loaded vectors of words."""
+    names = ("embedding_vectors_", "vectors_")
+    fitted = [step for step in steps if any(hasattr(step, name) for name in names)]
+    if not fitted:
+        raise TypeError(
+            f"{who}: expected source to be a path, gensim's KeyedVectors, or a fitted pipeline "
+            f"or estimator of this library that has an embedding, got {named(source)}. Is it "
+            "fitted? (An embedding that was saved is without a source that lay in memory.)"
+        )
+    if fitted[-1].vocabulary_ is None:
+        raise TypeError(
+            f"{who}: the source, {named(source)}, was fitted on plain ids, which stand for no "
+            "words. Fit it on the sequences of a SequenceVectorizer."
+        )
+    return fitted[-1]
+
+
+def _keep_learned(step: Any, wanted: Container[str], keep: Keep) -> None:
+    table = step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
+    # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
+    # gave them. The two markers, padding and unknown, are no words.
+    found = getattr(step, "found_", None)
+    for row, word in enumerate(step.vocabulary_[UNKNOWN + 1 :], UNKNOWN + 1):
+        if word in wanted and (table[row].any() if found is None else found[row]):
+            keep(word, np.asarray(table[row], np.float32))
 
 
 def _of_parts(steps: list[Any]) -> OfParts | None:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .modules import RecurrentNetwork
+from .sequences import PADDING
 
 __all__ = [
     "all_or_nothing",
+    "give_vectors",
     "given_vectors",
     "network_state",
     "restore_network",
@@ -47,6 +50,13 @@ def network_state(
     if vectors is not None and as_it_came and _EMBEDDING in frozen:
         arrays[_EMBEDDING] = shared_table(vectors)
     return {"arrays": arrays, "frozen": frozen}
+
+
+def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
+    """Let a new embedding start from the table that came with the sequences."""
+    with torch.no_grad():
+        embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
+        embedding.weight[PADDING] = 0
 
 
 def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:

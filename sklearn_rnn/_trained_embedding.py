@@ -13,7 +13,7 @@ from ._docs import fill_doc
 from ._embedding_step import EmbeddingStep, check_sequences, token_counts
 from ._gensim import Trained, train_vectors
 from ._validation import seed_from
-from .sequences import TokenSequences
+from .sequences import UNKNOWN, TokenSequences
 
 __all__ = ["TrainedEmbedding", "fill", "positive"]
 
@@ -106,7 +106,7 @@ class TrainedEmbedding(EmbeddingStep):
         """
         sequences = check_sequences(type(self).__name__, X)
         counts = token_counts(sequences)
-        if counts.max(initial=0) < self.min_count:
+        if counts[UNKNOWN + 1 :].max(initial=0) < self.min_count:
             raise ValueError(
                 f"{type(self).__name__}: no word stands in X min_count={self.min_count} times. "
                 "Lower min_count, or pass more texts."

@@ -9,11 +9,11 @@ import os
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from ._vector_formats import (
 )
 from .exceptions import VectorFileError
 
-__all__ = ["Found", "read_vectors"]
+__all__ = ["Keep", "OfParts", "keep_keyed_vectors", "read_vectors"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -50,21 +50,21 @@ _OTHER_FILES = {
 }
 
 
-class Found(NamedTuple):
-    """The words found, in the order of the file, and their vectors."""
+OfParts = Callable[[str], NDArray[np.float32]]
+"""Gives the vector of any word by its parts."""
 
-    words: list[str]
-    vectors: NDArray[np.float32]  # (len(words), D)
-    of_parts: Callable[[str], NDArray[np.float32]] | None = None  # a fastText model's
+Keep = Callable[[str, NDArray[np.float32]], None]
 
 
-def read_vectors(who: str, path: str | os.PathLike[str], wanted: Collection[str]) -> Found:
+def read_vectors(
+    who: str, path: str | os.PathLike[str], wanted: Container[str], keep: Keep
+) -> OfParts | None:
     """Read the vectors of some words from a file.
 
     Formats are told apart by content: GloVe's text (a word and its values on each line),
     word2vec's text, also called ``.vec`` (the same after a header ``n d``), and word2vec's
     binary; each plain, gzipped, or in a zip archive. The file is streamed: what stays in memory
-    are the rows found. Every row is checked for its width, its encoding and the count in the
+    is what `keep` keeps. Every row is checked for its width, its encoding and the count in the
     header; only the rows found for their numbers.
 
     .. warning::
@@ -80,15 +80,16 @@ def read_vectors(who: str, path: str | os.PathLike[str], wanted: Collection[str]
         Name of the estimator, for messages.
     path : str or path-like
         The file. ``archive.zip!member`` names one file of several in an archive.
-    wanted : collection of str
-        The words to look for, spelled exactly as in the file. Where a file gives a word twice,
-        the first row counts.
+    wanted : container of str
+        The words to look for, spelled exactly as in the file.
+    keep : callable
+        Gets each of them that the file holds, with its vector of shape (D,), in the order of
+        the file. What it does with one may change what is wanted.
 
     Returns
     -------
-    Found
-        Words and vectors; an empty table with the file's number of columns if there is no word
-        in common.
+    callable or None
+        What gives vectors of other words by their parts, where the file holds a fastText model.
 
     Raises
     ------
@@ -108,9 +109,13 @@ def read_vectors(who: str, path: str | os.PathLike[str], wanted: Collection[str]
         unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
         head = source.read(HEAD_BYTES)
-        if name.lower().endswith(_NATIVE_SUFFIXES) and head.startswith(_PICKLE):
-            return _read_native(source, wanted)
-        return _collect(_recognise(source, head), wanted)
+        if archive.lower().endswith(_NATIVE_SUFFIXES) and head.startswith(_PICKLE):
+            return keep_keyed_vectors(_load_native(source), wanted, keep, source.file_error)
+        table = _recognise(source, head)
+        for word, raw in table.rows:
+            if word in wanted:
+                keep(word, table.vector(raw))
+    return None
 
 
 def _archive_and_member(name: str) -> tuple[str, str | None]:
@@ -256,35 +261,38 @@ def _is_plain_text(head: bytes) -> bool:
     return not any(char == "\ufffd" or (char < " " and char not in "\t\n\r") for char in text)
 
 
-def _collect(table: Format, wanted: Collection[str]) -> Found:
-    missing = set(wanted)
-    words: list[str] = []
-    # Grows in place: a list of rows would need the table twice when it is joined.
-    values = bytearray()
-    for word, raw in table.rows:
-        if word in missing:
-            missing.discard(word)
-            words.append(word)
-            values += table.vector(raw).tobytes()
-    vectors = np.frombuffer(values, dtype="<f4") if words else np.empty(0)
-    return Found(words, vectors.astype(np.float32, copy=False).reshape(-1, table.n_dimensions))
-
-
 # ---- gensim's own --------------------------------------------------------------------------
 
 
-def _read_native(source: Source, wanted: Collection[str]) -> Found:
-    keyed_vectors = _load_native(source)
-    index = keyed_vectors.key_to_index
-    words = sorted({word for word in wanted if word in index}, key=index.__getitem__)
-    rows = np.array([index[word] for word in words], dtype=np.intp)
-    vectors = np.array(keyed_vectors.vectors[rows], dtype=np.float32)
-    wrong = ~np.isfinite(vectors).all(axis=1)
-    if wrong.any():
-        word = words[int(wrong.argmax())]
-        raise source.file_error(f"has values that are not finite for {word!r}. Is it damaged?")
-    of_parts = keyed_vectors.get_vector if hasattr(keyed_vectors, "vectors_ngrams") else None
-    return Found(words, vectors, of_parts)
+def keep_keyed_vectors(
+    keyed_vectors: Any, wanted: Container[str], keep: Keep, error: Callable[[str], Exception]
+) -> OfParts | None:
+    """Give the words of gensim's `KeyedVectors` that are wanted to `keep`, with their vectors.
+
+    Parameters
+    ----------
+    keyed_vectors : gensim.models.KeyedVectors
+        The vectors.
+    wanted : container of str
+        The words to look for.
+    keep : callable
+        Gets each of them that is there, with its vector of shape (D,).
+    error : callable
+        Makes an error of a description of the problem.
+
+    Returns
+    -------
+    callable or None
+        What gives vectors of other words by their parts, where this is a fastText model.
+    """
+    for word, row in keyed_vectors.key_to_index.items():
+        if word in wanted:
+            vector = np.asarray(keyed_vectors.vectors[row], np.float32)
+            if not np.isfinite(vector).all():
+                raise error(f"has values that are not finite for {word!r}. Is it damaged?")
+            keep(word, vector)
+    has_parts = len(getattr(keyed_vectors, "vectors_ngrams", ())) > 0
+    return keyed_vectors.get_vector if has_parts else None
 
 
 def _load_native(source: Source) -> Any:

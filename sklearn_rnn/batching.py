@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from .sequences import PADDING, UNKNOWN
 
-__all__ = ["LengthSortedBatches", "SequenceDataset", "ShuffledBuckets", "left_align"]
+__all__ = ["LengthSortedBatches", "SequenceDataset", "ShuffledBuckets", "left_align", "rounded"]
 
 Batch = tuple[dict[str, Any], Any]
 
@@ -24,8 +24,28 @@ _TOKENS_AT_ONCE = 16_384
 """Tokens in a batch that is only predicted: keeps the activations within the cache."""
 
 
+_STEPS = 8
+"""Batches have a multiple of so many steps: oneDNN prepares a kernel for each number it meets."""
+
+
+def rounded(n_steps: int) -> int:
+    """Return the number of steps of a batch whose longest text has `n_steps`.
+
+    Parameters
+    ----------
+    n_steps : int
+        Tokens of the longest text.
+
+    Returns
+    -------
+    int
+        The next number that kernels are prepared for.
+    """
+    return -(-n_steps // _STEPS) * _STEPS
+
+
 def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Drop the padding of each row and cut all rows at the longest text.
+    """Drop the padding of each row and cut all rows at the longest text, `rounded`.
 
     Parameters
     ----------
@@ -34,7 +54,7 @@ def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]
 
     Returns
     -------
-    ids : ndarray of int32 of shape (N, longest)
+    ids : ndarray of int32 of shape (N, rounded(longest))
         Each row's tokens from the left. An empty text reads as one unknown token.
     lengths : ndarray of int64 of shape (N,)
         Number of tokens of each text, at least 1.
@@ -42,7 +62,7 @@ def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]
     is_token = ids != PADDING
     n_tokens = is_token.sum(axis=1)
     lengths = np.maximum(n_tokens, 1)
-    aligned = np.full((len(ids), int(lengths.max())), PADDING, np.int32)
+    aligned = np.full((len(ids), rounded(int(lengths.max()))), PADDING, np.int32)
     aligned[:, 0] = UNKNOWN  # stays where a text is empty
     aligned[np.arange(aligned.shape[1]) < n_tokens[:, None]] = ids[is_token]
     return aligned, lengths
@@ -172,6 +192,6 @@ class LengthSortedBatches:
         start = 0
         while start < len(self.order):
             longest = int(self.dataset.lengths[self.order[start]])
-            stop = start + max(1, _TOKENS_AT_ONCE // longest)
+            stop = start + max(1, _TOKENS_AT_ONCE // rounded(longest))
             yield self.dataset[self.order[start:stop]]
             start = stop

@@ -10,16 +10,17 @@ import os
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import StrOptions
 
 from ._coverage import coverage_of, warn_if_few
 from ._embedding_step import EmbeddingStep, check_sequences
 from ._gensim import Trained
-from ._sources import Vectors, look_up
+from ._sources import look_up, named
 from ._trained_embedding import TrainedEmbedding, fill, positive
 from ._validation import seed_from
+from ._vector_files import OfParts
+from ._word_table import WordTable
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
 __all__ = ["FastTextEmbedding", "PretrainedEmbedding", "Word2VecEmbedding"]
@@ -188,6 +189,14 @@ class FastTextEmbedding(TrainedEmbedding):
         "keep_subwords": ["boolean"],
     }
 
+    def _settings(self) -> dict[str, Any]:
+        if self.min_n > self.max_n:
+            raise ValueError(
+                f"FastTextEmbedding: min_n must not be above max_n, got min_n={self.min_n} and "
+                f"max_n={self.max_n}. Word2VecEmbedding learns without parts of words."
+            )
+        return super()._settings()
+
     def _keep(self, trained: Trained) -> None:
         super()._keep(trained)
         self.subword_vectors_ = trained.subword_vectors if self.keep_subwords else None
@@ -208,9 +217,9 @@ class PretrainedEmbedding(EmbeddingStep):
     source : path, gensim vectors, or fitted estimator or pipeline, default=None
         Where the vectors come from. A path names GloVe's text, word2vec's text or binary
         format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip``, or gensim's own
-        ``.kv``, which is a pickle underneath: open it only if you trust it. The source is
-        kept as it is: `clone` shares it, and a fitted embedding is saved without it unless
-        it is a path.
+        ``.kv``, which is a pickle underneath: open it only if you trust it. A search gives its
+        best pipeline. The source is kept as it is, and `clone` shares it. A fitted embedding
+        is saved without it unless it is a path: only with the words that were found.
     oov : {"zero", "mean", "random", "subword"}, default="zero"
         Vectors of words that the source does not hold, and of the unknown token: zeros, the
         mean of the vectors found, random ones of their spread, or those of a word's parts
@@ -225,8 +234,10 @@ class PretrainedEmbedding(EmbeddingStep):
         Vectors by id. Padding has zeros.
     vocabulary_ : tuple of str
         Tokens by id.
+    found_ : ndarray of bool of shape (n_entries,)
+        Which words the source holds.
     coverage_ : Bunch
-        ``words`` and ``tokens``, the shares of the vocabulary and of the running tokens whose
+        ``words`` and ``tokens``, the shares of the vocabulary and of its running tokens whose
         vectors were found, and ``missing``, the most frequent words without one.
 
     See Also
@@ -288,46 +299,37 @@ class PretrainedEmbedding(EmbeddingStep):
         """
         who = type(self).__name__
         sequences = check_sequences(who, X)
-        words = sequences.vocabulary
-        found = look_up(who, self.source, {s for word in words for s in _spellings(word)})
-        if self.oov == "subword" and found.of_parts is None:
+        table = WordTable(sequences.vocabulary)
+        of_parts = look_up(who, self.source, table, table.keep)
+        if self.oov == "subword" and of_parts is None:
             raise ValueError(
                 f'{who}: oov="subword" needs a fastText model as source: gensim\'s, or a '
-                f"FastTextEmbedding with keep_subwords=True. Got {type(self.source).__name__}. "
+                f"FastTextEmbedding with keep_subwords=True. Got {named(self.source)}. "
                 "Pass one, or another oov."
             )
-        rows = np.array([_row(found.rows, word) for word in words])  # -1 where there is none
-        rows[: UNKNOWN + 1] = -1
-        if (rows < 0).all():
+        if not table.found.any():
             raise ValueError(
-                f"{who}: the source has no word in common with the {len(words) - 2} words of "
-                "the vocabulary. Is it of another language, or another kind of file?"
+                f"{who}: the source, {named(self.source)}, has no word in common with the "
+                f"{len(table.words) - 2} words of the vocabulary. Is it of another language, or "
+                "another kind of file?"
             )
-        coverage = coverage_of(sequences, rows >= 0)
-        self.vectors_ = self._filled(found, rows, words)
-        self.vocabulary_, self.coverage_ = words, coverage
+        coverage = coverage_of(sequences, table.found)
+        self._fill(table, of_parts)
+        table.vectors.flags.writeable = False
+        self.vectors_, self.found_ = table.vectors, table.found
+        self.vocabulary_, self.coverage_ = sequences.vocabulary, coverage
         warn_if_few(who, coverage)
         return self
 
-    def _filled(
-        self, found: Vectors, rows: NDArray[np.intp], words: tuple[str, ...]
-    ) -> NDArray[np.float32]:
-        """Return the vectors by id, missing ones by the policy `oov`: (V, D)."""
-        vectors = np.zeros((len(words), found.table.shape[1]), np.float32)
-        known = rows >= 0
-        missing = np.flatnonzero(~known)[PADDING + 1 :]  # padding stays zero
-        vectors[known] = found.table[rows[known]]
-        if self.oov == "mean":
-            vectors[missing] = vectors[known].mean(axis=0)
-        elif self.oov == "random":
-            noise = np.random.default_rng(seed_from(self.random_state))
-            spread = vectors[known].std(axis=0)
-            vectors[missing] = noise.normal(size=(len(missing), len(spread))) * spread
-        elif self.oov == "subword" and found.of_parts:
+    def _fill(self, table: WordTable, of_parts: OfParts | None) -> None:
+        """Give words that the source does not hold vectors by the policy `oov`."""
+        missing = np.flatnonzero(~table.found)[PADDING + 1 :]  # padding stays zero
+        if self.oov == "subword" and of_parts is not None:
             for i in missing[missing > UNKNOWN]:
-                vectors[i] = found.of_parts(words[i])
-        vectors.flags.writeable = False
-        return vectors
+                table.vectors[i] = of_parts(table.words[i])
+        elif self.oov != "zero":
+            noise = np.random.default_rng(seed_from(self.random_state))
+            table.fill(missing, self.oov, noise)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; those of the source are not this estimator's to tune.
@@ -346,20 +348,20 @@ class PretrainedEmbedding(EmbeddingStep):
 
     def __sklearn_clone__(self) -> PretrainedEmbedding:
         """Share the source: a copy of a fitted model would be an unfitted one."""
-        return type(self)(**self.get_params())
+        others = {name: clone(value, safe=False) for name, value in self._others().items()}
+        return type(self)(self.source, **others)
+
+    def _others(self) -> dict[str, Any]:
+        return {name: value for name, value in self.get_params().items() if name != "source"}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Drop a source in memory once its vectors are here: a file needs no gensim object."""
+        """Drop a source in memory once its vectors are here: a file needs no gensim object.
+
+        What stands in its place holds the words that were found, and fits again.
+        """
         state = super().__getstate__()
-        if "vectors_" in state and not isinstance(self.source, str | os.PathLike):
-            state["source"] = None
+        is_dropped = self.source is not None and not isinstance(self.source, str | os.PathLike)
+        if is_dropped and "vectors_" in state:
+            state["source"] = source = type(self)(**self._others())
+            source.__dict__.update({k: v for k, v in vars(self).items() if k.endswith("_")})
         return state
-
-
-def _spellings(word: str) -> tuple[str, str, str]:
-    """Return what a word is looked for as, in this order."""
-    return word, word.lower(), word.capitalize()
-
-
-def _row(rows: dict[str, int], word: str) -> int:
-    return next((rows[s] for s in _spellings(word) if s in rows), -1)

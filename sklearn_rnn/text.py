@@ -94,8 +94,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         A folder for sequences that are larger than memory. Texts are then read in pieces, from
         any iterable, such as a
         :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file there, which is mapped
-        into memory, and deleted when the sequences are no longer used. None keeps ids in
-        memory.
+        into memory, and deleted when the sequences are no longer used. Up to 1,000 texts stay
+        in memory all the same, and None keeps all there.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joblib import Parallel, delayed
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
@@ -122,6 +123,30 @@ def test_bad_texts_leave_no_file_and_the_vectorizer_as_it_was(tmp_path, texts):
     gc.collect()
     assert vectorizer.vocabulary_ == {"good": 2, "so": 3}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_workers_return_what_they_encoded_and_leave_no_file(tmp_path, backend):
+    folder = tmp_path / "ids"
+    vectorizer = SequenceVectorizer(memmap_dir=folder).fit(TEXTS)
+    parts = Parallel(2, backend=backend)(delayed(vectorizer.transform)(TEXTS) for _ in range(2))
+    expected = vectorizer.set_params(memmap_dir=None).transform(TEXTS)
+    for part in parts:
+        np.testing.assert_array_equal(part.ids, expected.ids)
+    assert not list(folder.iterdir())
+
+
+def test_workers_read_ids_on_disk(tmp_path):
+    sequences = SequenceVectorizer(memmap_dir=tmp_path).fit_transform(TEXTS)
+    sums = Parallel(2)(delayed(np.sum)(sequences[i::2].ids) for i in range(2))
+    assert sum(sums) == sequences.ids.sum()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_few_texts_stay_in_memory_so_that_a_model_in_use_writes_no_file(tmp_path):
+    vectorizer = SequenceVectorizer(memmap_dir=tmp_path / "ids").fit(TEXTS)
+    assert vectorizer.transform(TEXTS[:1]).shape == (1, 500)
+    assert not list((tmp_path / "ids").glob("*") if (tmp_path / "ids").exists() else [])
 
 
 def test_word2vec_learns_the_same_from_disk(corpus, tmp_path):

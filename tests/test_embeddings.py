@@ -25,6 +25,7 @@ BOTH = pytest.mark.parametrize(
     [Word2VecEmbedding(**QUICK), FastTextEmbedding(**QUICK, bucket=1_000)],
     ids=["word2vec", "fastText"],
 )
+ALL_UNKNOWN = TokenSequences(np.ones((3, 4), np.int32), ("<pad>", "<unk>", "word"))
 TEXTS, LABELS = make_reviews(80, n_filler=(0, 1), random_state=0)
 
 
@@ -160,17 +161,21 @@ def test_a_pipeline_with_memory_trains_the_vectors_once_per_fold(tmp_path, monke
     assert Path("fits").read_text() == "xx"
 
 
-@pytest.mark.parametrize("dump", [pickle.dumps, None], ids=["pickle", "joblib"])
-def test_a_file_holds_a_frozen_table_once(dump, tmp_path):
-    embedding = Word2VecEmbedding(vector_size=600, epochs=1, random_state=0)
-    model = pipeline(embedding, freeze_embedding=True).fit(TEXTS, LABELS)
-    n_bytes = 4 * sum(p.numel() for p in model[-1].net_.module_.parameters())
-    if dump:
-        size = len(dump(model))
-    else:
-        joblib.dump(model, tmp_path / "model")
-        size = (tmp_path / "model").stat().st_size
-    assert size < 1.05 * n_bytes
+@pytest.mark.parametrize("module", [pickle, joblib], ids=["pickle", "joblib"])
+def test_a_file_holds_a_frozen_table_once(module, tmp_path):
+    words = [f"word{i}" for i in range(9_998)]
+    texts = [" ".join(words[i::40]) for i in range(40)]
+    model = Pipeline(
+        [
+            ("sequences", SequenceVectorizer(max_features=10_000, max_len=250)),
+            ("embedding", Word2VecEmbedding(vector_size=100, epochs=1, random_state=0)),
+            ("rnn", RNNTextClassifier(hidden_size=32, max_epochs=1, freeze_embedding=True)),
+        ]
+    ).fit(texts, [0, 1] * 20)
+    n_bytes = 4 * sum(p.numel() for p in model["rnn"].net_.module_.parameters())
+    with (tmp_path / "model").open("wb") as file:
+        module.dump(model, file)
+    assert (tmp_path / "model").stat().st_size < 1.05 * n_bytes  # the words included
 
 
 def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
@@ -197,6 +202,7 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
         (lambda e, s: e.fit(s.ids), TypeError, "expected TokenSequences, got ndarray"),
         (lambda e, s: e.fit(s[:0]), ValueError, "at least one text"),
         (lambda e, s: e.set_params(min_count=10**6).fit(s), ValueError, "Lower min_count"),
+        (lambda e, s: e.fit(ALL_UNKNOWN), ValueError, "no word stands in X"),
         (lambda e, s: e.set_params(epochs=0).fit(s), ValueError, "must be an int in the range"),
         (
             lambda e, s: e.fit(s).transform(SequenceVectorizer().fit_transform(["other"])),
@@ -209,6 +215,11 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
 def test_bad_input_is_refused_by_name(sequences, embedding, act, error, message):
     with pytest.raises(error, match=f"(?s){type(embedding).__name__}.*{message}"):
         act(clone(embedding), sequences)
+
+
+def test_fast_text_needs_parts_of_words(sequences):
+    with pytest.raises(ValueError, match="FastTextEmbedding: min_n must not be above max_n"):
+        FastTextEmbedding(min_n=6, max_n=3).fit(sequences)
 
 
 def test_an_embedding_step_works_without_labels_and_with_feature_output_set():

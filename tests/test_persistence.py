@@ -117,6 +117,7 @@ def test_a_memory_mapped_model_predicts_and_goes_on_learning(fitted, tmp_path):
 def test_a_frozen_embedding_is_still_frozen_after_loading():
     sequences = SequenceVectorizer(max_len=5).fit_transform(TEXTS)
     vectors = np.ones((len(sequences.vocabulary), 3), np.float32)
+    vectors[0] = 0  # padding
     sequences = sklearn_rnn.TokenSequences(sequences.ids, sequences.vocabulary, vectors)
     model = RNNTextClassifier(**QUICK, freeze_embedding=True).fit(sequences, LABELS)
     loaded = pickle.loads(pickle.dumps(model))

@@ -1,5 +1,6 @@
 """Vectors that exist already: looked up by word, frozen, shared, and never copied needlessly."""
 
+import copy
 import pickle
 import tracemalloc
 
@@ -83,7 +84,7 @@ def test_words_out_of_vocabulary_follow_the_policy(sequences, oov):
         assert not missing.any()
     elif oov == "mean":
         np.testing.assert_allclose(
-            missing, np.tile(vectors[found].mean(axis=0), (len(missing), 1))
+            missing, np.tile(vectors[found].mean(axis=0), (len(missing), 1)), rtol=1e-6
         )
     else:
         spread = vectors[found].std(axis=0)
@@ -221,6 +222,78 @@ def test_a_grid_compares_no_embedding_a_trained_and_a_ready_made_one(trained):
     assert len(search.predict(TEXTS)) == len(TEXTS)
 
 
+@pytest.mark.parametrize("oov", ["zero", "mean"])
+def test_a_pipeline_with_memory_can_be_fitted_again_and_again(trained, tmp_path, oov):
+    model = make_pipeline(
+        SequenceVectorizer(max_len=40),
+        PretrainedEmbedding(trained, oov=oov),
+        RNNTextClassifier(**QUICK),
+        memory=str(tmp_path),
+    )
+    tables = [model.fit(TEXTS, LABELS)[1].vectors_ for _ in range(4)]
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table, tables[0])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_a_copy_without_its_source_fits_again_with_the_words_that_were_found(sequences, copied):
+    source = keyed_vectors(["so", "film", "unrelated"])
+    embedding = copied(PretrainedEmbedding(source, oov="mean").fit(sequences))
+    first = embedding.vectors_
+    again = clone(embedding).fit(sequences)
+    np.testing.assert_array_equal(again.vectors_, first)
+    assert again.coverage_.missing == ["bad", "good", "odd"]
+
+
+def test_a_search_and_a_pipeline_within_another_serve_as_sources(trained):
+    sequences = SequenceVectorizer(max_len=40).fit_transform(TEXTS)
+    expected = PretrainedEmbedding(trained).fit(sequences).vectors_
+    search = GridSearchCV(trained, {"rnntextclassifier__lr": [1e-2]}, cv=2, refit=False)
+    search.best_estimator_ = trained
+    for source in (search, Pipeline([("inner", trained)])):
+        np.testing.assert_array_equal(
+            PretrainedEmbedding(source).fit(sequences).vectors_, expected
+        )
+
+
+def test_words_that_the_source_has_no_vector_for_are_missing_here_too():
+    texts = ["so good film"] * 6 + ["rarely odd"]
+    sequences = SequenceVectorizer(max_len=9).fit_transform(texts)
+    source = Word2VecEmbedding(vector_size=3, min_count=3, epochs=1).fit(sequences)
+    embedding = PretrainedEmbedding(source, oov="mean").fit(sequences)
+    assert embedding.coverage_.missing == ["odd", "rarely"]
+    assert embedding.vectors_[1:].any(axis=1).all()
+    second = PretrainedEmbedding(embedding).fit(sequences)
+    assert second.coverage_.missing == ["odd", "rarely"]
+
+
+def test_random_vectors_have_a_size_even_after_a_single_word_found(sequences):
+    with pytest.warns(UserWarning, match="holds only"):
+        embedding = PretrainedEmbedding(keyed_vectors(["film"], 50), oov="random").fit(sequences)
+    sizes = np.sqrt((embedding.vectors_[1:] ** 2).mean(axis=1))
+    assert ((sizes > 0.5 * sizes.max()) & (sizes < 2 * sizes.min())).all()
+
+
+def test_clones_do_not_share_a_generator():
+    generator = np.random.RandomState(0)
+    embedding = PretrainedEmbedding("file", oov="random", random_state=generator)
+    assert clone(embedding).random_state is not generator
+
+
+def test_vectors_that_are_not_finite_are_refused(sequences):
+    source = keyed_vectors(["so", "film", "good"])
+    source.vectors[1] = np.nan
+    with pytest.raises(ValueError, match="KeyedVectors has values that are not finite for 'film'"):
+        PretrainedEmbedding(source).fit(sequences)
+
+
+def test_a_fast_text_model_without_parts_is_no_source_of_them(sequences):
+    model = models.FastText(vector_size=4, min_count=1, min_n=6, max_n=3, workers=1)
+    model.build_vocab([["so", "film"]] * 10)
+    with pytest.raises(ValueError, match="needs a fastText model"):
+        PretrainedEmbedding(model, oov="subword").fit(sequences)
+
+
 def test_a_fitted_embedding_is_saved_without_its_source(sequences):
     source = keyed_vectors([*sequences.vocabulary[2:], *map(str, range(5_000))])
     saved = pickle.dumps(PretrainedEmbedding(source).fit(sequences))
@@ -234,7 +307,8 @@ def test_a_fitted_embedding_is_saved_without_its_source(sequences):
 @pytest.mark.parametrize(
     ("source", "oov", "error", "message"),
     [
-        (keyed_vectors(["nothing"]), "zero", ValueError, "no word in common with the 5 words"),
+        (keyed_vectors(["nothing"]), "zero", ValueError, "Vectors, has no word in common with t"),
+        (RNNTextClassifier(max_epochs=1).fit([[2, 3]] * 8, [0, 1] * 4), "zero", TypeError, "ids"),
         (RNNTextClassifier(), "zero", TypeError, "expected source to be .* Is it fitted?"),
         (None, "zero", TypeError, "expected source to be a path"),
         (keyed_vectors(["so"]), "subword", ValueError, "needs a fastText model .* KeyedVectors"),

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EpochScoring
 from torch.nn import functional as F
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 
 QUICK = {"hidden_size": 8, "embedding_dim": 8, "lr": 2e-2, "max_epochs": 6, "random_state": 0}
@@ -108,15 +108,23 @@ class Witness(Callback):
 @pytest.fixture
 def witnessed(reviews, monkeypatch):
     monkeypatch.setattr(Witness, "seen", [])
-    parameters = QUICK | {"lr": 0.1, "max_epochs": 30, "n_iter_no_change": 3}
+    parameters = QUICK | {"lr": 0.1, "max_epochs": 100, "n_iter_no_change": 3}
     model = RNNTextClassifier(**parameters, callbacks=[Witness()]).fit(*reviews)
     return model, Witness.seen
+
+
+def test_the_row_of_padding_is_zero_whatever_the_vectors_that_came(reviews):
+    X, y = reviews
+    given = TokenSequences(X.ids, X.vocabulary, np.ones((len(X.vocabulary), 3)))
+    for freeze in (True, False):
+        model = RNNTextClassifier(**QUICK | {"max_epochs": 2}, freeze_embedding=freeze)
+        assert not model.fit(given, y).embedding_vectors_[0].any()
 
 
 def test_early_stopping_stops_and_restores_the_best_epochs_weights(witnessed):
     model, seen = witnessed
     best = int(model.history_["valid_loss"].argmin())
-    assert model.n_iter_ == best + 1 + 3 < 30
+    assert model.n_iter_ == best + 1 + 3 < 100
     assert_same_weights(weights(model), seen[best][0])
 
 
@@ -287,10 +295,16 @@ def test_dropout_is_off_when_predicting(reviews):
     np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
 
 
+def vectors_for(X):
+    """Random vectors by id; padding has zeros, as every embedding step gives it."""
+    vectors = np.random.default_rng(0).normal(size=(len(X.vocabulary), 4)).astype(np.float32)
+    vectors[0] = 0
+    return vectors
+
+
 def test_an_embedding_thaws_at_the_epoch_asked_for(reviews):
     X, y = reviews
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(len(X.vocabulary), 4)).astype(np.float32)
+    vectors = vectors_for(X)
     X = type(X)(X.ids, X.vocabulary, vectors)
     parameters = QUICK | {"early_stopping": False}
     for epochs, changes in ((2, False), (3, True)):
@@ -301,7 +315,7 @@ def test_an_embedding_thaws_at_the_epoch_asked_for(reviews):
 
 def test_a_frozen_embedding_can_be_thawed_for_a_warm_start(reviews):
     X, y = reviews
-    vectors = np.random.default_rng(0).normal(size=(len(X.vocabulary), 4)).astype(np.float32)
+    vectors = vectors_for(X)
     X = type(X)(X.ids, X.vocabulary, vectors)
     model = RNNTextClassifier(
         **QUICK | {"max_epochs": 1}, freeze_embedding=True, warm_start=True

@@ -1,0 +1,141 @@
+"""A training step in two halves of a batch, side by side in two threads where there are two.
+
+Torch's own threads share out single operations, and those of a recurrent step are too small
+for that. Half a batch is not. The halves are computed apart even where one thread has to do
+both, so that the number of threads changes no bit of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from ._runtime import settle_thread
+from .batching import rounded
+from .modules import RecurrentNetwork
+
+__all__ = ["HalfBatches"]
+
+Inputs = dict[str, Tensor]
+Loss = Callable[[Tensor, Any, Inputs], Tensor]
+
+
+class Half(NamedTuple):
+    """What one half of a batch gives."""
+
+    logits: Tensor  # (N / 2, C)
+    loss: Tensor  # its share of the batch's
+    gradients: tuple[Tensor | None, ...]
+
+
+class HalfBatches:
+    """Computes a network's gradients, batch by batch, half by half.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        The network, in training mode.
+    loss : callable
+        Gives the mean loss of texts from logits, targets and inputs.
+    n_threads : int
+        With more than one, the second half is computed in a thread of its own.
+    """
+
+    def __init__(self, network: RecurrentNetwork, loss: Loss, n_threads: int) -> None:
+        self.network = network
+        self.loss = loss
+        self.twin = _twin(network)
+        self.table = TableGradient()
+        self.helper = ThreadPoolExecutor(1, initializer=settle_thread) if n_threads > 1 else None
+
+    def __enter__(self) -> Self:
+        self._set_sparse(True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set_sparse(False)
+        if self.helper is not None:
+            self.helper.shutdown()
+
+    def _set_sparse(self, sparse: bool) -> None:
+        for network in (self.network, self.twin):
+            if network.embedding is not None:
+                network.embedding.sparse = sparse
+
+    def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
+        """Set the gradients of the network's parameters; return the logits and the loss."""
+        weights = _learning(self.network)
+        self.twin.generator.manual_seed(_drawn(self.network.generator))
+        halves = self._halves(inputs, target)
+        for weight, *gradients in zip(weights, *(half.gradients for half in halves), strict=True):
+            weight.grad = self._sum(weight, [g for g in gradients if g is not None])
+        logits = torch.cat([half.logits for half in halves])
+        return logits, torch.stack([half.loss for half in halves]).sum()
+
+    def _halves(self, inputs: Inputs, target: Any) -> list[Half]:
+        middle = (len(target) + 1) // 2
+        first = self.network, inputs, target, slice(middle)
+        second = self.twin, inputs, target, slice(middle, None)
+        if len(target) == 1:
+            return [self._half(*first)]
+        if self.helper is None:
+            return [self._half(*first), self._half(*second)]
+        later = self.helper.submit(self._half, *second)
+        return [self._half(*first), later.result()]
+
+    def _half(self, network: nn.Module, inputs: Inputs, target: Any, texts: slice) -> Half:
+        part = _part(inputs, texts)
+        logits = network(**part)
+        share = len(logits) / len(target)
+        loss = self.loss(logits, target[texts], part) * share
+        gradients = torch.autograd.grad(loss, _learning(network), allow_unused=True)
+        return Half(logits.detach(), loss.detach(), gradients)
+
+    def _sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor | None:
+        if not gradients:
+            return None
+        if gradients[0].is_sparse:
+            return self.table.sum(weight, gradients)
+        return gradients[0] if len(gradients) == 1 else torch.add(*gradients)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in network.parameters() if weight.requires_grad]
+
+
+def _twin(network: RecurrentNetwork) -> RecurrentNetwork:
+    """Return a network of the same weights that draws its dropout masks by itself."""
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    return deepcopy(network, {**shared, id(network.generator): torch.Generator()})
+
+
+def _drawn(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=generator))
+
+
+def _part(inputs: Inputs, texts: slice) -> Inputs:
+    """Return some of the texts of a batch, cut at the longest of them."""
+    part = {name: tensor[texts] for name, tensor in inputs.items()}
+    n_steps = rounded(int(part["lengths"].max()))
+    return {**part, "sequences": part["sequences"][:, :n_steps]}
+
+
+class TableGradient:
+    """The gradient of the embedding table: one dense array, which stays.
+
+    A new one for each half would take longer than the whole recurrence where words are many.
+    """
+
+    dense: Tensor | None = None
+
+    def sum(self, table: Tensor, gradients: list[Tensor]) -> Tensor:
+        """Add sparse gradients, of the tokens that the halves hold, into one: (V, D)."""
+        dense = self.dense = torch.zeros_like(table) if self.dense is None else self.dense.zero_()
+        for gradient in gradients:
+            dense.index_add_(0, gradient._indices()[0], gradient._values())
+        return dense

@@ -1,0 +1,177 @@
+"""Halves of a batch in two threads: the same gradients, the same bits, no thread left behind."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._halves import HalfBatches
+from sklearn_rnn._runtime import in_threads, steady_arithmetic
+from sklearn_rnn.modules import RecurrentNetwork
+
+PLAN = {
+    "n_ids": 30,
+    "n_dimensions": 5,
+    "n_outputs": 3,
+    "n_places": 20,
+    "cell": "lstm",
+    "hidden_size": 4,
+    "num_layers": 2,
+    "bidirectional": True,
+    "pooling": "max",
+    "input_dropout": 0.0,
+    "dropout": 0.0,
+}
+
+
+def network_of(**changes):
+    return RecurrentNetwork(**PLAN | changes, generator=torch.Generator().manual_seed(0))
+
+
+def batch_of(n_texts):
+    rng = np.random.default_rng(n_texts)
+    lengths = torch.from_numpy(rng.integers(1, 20, n_texts))
+    ids = torch.from_numpy(rng.integers(2, 30, (n_texts, 24)).astype(np.int32))
+    ids[torch.arange(24) >= lengths[:, None]] = 0
+    target = torch.from_numpy(rng.integers(0, 3, n_texts))
+    return {"sequences": ids, "lengths": lengths}, target
+
+
+def mean_loss(logits, target, inputs):
+    return torch.nn.functional.cross_entropy(logits, target)
+
+
+def gradients(network, n_threads, n_texts=7):
+    with steady_arithmetic(), HalfBatches(network, mean_loss, n_threads) as halves:
+        logits, loss = halves.backward(*batch_of(n_texts))
+    return logits, loss, [weight.grad for weight in network.parameters()]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n_texts", [2, 3, 32])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_halves_give_the_gradients_of_the_whole(cell, n_texts, n_threads):
+    logits, loss, halved = gradients(network_of(cell=cell), n_threads, n_texts)
+    network = network_of(cell=cell)
+    inputs, target = batch_of(n_texts)
+    expected = network(**inputs)
+    whole_loss = mean_loss(expected, target, inputs)
+    whole_loss.backward()
+    torch.testing.assert_close(logits, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(loss, whole_loss, atol=1e-6, rtol=0)
+    for weight, gradient in zip(network.parameters(), halved, strict=True):
+        torch.testing.assert_close(gradient, weight.grad, atol=1e-6, rtol=1e-5)
+
+
+def test_the_number_of_threads_changes_no_bit_of_a_gradient_even_with_dropout():
+    one, two = (gradients(network_of(input_dropout=0.3, dropout=0.3), n) for n in (1, 2))
+    for gradient, same in zip((*one[:2], *one[2]), (*two[:2], *two[2]), strict=True):
+        np.testing.assert_array_equal(gradient.numpy(), same.numpy())
+
+
+def test_the_halves_drop_different_features():
+    network = network_of(dropout=0.5, hidden_size=50)
+    with HalfBatches(network, mean_loss, 1) as halves:
+        inputs, target = batch_of(2)
+        inputs = {name: tensor[[0, 0]] for name, tensor in inputs.items()}
+        logits, _ = halves.backward(inputs, target)
+    assert (logits[0] != logits[1]).any()
+
+
+def test_a_frozen_weight_gets_no_gradient():
+    network = network_of()
+    network.embedding.weight.requires_grad_(False)
+    _, _, (embedding, *others) = gradients(network, 2)
+    assert embedding is None
+    assert all(gradient is not None for gradient in others)
+
+
+@pytest.fixture
+def set_threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_a_fit_gives_the_same_bits_on_any_number_of_threads(set_threads):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(2, 50, (101, 30)), rng.integers(0, 2, 101)
+    model = RNNTextClassifier(
+        hidden_size=5, dropout=0.5, input_dropout=0.2, max_epochs=3, random_state=0
+    )
+    answers = []
+    for n_threads in (1, 2, 5):
+        set_threads(n_threads)
+        answers.append(model.fit(X, y).predict_proba(X))
+        assert torch.get_num_threads() == n_threads
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
+
+
+@pytest.mark.parametrize("broken", ["first half", "second half"])
+def test_an_error_in_either_half_is_raised_and_ends_the_threads(set_threads, broken):
+    def loss(logits, target, inputs):
+        if len(logits) == (3 if broken == "first half" else 4):
+            raise FloatingPointError(broken)
+        return mean_loss(logits, target, inputs)
+
+    n_before = threading.active_count()
+    with (
+        pytest.raises(FloatingPointError, match=broken),
+        HalfBatches(network_of(), loss, 2) as halves,
+    ):
+        halves.backward(*batch_of(7))
+    assert threading.active_count() == n_before
+
+
+def denormals_are_flushed(_=None):
+    return (torch.tensor([1e-20]) * torch.tensor([1e-20])).item() == 0.0
+
+
+def test_threads_flush_denormals_too():
+    with steady_arithmetic():
+        if not denormals_are_flushed():
+            pytest.skip("this processor cannot flush denormal numbers")
+        assert all(in_threads(denormals_are_flushed, range(4), 2))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_results_come_in_order_and_items_are_taken_as_needed(n_threads):
+    taken = []
+
+    def items():
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    results = in_threads(lambda item: item * item, items(), n_threads)
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(taken) <= 3 + n_threads + 1
+    assert list(results) == [item * item for item in range(3, 20)]
+
+
+def test_an_error_for_one_item_is_raised_in_its_place():
+    results = in_threads(lambda item: 1 / (item - 2), range(5), 2)
+    assert [next(results), next(results)] == [-0.5, -1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_a_batch_of_one_text_is_no_half():
+    logits, _, learned = gradients(network_of(), 2, n_texts=1)
+    assert logits.shape == (1, 3)
+    assert all(gradient.abs().sum() > 0 for gradient in learned[:1])
+
+
+def test_the_gradient_of_the_table_forgets_the_last_batch():
+    network = network_of()
+    with HalfBatches(network, mean_loss, 1) as halves:
+        halves.backward(*batch_of(9))
+        inputs, target = batch_of(2)
+        halves.backward(inputs, target)
+    idle = np.setdiff1d(np.arange(30), inputs["sequences"])
+    assert len(idle)
+    assert not network.embedding.weight.grad[idle].any()
+    assert not network.embedding.sparse
