@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from .sequences import PADDING, UNKNOWN
@@ -26,6 +27,8 @@ from .sequences import PADDING, UNKNOWN
 __all__ = ["Chunk", "Layout", "WordCounts", "as_rows", "encoded", "growing_ids", "kept"]
 
 _CHUNK_TEXTS = 1_000
+
+Analyze = Callable[[str], Iterable[str]]
 
 
 class Chunk(NamedTuple):
@@ -51,19 +54,38 @@ def growing_ids() -> defaultdict[str, int]:
 
 
 def encoded(
-    texts: Iterable[str], analyze: Callable[[str], Iterable[str]], ids: Mapping[str, int]
+    texts: Iterable[str], analyze: Analyze, ids: Mapping[str, int], n_jobs: int | None = None
 ) -> Iterator[Chunk]:
-    """Give texts as ids, chunk by chunk."""
+    """Give texts as ids, chunk by chunk; several processes may work ahead."""
     # A growing dictionary gives a new word the next id; a plain one says "unknown".
     look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
     remaining = iter(texts)
-    while block := list(islice(remaining, _CHUNK_TEXTS)):
-        tokens, lengths = array("i"), array("q")
-        for text in block:
-            before = len(tokens)
-            tokens.extend(map(look_up, analyze(text)))
-            lengths.append(len(tokens) - before)
-        yield Chunk(np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64))
+    blocks = iter(lambda: list(islice(remaining, _CHUNK_TEXTS)), [])
+    if effective_n_jobs(n_jobs) == 1:
+        yield from (_encoded(block, analyze, look_up) for block in blocks)
+        return
+    workers = Parallel(n_jobs, return_as="generator")
+    for words, (tokens, lengths) in workers(delayed(_by_itself)(b, analyze) for b in blocks):
+        # Words come in the order in which they were first seen, block after block: those that
+        # are new get the ids that they would have got without workers.
+        ids_here = np.fromiter(map(look_up, words), np.int32, len(words))
+        yield Chunk(ids_here[tokens], lengths)
+
+
+def _encoded(block: list[str], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
+    tokens, lengths = array("i"), array("q")
+    for text in block:
+        before = len(tokens)
+        tokens.extend(map(look_up, analyze(text)))
+        lengths.append(len(tokens) - before)
+    return Chunk(np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64))
+
+
+def _by_itself(block: list[str], analyze: Analyze) -> tuple[list[str], Chunk]:
+    """Return a block's words, and the block by their numbers: a worker's part."""
+    ids = growing_ids()
+    chunk = _encoded(block, analyze, ids.__getitem__)
+    return list(ids), chunk
 
 
 def _or_unknown(ids: Mapping[str, int]) -> Callable[[str], int]:

@@ -96,6 +96,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file there, which is mapped
         into memory, and deleted when the sequences are no longer used. Up to 1,000 texts stay
         in memory all the same, and None keeps all there.
+    n_jobs : int, default=None
+        Processes that analyse texts, 1,000 at a time; -1 takes one for each core. None means 1,
+        unless within a :obj:`joblib.parallel_config`.
 
     Attributes
     ----------
@@ -131,6 +134,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         "padding": [StrOptions({"pre", "post"})],
         "truncating": [StrOptions({"pre", "post"})],
         "memmap_dir": [str, os.PathLike, None],
+        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -150,6 +154,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         padding: Literal["pre", "post"] = "pre",
         truncating: Literal["pre", "post"] = "pre",
         memmap_dir: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.lowercase = lowercase
         self.strip_accents = strip_accents
@@ -165,6 +170,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         self.padding = padding
         self.truncating = truncating
         self.memmap_dir = memmap_dir
+        self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:
@@ -242,7 +248,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         check_is_fitted(self)
         texts = check_texts("SequenceVectorizer", raw_documents)
-        return self._sequences(encoded(texts, _analyzer(self), self.vocabulary_))
+        return self._sequences(encoded(texts, _analyzer(self), self.vocabulary_, self.n_jobs))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -258,7 +264,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             The tokens of each text; those out of the vocabulary read ``"<unk>"``.
         """
         check_is_fitted(self)
-        words = np.array(self._entries(), dtype=object)
+        words = np.array(self._entries, dtype=object)
         ids = np.asarray(X if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64))
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
@@ -290,9 +296,6 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
-
-    def _entries(self) -> tuple[str, ...]:
-        return (*_MARKERS, *self.vocabulary_)
 
     def _given_words(self) -> list[str]:
         given: Any = self.vocabulary
@@ -327,11 +330,11 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ids: dict[str, int] = growing_ids() if words is None else _ids(words)
         keeps_all = isinstance(self.min_df, Integral) and self.min_df <= 1
         counts = WordCounts(by_text=words is None and not keeps_all)
-        chunks = keep(counts.watching(encoded(texts, _analyzer(self), ids)))
+        chunks = keep(counts.watching(encoded(texts, _analyzer(self), ids, self.n_jobs)))
         new_ids = None
         if words is None:
             words, new_ids = self._select(list(ids), counts)
-        self.vocabulary_ = _ids(words)
+        self.vocabulary_, self._entries = _ids(words), (*_MARKERS, *words)
         self.n_tokens_ = self.max_len or max(counts.longest, 1)
         return chunks, new_ids
 
@@ -356,7 +359,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         layout = Layout(self.n_tokens_, self.padding, self.truncating)
-        return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries())
+        return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries)
 
 
 def _analyzer(vectorizer: SequenceVectorizer) -> Callable[[str], Iterable[str]]:

@@ -2,7 +2,10 @@
 
 import gc
 import gzip
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from joblib import Parallel, delayed
 from sklearn.pipeline import make_pipeline
 
+import sklearn_rnn
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.datasets import make_reviews
@@ -212,3 +216,34 @@ def test_a_classifier_reads_ids_on_disk_as_those_in_memory(tmp_path):
     vectorizer.set_params(memmap_dir=None)
     in_memory = make_pipeline(vectorizer, model).fit(TEXTS, LABELS).predict_proba(TEXTS)
     np.testing.assert_array_equal(on_disk, in_memory)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"min_df": 2, "max_features": 50}])
+def test_several_processes_read_the_same_as_one(tmp_path, parameters):
+    one = SequenceVectorizer(**parameters, max_len=30)
+    expected = one.fit_transform(TEXTS)
+    two = SequenceVectorizer(**parameters, max_len=30, n_jobs=2)
+    for sequences in (two.fit_transform(iter(TEXTS)), two.transform(TEXTS), one.transform(TEXTS)):
+        np.testing.assert_array_equal(sequences.ids, expected.ids)
+        assert sequences.vocabulary == expected.vocabulary
+    two.set_params(memmap_dir=tmp_path, tokenizer=lambda text: text.split(), token_pattern=None)
+    one.set_params(tokenizer=two.tokenizer, token_pattern=None)
+    np.testing.assert_array_equal(two.fit_transform(TEXTS).ids, one.fit_transform(TEXTS).ids)
+
+
+def test_an_error_among_processes_names_the_row_and_changes_nothing():
+    vectorizer = SequenceVectorizer(n_jobs=2).fit(["so good"])
+    with pytest.raises(TypeError, match="got NoneType in row 1300"):
+        vectorizer.fit([*TEXTS, None])
+    assert vectorizer.vocabulary_ == {"good": 2, "so": 3}
+
+
+def test_processes_that_read_texts_load_no_torch():
+    code = (
+        "import sys; from sklearn_rnn import SequenceVectorizer; import sklearn_rnn.corpora\n"
+        "SequenceVectorizer().fit_transform(['so good'])\n"
+        "assert not {'torch', 'skorch', 'gensim'} & set(sys.modules)"
+    )
+    home = str(Path(sklearn_rnn.__file__).parents[1])
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {home!r})\n{code}"]
+    subprocess.run(command, check=True)
