@@ -19,6 +19,9 @@ class Cell(nn.Module):
 
     n_gates: int
 
+    in_one_call = False
+    """Whether all steps are one call into torch, so that another thread can run meanwhile."""
+
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__()
         self.input_weight = nn.Parameter(glorot(self.n_gates * n_hidden, n_inputs, generator))
@@ -86,6 +89,7 @@ class LSTM(Cell):
     """
 
     n_gates = 4
+    in_one_call = True
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__(n_inputs, n_hidden, generator)

@@ -3,6 +3,9 @@
 Torch's own threads share out single operations, and those of a recurrent step are too small
 for that. Half a batch is not. The halves are computed apart even where one thread has to do
 both, so that the number of threads changes no bit of the result.
+
+Only an LSTM's steps are one call into torch. Those of other cells are many short ones, between
+which threads would wait for each other: their batches stay whole.
 """
 
 from __future__ import annotations
@@ -78,10 +81,10 @@ class HalfBatches:
         return logits, torch.stack([half.loss for half in halves]).sum()
 
     def _halves(self, inputs: Inputs, target: Any) -> list[Half]:
-        middle = (len(target) + 1) // 2
+        middle = (len(target) + 1) // 2 if self.network.in_one_call else len(target)
         first = self.network, inputs, target, slice(middle)
         second = self.twin, inputs, target, slice(middle, None)
-        if len(target) == 1:
+        if middle == len(target):
             return [self._half(*first)]
         if self.helper is None:
             return [self._half(*first), self._half(*second)]

@@ -69,6 +69,7 @@ class RecurrentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.generator = generator
+        self.cell = cell
         n_states = hidden_size * (2 if bidirectional else 1)
         sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
         self.embedding = None if n_ids is None else embedding(n_ids, n_dimensions, generator)
@@ -79,6 +80,11 @@ class RecurrentNetwork(nn.Module):
         self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
         self.dropout = MaskDropout(dropout, generator)
         self.head = dense(self.pooling.n_features, n_outputs, generator)
+
+    @property
+    def in_one_call(self) -> bool:
+        """Whether each layer's steps are one call into torch."""
+        return CELLS[self.cell].in_one_call
 
     def forward(
         self, sequences: Tensor, lengths: Tensor, sample_weight: Tensor | None = None

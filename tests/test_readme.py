@@ -70,3 +70,20 @@ def test_the_lectures_table_reaches_what_it_set_out_for():
     assert test_accuracy["SimpleRNN, last state"] >= 84.4
     assert test_accuracy["SimpleRNN, all states"] >= 84.7
     assert test_accuracy["LSTM"] >= 87
+
+
+def test_the_table_of_pretraining_backs_what_is_said_of_it():
+    row = r"^\| ([^|]+), \d+ dimensions \| ([^|]+% .*) \|$"
+    accuracy = {
+        title.split()[0]: [float(percent) for percent in re.findall(r"([\d.]+)%", cells)]
+        for title, cells in re.findall(row, PAGES["docs/embeddings.md"], flags=re.MULTILINE)
+    }
+    learned = accuracy.pop("learned")
+    gains = {
+        title: [round(a - b, 1) for a, b in zip(row, learned, strict=True)]
+        for title, row in accuracy.items()
+    }
+    assert sorted(gain[0] for gain in gains.values()) == [6.2, 10.6, 12.8]
+    assert sorted(gain[1] for gain in gains.values()) == [6.5, 7.2, 13.4]
+    assert gains["word2vec"][2:] == [4.6, 3.4]
+    assert max(gains["transfer"][2:] + gains["GloVe"][2:]) < 0

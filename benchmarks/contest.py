@@ -1,0 +1,80 @@
+"""Contenders that take turns: each in a process of its own, all in one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from contenders import environment
+
+HERE = Path(__file__).parent
+
+
+class Contender:
+    """A process that does its work when it is told to."""
+
+    def __init__(self, kind: str, name: str, model: str, n_reviews: int, folder: Path) -> None:
+        task = json.dumps([kind, name, model, n_reviews, str(folder)])
+        self.name = name
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "contenders.py", task],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment(name)},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def answer(self) -> str:
+        """Wait for the next line that the process prints."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name!r} has ended; its last words stand above.")
+        return line.strip()
+
+    def seconds(self) -> float:
+        """Do the work once."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return float(self.answer())
+
+
+def contest(
+    kind: str, names: Sequence[str], model: str, n_reviews: int, folder: Path, rounds: int
+) -> dict[str, float]:
+    """Return each contender's median seconds; they take turns in each round."""
+    with ExitStack() as stack:
+        contenders = []
+        for name in names:  # one by one, so that compiling does not disturb
+            contender = stack.enter_context(Contender(kind, name, model, n_reviews, folder))
+            if contender.answer() != "ready":
+                raise RuntimeError(f"{name!r} did not get ready.")
+            contenders.append(contender)
+        times = [[contender.seconds() for contender in contenders] for _ in range(rounds)]
+    return {
+        name: statistics.median(column)
+        for name, column in zip(names, zip(*times, strict=True), strict=True)
+    }

@@ -1,0 +1,236 @@
+"""When is a linear model enough? This library beside two linear ones, on real data.
+
+    python examples/baselines.py FOLDER
+
+FOLDER holds some of `imdb`, `trec`, `sms_spam` and `zh_hotel`; what is missing is left out. Each
+row is one data set: the accuracy on texts that were held out, and the seconds that it took to
+train, for
+
+- TF-IDF of words and pairs of words, with logistic regression,
+- NB-SVM: a linear classifier of words and pairs weighted by naive Bayes,
+- this library, nothing tuned,
+- the first and the third, stacked.
+
+`--held-out validation` looks at a fifth of the training texts instead of the test texts: for all
+work on the models themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import StackingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.datasets import fetch_imdb
+
+Texts = Sequence[str]
+
+
+class Task(NamedTuple):
+    """Texts to learn from, and texts to be judged by."""
+
+    title: str
+    train: Texts
+    train_labels: NDArray[Any]
+    test: Texts
+    test_labels: NDArray[Any]
+    tokenizer: Callable[[str], list[str]] | None = None
+
+
+class NaiveBayesWeights(BaseEstimator, ClassifierMixin):
+    """Logistic regression of words weighted by how much more often one class uses them.
+
+    Of two classes; `OneVsRestClassifier` makes more of it. Wang and Manning (2012), "Baselines
+    and Bigrams: Simple, Good Sentiment and Topic Classification".
+    """
+
+    def __init__(self, C: float = 1.0) -> None:
+        self.C = C
+
+    def fit(self, X: sparse.csr_matrix, y: NDArray[Any]) -> Self:
+        self.classes_ = np.unique(y)
+        positive = np.asarray(y == self.classes_[1])
+        rates = [1 + X[rows].sum(axis=0).A1 for rows in (positive, ~positive)]
+        self.weights_ = np.log(rates[0] / rates[0].sum()) - np.log(rates[1] / rates[1].sum())
+        self.linear_ = LogisticRegression(C=self.C, max_iter=1000).fit(self._weighted(X), y)
+        return self
+
+    def predict_proba(self, X: sparse.csr_matrix) -> NDArray[np.float64]:
+        return self.linear_.predict_proba(self._weighted(X))
+
+    def predict(self, X: sparse.csr_matrix) -> NDArray[Any]:
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _weighted(self, X: sparse.csr_matrix) -> sparse.csr_matrix:
+        return (X > 0).astype(np.float64) @ sparse.diags(self.weights_)
+
+
+def tf_idf(task: Task) -> Any:
+    return make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, **words_of(task)),
+        LogisticRegression(C=10, max_iter=1000),
+    )
+
+
+def nb_svm(task: Task) -> Any:
+    return make_pipeline(
+        CountVectorizer(ngram_range=(1, 2), min_df=2, **words_of(task)),
+        OneVsRestClassifier(NaiveBayesWeights()),
+    )
+
+
+def this_library(task: Task) -> Any:
+    return make_pipeline(SequenceVectorizer(**words_of(task)), RNNTextClassifier(random_state=0))
+
+
+def stacked(task: Task) -> Any:
+    return StackingClassifier([("linear", tf_idf(task)), ("recurrent", this_library(task))], cv=3)
+
+
+def words_of(task: Task) -> dict[str, Any]:
+    if task.tokenizer is None:
+        return {}
+    return {"tokenizer": task.tokenizer, "token_pattern": None}
+
+
+MODELS: dict[str, Callable[[Task], Any]] = {
+    "TF-IDF + LR": tf_idf,
+    "NB-SVM": nb_svm,
+    "this library": this_library,
+    "stacked": stacked,
+}
+
+
+# ---- data ------------------------------------------------------------------------------------
+
+
+def imdb(folder: Path, n_reviews: int) -> Task:
+    data = fetch_imdb(folder, subset=("train", "test"))
+    rows = np.arange(25_000)
+    if n_reviews < len(rows):
+        rows, _ = train_test_split(
+            rows, train_size=n_reviews, stratify=data.train.target, random_state=0
+        )
+    train, test = (
+        [text.replace("<br />", " ") for text in part.data] for part in (data.train, data.test)
+    )
+    return Task(
+        f"IMDB, {n_reviews:,} reviews",
+        [train[row] for row in rows],
+        data.train.target[rows],
+        test,
+        data.test.target,
+    )
+
+
+def trec(folder: Path, fine: bool) -> Task:
+    def read(name: str) -> tuple[list[str], NDArray[Any]]:
+        lines = (folder / name).read_text("latin-1").splitlines()
+        labels, texts = zip(*(line.split(" ", 1) for line in lines), strict=True)
+        return list(texts), np.array([x if fine else x.partition(":")[0] for x in labels])
+
+    title = "TREC, 50 classes" if fine else "TREC, 6 classes"
+    return Task(title, *read("train_5500.label"), *read("TREC_10.label"))
+
+
+def sms_spam(folder: Path) -> Task:
+    lines = (folder / "SMSSpamCollection").read_text("utf-8").splitlines()
+    labels, texts = zip(*(line.split("\t", 1) for line in lines), strict=True)
+    return split("SMS spam", texts, np.array(labels))
+
+
+def zh_hotel(folder: Path) -> Task:
+    import jieba
+
+    jieba.setLogLevel("WARNING")
+    reviews = pd.read_csv(folder / "ChnSentiCorp_htl_all.csv.gz").dropna()
+    task = split("Chinese hotel reviews", list(reviews["review"]), reviews["label"].to_numpy())
+    return task._replace(tokenizer=jieba.lcut)
+
+
+def split(title: str, texts: Texts, labels: NDArray[Any], test_size: float = 0.2) -> Task:
+    train, test, train_labels, test_labels = train_test_split(
+        texts, labels, test_size=test_size, stratify=labels, random_state=0
+    )
+    return Task(title, train, train_labels, test, test_labels)
+
+
+TASKS: dict[str, tuple[str, Callable[[Path], Task]]] = {
+    "imdb1k": ("imdb", partial(imdb, n_reviews=1_000)),
+    "imdb5k": ("imdb", partial(imdb, n_reviews=5_000)),
+    "imdb25k": ("imdb", partial(imdb, n_reviews=25_000)),
+    "trec6": ("trec", partial(trec, fine=False)),
+    "trec50": ("trec", partial(trec, fine=True)),
+    "sms": ("sms_spam", sms_spam),
+    "hotel": ("zh_hotel", zh_hotel),
+}
+
+
+# ---- the comparison --------------------------------------------------------------------------
+
+
+def main() -> None:
+    options = parse_arguments()
+    print("| data | " + " | ".join(options.models) + " |")
+    print("| --- |" + " ---: |" * len(options.models))
+    scores = []
+    for task in tasks(options.folder, options.tasks, options.held_out):
+        results = [judge(MODELS[name](task), task) for name in options.models]
+        scores.append([accuracy for accuracy, _ in results])
+        cells = (f"{accuracy:.1%} ({seconds:.0f} s)" for accuracy, seconds in results)
+        print(f"| {task.title} | {' | '.join(cells)} |", flush=True)
+    print("| mean | " + " | ".join(f"{mean:.1%}" for mean in np.mean(scores, axis=0)) + " |")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="folder of the data sets")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--held-out", choices=["validation", "test"], default="test")
+    return parser.parse_args()
+
+
+def tasks(folder: Path, names: Sequence[str], held_out: str) -> Iterator[Task]:
+    for name in names:
+        home, load = TASKS[name]
+        if not (folder / home).is_dir():
+            continue
+        task = load(folder / home)
+        yield task if held_out == "test" else validation_of(task)
+
+
+def validation_of(task: Task) -> Task:
+    """Return the task without its test texts: a part of the training texts stands for them."""
+    counts = dict(zip(*np.unique(task.train_labels, return_counts=True), strict=True))
+    rows = [i for i, label in enumerate(task.train_labels) if counts[label] > 1]
+    part = split(task.title, [task.train[i] for i in rows], task.train_labels[rows])
+    return part._replace(tokenizer=task.tokenizer)
+
+
+def judge(model: Any, task: Task) -> tuple[float, float]:
+    """Return the accuracy on held-out texts and the seconds of training."""
+    start = time.perf_counter()
+    model.fit(task.train, task.train_labels)
+    seconds = time.perf_counter() - start
+    return float(np.mean(model.predict(task.test) == task.test_labels)), seconds
+
+
+if __name__ == "__main__":
+    main()
