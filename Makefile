@@ -39,6 +39,15 @@ test: .venv/dev.stamp ## Build the wheel, install it, test it and its doctests
 	cd tests && OMP_NUM_THREADS=1 TESTED_WHEEL="$$(echo $(CURDIR)/$(WHEEL_DIR)/*.whl)" \
 		$(CURDIR)/$(BIN)/pytest -n 2 --doctest-modules . --pyargs sklearn_rnn $(ARGS)
 
+# An environment of its own: the peers' packages are no dependencies of ours.
+.PHONY: bench
+bench: ## Time this library beside its peers, on the reviews in DATA=path/to/imdb
+	@test -n "$(DATA)" || { echo "Name the folder of the IMDB reviews: make bench DATA=…" >&2; exit 1; }
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip --quiet install -c constraints.txt \
+		-r benchmarks/requirements.txt hatchling ".[fast]"
+	.venv-bench/bin/python benchmarks/run.py --data "$(DATA)"
+
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .

@@ -24,7 +24,7 @@ from ._history import check_training, history_arrays
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
-from ._runtime import in_threads, steady_arithmetic
+from ._runtime import in_threads, one_blas_thread, steady_arithmetic
 from ._split import split_for_validation
 from ._state import (
     all_or_nothing,
@@ -297,7 +297,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         )
         for group in net.optimizer_.param_groups:
             group["lr"] = self.lr  # of an optimizer that goes on, too
-        with steady_arithmetic() as net.n_threads_:
+        with one_blas_thread(), steady_arithmetic() as net.n_threads_:
             net.partial_fit(training)
         network.eval()
         net.train_split = None  # lets go of the data

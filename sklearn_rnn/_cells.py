@@ -5,6 +5,9 @@ Axes: `T` steps, `N` texts, `D` inputs, `H` hidden units; all time-major.
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -14,13 +17,31 @@ from ._init import glorot, orthogonal
 __all__ = ["CELLS", "GRU", "LSTM", "Cell", "SimpleRNN"]
 
 
+@cache
+def _compiled() -> dict[str, Any]:
+    """Return the compiled steps by kind of cell; none where numba is not at hand."""
+    try:
+        from ._compiled_functions import FUNCTIONS
+    except (ImportError, RuntimeError):  # not installed, or no place to keep what it compiles
+        return {}
+    return FUNCTIONS
+
+
 class Cell(nn.Module):
     """The weights of one direction: an input and a recurrent matrix and one intercept."""
 
+    kind: str
+    """What the parameter `cell` calls it."""
+
     n_gates: int
 
-    in_one_call = False
-    """Whether all steps are one call into torch, so that another thread can run meanwhile."""
+    torch_is_one_call = False
+    """Whether torch runs all the steps on a CPU in one call."""
+
+    @classmethod
+    def in_one_call(cls) -> bool:
+        """Return whether the steps of training are one call, beside which others can run."""
+        return cls.torch_is_one_call or bool(_compiled())
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -34,7 +55,14 @@ class Cell(nn.Module):
         self.register_buffer("no_bias", torch.zeros_like(self.bias), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self._with_torch(inputs) if inputs.is_cuda else self._on_cpu(inputs)
+        if inputs.is_cuda:
+            return self._with_torch(inputs)
+        trains = self.training and torch.is_grad_enabled() and inputs.dtype == torch.float32
+        if trains and _compiled():
+            projected = nn.functional.linear(inputs, self.input_weight, self.bias)
+            states: Tensor = _compiled()[self.kind].apply(projected, self.recurrent_weight)
+            return states
+        return self._on_cpu(inputs)
 
     def _on_cpu(self, inputs: Tensor) -> Tensor:
         projected = nn.functional.linear(inputs, self.input_weight, self.bias)
@@ -57,6 +85,7 @@ class Cell(nn.Module):
 class SimpleRNN(Cell):
     """The lecture's first layer: state = tanh(W x + U state + b)."""
 
+    kind = "rnn"
     n_gates = 1
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
@@ -71,6 +100,7 @@ class SimpleRNN(Cell):
 class GRU(Cell):
     """Gated recurrent unit (Cho et al., 2014), gates in the order reset, update, candidate."""
 
+    kind = "gru"
     n_gates = 3
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
@@ -88,8 +118,9 @@ class LSTM(Cell):
     Gates in the order input, forget, cell, output. Forget gates start open (intercept 1).
     """
 
+    kind = "lstm"
     n_gates = 4
-    in_one_call = True
+    torch_is_one_call = True
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__(n_inputs, n_hidden, generator)
@@ -105,5 +136,5 @@ class LSTM(Cell):
         )[0]
 
 
-CELLS: dict[str, type[Cell]] = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+CELLS: dict[str, type[Cell]] = {cell.kind: cell for cell in (SimpleRNN, LSTM, GRU)}
 """Kinds of recurrent layers by the name that the parameter `cell` takes."""

@@ -4,8 +4,8 @@ Torch's own threads share out single operations, and those of a recurrent step a
 for that. Half a batch is not. The halves are computed apart even where one thread has to do
 both, so that the number of threads changes no bit of the result.
 
-Only an LSTM's steps are one call into torch. Those of other cells are many short ones, between
-which threads would wait for each other: their batches stay whole.
+Where a layer's steps are not one call but many short ones (torch's GRU and SimpleRNN), threads
+would wait for each other between them: such batches stay whole.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HalfBatches:
     Parameters
     ----------
     network : RecurrentNetwork
-        The network, in training mode.
+        The network; it is set to training.
     loss : callable
         Gives the mean loss of texts from logits, targets and inputs.
     n_threads : int
@@ -50,7 +50,7 @@ class HalfBatches:
     """
 
     def __init__(self, network: RecurrentNetwork, loss: Loss, n_threads: int) -> None:
-        self.network = network
+        self.network = network.train()
         self.loss = loss
         self.twin = _twin(network)
         self.table = TableGradient()

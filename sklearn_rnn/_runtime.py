@@ -7,12 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
-__all__ = ["in_threads", "settle_thread", "steady_arithmetic"]
+__all__ = ["in_threads", "one_blas_thread", "settle_thread", "steady_arithmetic"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,6 +55,17 @@ def steady_arithmetic() -> Iterator[int]:
         _here.steady = False
         torch.set_flush_denormal(flushed_before)
         _leave(threads_before)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # looks at all loaded libraries, so only once
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which NumPy's and SciPy's matrix products use one thread."""
+    limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limit
 
 
 def settle_thread() -> None:

@@ -84,7 +84,7 @@ class RecurrentNetwork(nn.Module):
     @property
     def in_one_call(self) -> bool:
         """Whether each layer's steps are one call into torch."""
-        return CELLS[self.cell].in_one_call
+        return CELLS[self.cell].in_one_call()
 
     def forward(
         self, sequences: Tensor, lengths: Tensor, sample_weight: Tensor | None = None

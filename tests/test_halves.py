@@ -80,6 +80,14 @@ def test_the_halves_drop_different_features():
     assert (logits[0] != logits[1]).any()
 
 
+def test_both_halves_drop_features_even_of_a_network_that_predicted_before():
+    network = network_of(dropout=0.9, hidden_size=50).eval()
+    with HalfBatches(network, mean_loss, 1) as halves:
+        inputs, target = batch_of(8)
+        first, second = (halves.backward(inputs, target)[0] for _ in range(2))
+    assert (first != second).any(dim=1).all()
+
+
 def test_a_frozen_weight_gets_no_gradient():
     network = network_of()
     network.embedding.weight.requires_grad_(False)

@@ -62,4 +62,7 @@ def test_the_metadata_says_what_the_package_is(metadata):
 def test_a_plain_install_asks_for_the_core_dependencies_only(metadata):
     core = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     names = {line.partition(">=")[0] for line in core}
-    assert names == {"numpy", "pooch", "scikit-learn", "scipy", "skorch", "torch", "tqdm"}
+    assert names == {
+        *("joblib", "numpy", "pooch", "scikit-learn", "scipy", "skorch"),
+        *("threadpoolctl", "torch", "tqdm"),
+    }

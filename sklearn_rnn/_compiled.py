@@ -1,0 +1,199 @@
+"""Recurrent steps compiled by numba: each kernel is one call, which other threads run beside.
+
+Imported when a network is trained, if numba is installed: predictions need none of it. Arrays
+are float32 and time-major: `T` steps, `N` texts, `H` hidden units; matrices multiply a row of
+states from the right. Exponentials are computed here to the last bits of float32, in a form that
+the compiler turns into vector instructions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "gru_backward",
+    "gru_forward",
+    "lstm_backward",
+    "lstm_forward",
+    "rnn_backward",
+    "rnn_forward",
+]
+
+Array = NDArray[np.float32]
+
+# Sums keep their order and numbers that are not finite stay so: only multiply-adds are fused.
+_EXACT_ENOUGH = {"contract", "nsz", "arcp"}
+_inlined = numba.njit(fastmath=_EXACT_ENOUGH, inline="always")
+_kernel = numba.njit(fastmath=_EXACT_ENOUGH, error_model="numpy", nogil=True, cache=True)
+
+_ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
+_LARGEST = np.float32(87)  # exp(88.8) overflows
+_LOG2_E = np.float32(1.44269504)
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+# Coefficients of exp(r) on [-ln 2 / 2, ln 2 / 2] (Moshier, Cephes library, expf).
+_P = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5]
+_P0, _P1, _P2, _P3, _P4, _P5 = map(np.float32, _P)
+
+
+@_inlined
+def _expm1(x: Any) -> Any:
+    """Return e ** x - 1 = 2 ** n * (e ** r - 1) + 2 ** n - 1, with |r| <= ln 2 / 2."""
+    x = min(max(x, -_LARGEST), _LARGEST)
+    n = np.floor(x * _LOG2_E + _HALF)
+    r = x - n * _LN2_HIGH - n * _LN2_LOW
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    power_of_two = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    return power_of_two * (p * r * r + r) + (power_of_two - _ONE)
+
+
+@_inlined
+def _sigmoid(x: Any) -> Any:
+    return _ONE / (_TWO + _expm1(-x))
+
+
+@_inlined
+def _tanh(x: Any) -> Any:
+    m = _expm1(_TWO * x)
+    return m / (m + _TWO)
+
+
+@_kernel
+def rnn_forward(projected: Array, matrix: Array, states: Array) -> None:
+    """Fill states (T, N, H) from projected inputs (T, N, H) and the matrix (H, H)."""
+    n_steps, n_texts, n_hidden = projected.shape
+    previous = np.zeros((n_texts, n_hidden), np.float32)
+    recalled = np.empty_like(previous)
+    for t in range(n_steps):
+        np.dot(previous, matrix, recalled)
+        for n in range(n_texts):
+            p, q, s = projected[t, n], recalled[n], states[t, n]
+            for j in range(n_hidden):
+                s[j] = _tanh(p[j] + q[j])
+        previous = states[t]
+
+
+@_kernel
+def rnn_backward(grad_states: Array, states: Array, matrix: Array, grad: Array) -> None:
+    """Fill the gradient of tanh's argument (T, N, H), from that of the states (T, N, H)."""
+    n_steps, n_texts, n_hidden = states.shape
+    later = np.zeros((n_texts, n_hidden), np.float32)
+    for t in range(n_steps - 1, -1, -1):
+        for n in range(n_texts):
+            above, s, g, after = grad_states[t, n], states[t, n], grad[t, n], later[n]
+            for j in range(n_hidden):
+                g[j] = (above[j] + after[j]) * (_ONE - s[j] * s[j])
+        np.dot(grad[t], matrix, later)
+
+
+@_kernel
+def gru_forward(
+    projected: Array, matrix: Array, gates: Array, recalled: Array, states: Array
+) -> None:
+    """Fill gates (T, N, 3H: reset, update, candidate), what is recalled, and states (T, N, H)."""
+    n_steps, n_texts, n_hidden = states.shape
+    previous = np.zeros((n_texts, n_hidden), np.float32)
+    product = np.empty((n_texts, 3 * n_hidden), np.float32)
+    for t in range(n_steps):
+        np.dot(previous, matrix, product)
+        for n in range(n_texts):
+            p, q, g = projected[t, n], product[n], gates[t, n]
+            u, s, before = recalled[t, n], states[t, n], previous[n]
+            for j in range(2 * n_hidden):
+                g[j] = _sigmoid(p[j] + q[j])
+            for j in range(n_hidden):
+                u[j] = q[2 * n_hidden + j]
+                candidate = _tanh(p[2 * n_hidden + j] + g[j] * u[j])
+                g[2 * n_hidden + j] = candidate
+                s[j] = candidate + g[n_hidden + j] * (before[j] - candidate)
+        previous = states[t]
+
+
+@_kernel
+def gru_backward(
+    grad_states: Array,
+    gates: Array,
+    recalled: Array,
+    previous: Array,
+    matrix: Array,
+    grad: Array,
+    grad_product: Array,
+) -> None:
+    """Fill the gradients of the projected inputs and of the recurrent product (T, N, 3H)."""
+    n_steps, n_texts, n_hidden = grad_states.shape
+    later = np.zeros((n_texts, n_hidden), np.float32)
+    through_gates = np.empty_like(later)
+    for t in range(n_steps - 1, -1, -1):
+        for n in range(n_texts):
+            above, after, g = grad_states[t, n], later[n], gates[t, n]
+            u, before, d, e = recalled[t, n], previous[t, n], grad[t, n], grad_product[t, n]
+            for j in range(n_hidden):
+                r, z, candidate = g[j], g[n_hidden + j], g[2 * n_hidden + j]
+                dh = above[j] + after[j]
+                to_candidate = dh * (_ONE - z) * (_ONE - candidate * candidate)
+                to_update = dh * (before[j] - candidate) * z * (_ONE - z)
+                to_reset = to_candidate * u[j] * r * (_ONE - r)
+                d[j] = e[j] = to_reset
+                d[n_hidden + j] = e[n_hidden + j] = to_update
+                d[2 * n_hidden + j] = to_candidate
+                e[2 * n_hidden + j] = to_candidate * r
+                after[j] = dh * z
+        np.dot(grad_product[t], matrix, through_gates)
+        later += through_gates
+
+
+@_kernel
+def lstm_forward(
+    projected: Array, matrix: Array, gates: Array, cells: Array, outputs: Array, states: Array
+) -> None:
+    """Fill gates (T, N, 4H: input, forget, cell, output), cells, their tanh, states (T, N, H)."""
+    n_steps, n_texts, n_hidden = states.shape
+    previous = np.zeros((n_texts, n_hidden), np.float32)
+    memory = np.zeros((n_texts, n_hidden), np.float32)
+    product = np.empty((n_texts, 4 * n_hidden), np.float32)
+    for t in range(n_steps):
+        np.dot(previous, matrix, product)
+        for n in range(n_texts):
+            p, q, g = projected[t, n], product[n], gates[t, n]
+            c, o, s, before = cells[t, n], outputs[t, n], states[t, n], memory[n]
+            for j in range(2 * n_hidden):
+                g[j] = _sigmoid(p[j] + q[j])
+            for j in range(2 * n_hidden, 3 * n_hidden):
+                g[j] = _tanh(p[j] + q[j])
+            for j in range(3 * n_hidden, 4 * n_hidden):
+                g[j] = _sigmoid(p[j] + q[j])
+            for j in range(n_hidden):
+                c[j] = g[n_hidden + j] * before[j] + g[j] * g[2 * n_hidden + j]
+                o[j] = _tanh(c[j])
+                s[j] = g[3 * n_hidden + j] * o[j]
+        previous, memory = states[t], cells[t]
+
+
+@_kernel
+def lstm_backward(
+    grad_states: Array, gates: Array, cells: Array, outputs: Array, matrix: Array, grad: Array
+) -> None:
+    """Fill the gradient of the gates' arguments (T, N, 4H), from that of the states (T, N, H)."""
+    n_steps, n_texts, n_hidden = grad_states.shape
+    later = np.zeros((n_texts, n_hidden), np.float32)
+    later_cell = np.zeros((n_texts, n_hidden), np.float32)
+    start = np.zeros((n_texts, n_hidden), np.float32)
+    for t in range(n_steps - 1, -1, -1):
+        memory = cells[t - 1] if t > 0 else start
+        for n in range(n_texts):
+            above, after, after_cell, g = grad_states[t, n], later[n], later_cell[n], gates[t, n]
+            o, before, d = outputs[t, n], memory[n], grad[t, n]
+            for j in range(n_hidden):
+                i, f = g[j], g[n_hidden + j]
+                new, out = g[2 * n_hidden + j], g[3 * n_hidden + j]
+                dh = above[j] + after[j]
+                dc = after_cell[j] + dh * out * (_ONE - o[j] * o[j])
+                d[j] = dc * new * i * (_ONE - i)
+                d[n_hidden + j] = dc * before[j] * f * (_ONE - f)
+                d[2 * n_hidden + j] = dc * i * (_ONE - new * new)
+                d[3 * n_hidden + j] = dh * o[j] * out * (_ONE - out)
+                after_cell[j] = dc * f
+        np.dot(grad[t], matrix, later)
