@@ -1,4 +1,4 @@
-"""This library beside its peers on the same work; writes `docs/benchmarks.md`.
+"""Times of this library and of its peers on the same work; writes `docs/benchmarks.md`.
 
     make bench DATA=path/to/imdb
 
@@ -64,10 +64,11 @@ ROWS = [
 PAGE = """\
 # Benchmarks
 
-`make bench DATA=path/to/imdb` writes this page. Contenders take turns, each in a process of its own;
-the figures are medians over {rounds} rounds. All get the same {n_reviews:,} IMDB reviews as ids
-(10,000 words, padded to 500), in batches of 32, with the same network and Adam. An epoch is one
-pass of training, a prediction one pass of `predict_proba`. Peers run as they come, on all cores.
+`make bench DATA=path/to/imdb` writes this page. Contenders take turns, each in a process of its
+own; the figures are medians over {rounds} rounds. All get the same {n_reviews:,} IMDB reviews as
+ids (10,000 words, padded to 500), in batches of 32, with the same network and Adam. An epoch is
+one pass of training, a prediction one pass of `predict_proba`. Peers run as they come, on all
+cores.
 
 {machine}.
 
@@ -120,12 +121,11 @@ def lay_down(data_home: Path, folder: Path) -> None:
 def measured(row: Row, folder: Path, n_reviews: int, rounds: int) -> list[str]:
     """Let all take turns; return a line of the table for each peer."""
     seconds = contest(row.kind, ["ours", *row.reach], row.model, n_reviews, folder, rounds)
-    n_batches = n_reviews / 32
-    ours = seconds["ours"]
-    work = f"{row.kind} of {row.model}"
+    a_batch = {name: 1e3 * s * 32 / n_reviews for name, s in seconds.items()}  # ms
+    ours = a_batch["ours"]
     return [
-        f"| {work} | {peer} | {1e3 * seconds[peer] / n_batches:.1f} | {1e3 * ours / n_batches:.1f} "
-        f"| {seconds[peer] / ours:.2f} | {reach:.2f} |"
+        f"| {row.kind} of {row.model} | {peer} | {a_batch[peer]:.1f} | {ours:.1f} "
+        f"| {a_batch[peer] / ours:.2f} | {reach:.2f} |"
         for peer, reach in row.reach.items()
     ]
 

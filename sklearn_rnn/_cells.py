@@ -41,7 +41,7 @@ class Cell(nn.Module):
     @classmethod
     def in_one_call(cls) -> bool:
         """Return whether the steps of training are one call, beside which others can run."""
-        return cls.torch_is_one_call or bool(_compiled())
+        return cls.torch_is_one_call or cls.kind in _compiled()
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Cell(nn.Module):
         if inputs.is_cuda:
             return self._with_torch(inputs)
         trains = self.training and torch.is_grad_enabled() and inputs.dtype == torch.float32
-        if trains and _compiled():
+        if trains and self.kind in _compiled():
             projected = nn.functional.linear(inputs, self.input_weight, self.bias)
             states: Tensor = _compiled()[self.kind].apply(projected, self.recurrent_weight)
             return states

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import _compiled
+from .kernels import _outer_sum, _shifted
 
 __all__ = ["FUNCTIONS"]
 
@@ -29,7 +30,7 @@ class SimpleRNN(torch.autograd.Function):
         states, recurrent = ctx.saved_tensors
         grad = torch.empty_like(states)
         _compiled.rnn_backward(*_arrays(grad_states, states, recurrent, grad))
-        return grad, outer_sum(grad, before_each(states))
+        return grad, _outer_sum(grad, _shifted(states))
 
 
 class GRU(torch.autograd.Function):
@@ -47,46 +48,16 @@ class GRU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor]:
         gates, recalled, states, recurrent = ctx.saved_tensors
-        previous, (grad, grad_product) = before_each(states), gates.new_empty(2, *gates.shape)
+        previous, (grad, grad_product) = _shifted(states), gates.new_empty(2, *gates.shape)
         _compiled.gru_backward(
             *_arrays(grad_states, gates, recalled, previous, recurrent, grad, grad_product)
         )
-        return grad, outer_sum(grad_product, previous)
+        return grad, _outer_sum(grad_product, previous)
 
 
-class LSTM(torch.autograd.Function):
-    """projected (T, N, 4H), recurrent (4H, H) -> states (T, N, H)."""
-
-    @staticmethod
-    def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
-        gates = torch.empty_like(projected)
-        cells, outputs, states = projected.new_empty(3, *projected.shape[:2], recurrent.shape[1])
-        _compiled.lstm_forward(*_arrays(projected, recurrent.t(), gates, cells, outputs, states))
-        ctx.save_for_backward(gates, cells, outputs, states, recurrent)
-        return states
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor]:
-        gates, cells, outputs, states, recurrent = ctx.saved_tensors
-        grad = torch.empty_like(gates)
-        _compiled.lstm_backward(*_arrays(grad_states, gates, cells, outputs, recurrent, grad))
-        return grad, outer_sum(grad, before_each(states))
-
-
-FUNCTIONS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+FUNCTIONS = {"rnn": SimpleRNN, "gru": GRU}
 """Functions by the kind of cell: projected inputs and recurrent matrix to states."""
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:
     return [tensor.detach().contiguous().numpy() for tensor in tensors]
-
-
-def before_each(states: Tensor) -> Tensor:
-    """Return the state *before* each step: (T, N, H) -> (T, N, H), zeros first."""
-    return torch.cat([torch.zeros_like(states[:1]), states[:-1]])
-
-
-def outer_sum(grad: Tensor, previous: Tensor) -> Tensor:
-    """Sum grad[t, n] x previous[t, n] over steps and texts: (T, N, K), (T, N, H) -> (K, H)."""
-    return grad.flatten(0, 1).t() @ previous.flatten(0, 1)

@@ -72,6 +72,16 @@ def test_the_pretraining_example_compares_every_embedding(tmp_path, vectors_home
     assert (tmp_path / "pretraining.png").stat().st_size > 10_000
 
 
+def test_the_baselines_stand_beside_this_library(tmp_path, trec_home):
+    folder, linear = trec_home.parent, ["TF-IDF + LR", "NB-SVM"]
+    options = ["--tasks", "trec6", "--held-out", "validation", "--models"]
+    printed = run("baselines.py", tmp_path, folder, *options, *linear, "this library")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()]
+    assert rows[0] == ["data", *linear, "this library"]
+    assert rows[2][0] == "TREC, 6 classes"
+    assert all(60 < float(cell.partition("%")[0]) < 100 for cell in rows[2][1:])
+
+
 def test_the_word2vec_benchmark_times_both_sides(tmp_path):
     pytest.importorskip("gensim")
     printed = run("../benchmarks/word2vec.py", tmp_path, "--reviews", "40", "--rounds", "1")
