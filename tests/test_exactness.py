@@ -423,6 +423,7 @@ def test_summary_of_a_stacked_bidirectional_network():
 
 def test_a_frozen_embedding_is_counted_but_not_trained():
     vectors = np.random.default_rng(1).normal(size=(10_000, 32)).astype(np.float32)
+    vectors[0] = 0  # padding
     parameters = {"bidirectional": True, "freeze_embedding": True}
     model = RNNTextClassifier(**(LECTURE | parameters))
     summary = model.fit(lecture_texts(vectors), [0, 1, 0, 1]).summary()

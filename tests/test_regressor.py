@@ -37,11 +37,13 @@ def test_star_ratings_are_read_off_words(ratings, fitted):
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(1e6, 0), (-0.001, 5), (1, -1e4)])
-def test_the_unit_of_the_target_changes_nothing_else(ratings, fitted, scale, offset):
+def test_the_unit_of_the_target_changes_nothing_else(ratings, scale, offset):
     X, y = ratings
-    other = RNNTextRegressor(**QUICK).fit(X, scale * y + offset)
-    expected = scale * fitted.predict(X) + offset
-    assert np.abs(other.predict(X) - expected).max() < 0.05 * abs(scale) * y.std()
+    # A target that falls is learned by other steps than one that rises, to the same end.
+    model = RNNTextRegressor(**QUICK | {"max_epochs": 30, "dropout": 0})
+    expected = scale * model.fit(X, y).predict(X) + offset
+    other = model.fit(X, scale * y + offset).predict(X)
+    assert np.abs(other - expected).max() < 0.02 * abs(scale) * y.std()
 
 
 def test_several_numbers_at_a_time(ratings):
