@@ -277,7 +277,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_epochs: int,
         optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
-        # Seeds follow from the epochs behind us, so that going on needs no generator's state.
+        # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
         network.input_dropout.p, network.dropout.p = self.input_dropout, self.dropout
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
@@ -295,11 +295,11 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             callbacks=self._callbacks(validation is not None),
             device=training_device(type(self).__name__, self.device),
         )
-        for group in net.optimizer_.param_groups:
-            group["lr"] = self.lr  # of an optimizer that goes on, too
+        for group in optimizer.param_groups if optimizer is not None else ():
+            group.update(lr=self.lr, initial_lr=self.lr)  # the latter is for schedulers
         with one_blas_thread(), steady_arithmetic() as net.n_threads_:
             net.partial_fit(training)
-        network.eval()
+        network.eval().zero_grad()  # gradients are as large as the weights
         net.train_split = None  # lets go of the data
         check_training(type(self).__name__, net)
         self._record(net)
@@ -349,7 +349,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return read(network, **tensors).cpu()
 
         with steady_arithmetic() as n_threads:
-            parts = list(in_threads(outputs_of, batches, n_threads))
+            parts = list(in_threads(outputs_of, batches, n_threads if device == "cpu" else 1))
         sorted_outputs = torch.cat(parts).numpy()
         outputs = np.empty_like(sorted_outputs)
         outputs[batches.order] = sorted_outputs

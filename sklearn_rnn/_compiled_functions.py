@@ -19,6 +19,7 @@ class SimpleRNN(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
+        projected = projected.contiguous()
         states = torch.empty_like(projected)
         _compiled.rnn_forward(*_arrays(projected, recurrent.t(), states))
         ctx.save_for_backward(states, recurrent)
@@ -38,6 +39,7 @@ class GRU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
+        projected = projected.contiguous()
         gates = torch.empty_like(projected)
         recalled, states = projected.new_empty(2, *projected.shape[:2], recurrent.shape[1])
         _compiled.gru_forward(*_arrays(projected, recurrent.t(), gates, recalled, states))

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from ._runtime import settle_thread
 from .batching import rounded
-from .modules import RecurrentNetwork
+from .modules import MaskDropout, RecurrentNetwork
 
-__all__ = ["HalfBatches"]
+__all__ = ["HalfBatches", "has_hooks"]
 
 Inputs = dict[str, Tensor]
 Loss = Callable[[Tensor, Any, Inputs], Tensor]
@@ -73,6 +73,7 @@ class HalfBatches:
     def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
         weights = _learning(self.network)
+        _follow(self.twin, self.network)
         self.twin.generator.manual_seed(_drawn(self.network.generator))
         halves = self._halves(inputs, target)
         for weight, *gradients in zip(weights, *(half.gradients for half in halves), strict=True):
@@ -107,6 +108,17 @@ class HalfBatches:
         return gradients[0] if len(gradients) == 1 else torch.add(*gradients)
 
 
+def has_hooks(network: nn.Module) -> bool:
+    """Return whether somebody listens to a network: they expect whole batches, in one thread."""
+    return any(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        for module in network.modules()
+    )
+
+
 def _learning(network: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in network.parameters() if weight.requires_grad]
 
@@ -115,6 +127,14 @@ def _twin(network: RecurrentNetwork) -> RecurrentNetwork:
     """Return a network of the same weights that draws its dropout masks by itself."""
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     return deepcopy(network, {**shared, id(network.generator): torch.Generator()})
+
+
+def _follow(twin: nn.Module, network: nn.Module) -> None:
+    """Give the twin the rates of dropout that a callback may have changed."""
+    for copied, module in zip(twin.modules(), network.modules(), strict=True):
+        copied.training = module.training
+        if isinstance(copied, MaskDropout) and isinstance(module, MaskDropout):
+            copied.p = module.p
 
 
 def _drawn(generator: torch.Generator) -> int:

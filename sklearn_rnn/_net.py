@@ -15,7 +15,7 @@ from skorch.helper import predefined_split
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from ._halves import HalfBatches
+from ._halves import HalfBatches, has_hooks
 from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 
@@ -27,7 +27,8 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": partial(torch.optim.AdamW, fused=True),
     # The constants of the lecture's framework; torch's own are 0.99 and 1e-8.
     "rmsprop": partial(torch.optim.RMSprop, alpha=0.9, eps=1e-7),
-    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True, fused=True),
+    # Not fused: that one fails where a weight joins late, as a thawed embedding does.
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
 }
 """Optimizers by the name that the parameter `optimizer` takes."""
 
@@ -43,7 +44,8 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Read all batches once, to train or to validate."""
         with ExitStack() as epoch:
-            if training and torch.device(self.device).type == "cpu":
+            on_cpu = torch.device(self.device).type == "cpu"
+            if training and on_cpu and not has_hooks(self.module_):
                 halves = HalfBatches(self.module_, self._mean_loss, self.n_threads_)
                 self.halves_ = epoch.enter_context(halves)
                 epoch.callback(setattr, self, "halves_", None)

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -22,6 +22,8 @@ Result = TypeVar("Result")
 _lock = threading.Lock()
 _n_inside = 0
 _threads_outside = 1
+_n_limited = 0
+_limit: Any = None
 _here = threading.local()
 
 
@@ -62,10 +64,25 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # looks at all loaded libraries, so only once
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Return a context in which NumPy's and SciPy's matrix products use one thread."""
-    limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return limit
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Run the block with one thread in NumPy's and SciPy's matrix products.
+
+    The setting is the whole process's: the first to enter limits it, the last to leave puts
+    it back.
+    """
+    global _n_limited, _limit
+    with _lock:
+        if _n_limited == 0:
+            _limit = _blas().limit(limits=1, user_api="blas")
+        _n_limited += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_limited -= 1
+            if _n_limited == 0:
+                _limit.restore_original_limits()
 
 
 def settle_thread() -> None:

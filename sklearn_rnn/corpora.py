@@ -65,13 +65,13 @@ class TextFile:
                     yield line.rstrip(b"\r\n").decode(self.encoding)
             except UnicodeDecodeError as error:
                 raise ValueError(
-                    f"TextFile: {self.path!r} line {n_lines} is not {self.encoding} "
+                    f"TextFile: {os.fspath(self.path)!r} line {n_lines} is not {self.encoding} "
                     f"({error.reason}). Pass its encoding, such as TextFile(path, 'latin-1')."
                 ) from error
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise ValueError(
-                    f"TextFile: {self.path!r} cannot be unpacked after line {n_lines} ({error}). "
-                    "The file looks damaged: fetch it again."
+                    f"TextFile: {os.fspath(self.path)!r} cannot be unpacked after line {n_lines} "
+                    f"({error}). The file looks damaged: fetch it again."
                 ) from error
 
     def _opened(self) -> Any:

@@ -5,10 +5,12 @@ import threading
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn import RNNTextClassifier, TokenSequences
 from sklearn_rnn._halves import HalfBatches
-from sklearn_rnn._runtime import in_threads, steady_arithmetic
+from sklearn_rnn._runtime import in_threads, one_blas_thread, steady_arithmetic
 from sklearn_rnn.modules import RecurrentNetwork
 
 PLAN = {
@@ -183,3 +185,70 @@ def test_the_gradient_of_the_table_forgets_the_last_batch():
     assert len(idle)
     assert not network.embedding.weight.grad[idle].any()
     assert not network.embedding.sparse
+
+
+class Listener(Callback):
+    """Counts the batches that reach the head; holds the net, as callbacks do."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.net_ = net
+        net.module_.head.register_forward_hook(self.see)
+
+    def see(self, module, inputs, outputs):
+        Listener.sizes.append(len(outputs))
+
+
+def test_a_hook_of_a_callback_sees_whole_batches(monkeypatch):
+    monkeypatch.setattr(Listener, "sizes", [], raising=False)
+    model = RNNTextClassifier(
+        hidden_size=2, max_epochs=2, batch_size=8, early_stopping=False, callbacks=[Listener()]
+    )
+    model.fit(np.arange(2, 34).reshape(16, 2), [0, 1] * 8)
+    assert Listener.sizes == [8, 8, 8, 8]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimizer_takes_a_weight_that_thaws(optimizer):
+    rng = np.random.default_rng(0)
+    vocabulary = ("<pad>", "<unk>", *map(str, range(18)))
+    vectors = rng.normal(size=(20, 6)).astype(np.float32)
+    vectors[0] = 0
+    X = TokenSequences(rng.integers(2, 20, (40, 9)), vocabulary, vectors)
+    model = RNNTextClassifier(
+        optimizer=optimizer, hidden_size=3, freeze_embedding=1, max_epochs=3, early_stopping=False
+    )
+    model.fit(X, [0, 1] * 20)
+    assert (model.embedding_vectors_ != vectors).any()
+
+
+def test_a_rate_of_dropout_changed_in_the_middle_holds_for_both_halves():
+    network = network_of(dropout=0.9, hidden_size=50)
+    with HalfBatches(network, mean_loss, 1) as halves:
+        network.dropout.p = 0
+        first, second = (halves.backward(*batch_of(8))[0] for _ in range(2))
+    torch.testing.assert_close(first, second)
+
+
+def test_overlapping_fits_put_the_threads_of_blas_back():
+    def blas():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before, first, second = blas(), one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(blas()) == {1}
+        second.__exit__(None, None, None)
+        assert blas() == before
+
+
+def test_a_new_optimizer_keeps_the_learning_rates_of_its_groups():
+    def two_rates(weights, lr):
+        ((first, *others),) = (group["params"] for group in weights)
+        groups = [{"params": [first], "lr": lr / 10}, {"params": others}]
+        return torch.optim.Adam(groups, lr=lr)
+
+    model = RNNTextClassifier(optimizer=two_rates, lr=0.01, max_epochs=1, early_stopping=False)
+    model.fit(np.arange(2, 34).reshape(16, 2), [0, 1] * 8)
+    assert [group["lr"] for group in model.net_.optimizer_.param_groups] == [0.001, 0.01]
