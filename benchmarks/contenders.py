@@ -1,9 +1,9 @@
 """What is measured, one process each: this library and its peers on the same work.
 
-    python benchmarks/contenders.py NAME WORK FOLDER
-
-prepares the work, says "ready", and does it once for each line that it reads, answering with
-the seconds that it took. FOLDER holds what `run.py` has laid down: ids, labels and texts.
+`contest.py` starts this file with a list in JSON: the kind of work, the contender's name, the
+model, the number of reviews, and the folder where `run.py` has laid down ids and labels. The
+process prepares the work, says "ready", and does it once for each line that it reads, answering
+with the seconds that it took.
 """
 
 from __future__ import annotations

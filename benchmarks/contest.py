@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 from contenders import environment
 
 HERE = Path(__file__).parent

@@ -1,7 +1,7 @@
 """Recurrent steps compiled by numba: each kernel is one call, beside which other threads run.
 
-For the cells whose steps torch does not fuse on a CPU. (An LSTM written like this was no faster
-than oneDNN's on half a batch: 6.5 for 6.2 ms at 32 units, 23 for 17 at 64, 52 for 44 at 128.)
+For the cells whose steps torch does not fuse on a CPU. An LSTM written like this was no faster
+than oneDNN's on half a batch, and slower with many units.
 
 Imported when a network is trained, if numba is installed: predictions need none of it. Arrays
 are float32 and time-major: `T` steps, `N` texts, `H` hidden units; matrices multiply a row of

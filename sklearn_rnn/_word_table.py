@@ -24,7 +24,7 @@ class WordTable:
     Attributes
     ----------
     vectors : ndarray of float32 of shape (V, D)
-        The vectors, zeros where none was found. Only there once one was.
+        The vectors, zeros where none was found; without rows until the first one was.
     """
 
     def __init__(self, words: tuple[str, ...]) -> None:
