@@ -46,7 +46,7 @@ bench: ## Time this library beside its peers, on the reviews in DATA=path/to/imd
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip --quiet install -c constraints.txt \
 		-r benchmarks/requirements.txt hatchling ".[fast]"
-	.venv-bench/bin/python benchmarks/run.py --data "$(DATA)"
+	.venv-bench/bin/python benchmarks/run.py --data "$(DATA)" --page docs/benchmarks.md
 
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and mend what ruff can mend

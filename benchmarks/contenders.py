@@ -3,7 +3,7 @@
 `contest.py` starts this file with a list in JSON: the kind of work, the contender's name, the
 model, the number of reviews, and the folder where `run.py` has laid down ids and labels. The
 process prepares the work, says "ready", and does it once for each line that it reads, answering
-with the seconds that it took.
+with the seconds that it took, or with what the work itself measures.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from own_figures import latencies, peak_megabytes
 
 Work = Callable[[], Any]
 
@@ -45,17 +47,23 @@ MODELS = {
 
 
 class Reviews(NamedTuple):
-    """Reviews as ids, padded before the text: (N, 500), with labels of 0 and 1: (N,)."""
+    """Reviews as ids, padded before the text: (N, 500), labels of 0 and 1: (N,), and texts."""
 
     ids: NDArray[np.int32]
     labels: NDArray[np.int64]
+    texts: list[str]
 
     @classmethod
     def of(cls, folder: Path, n_reviews: int) -> Reviews:
         """Load some reviews, copied if there are not enough."""
         ids, labels = (np.load(folder / f"{name}.npy") for name in ("ids", "labels"))
+        texts = json.loads((folder / "texts.json").read_text("utf-8"))
         rows = np.arange(n_reviews) % len(ids)
-        return cls(ids[rows], labels[rows])
+        return cls(ids[rows], labels[rows], [texts[row] for row in rows])
+
+    def first(self, n_reviews: int) -> Reviews:
+        """Return the first of them."""
+        return Reviews(*(column[:n_reviews] for column in self))
 
 
 # ---- this library --------------------------------------------------------------------------
@@ -96,6 +104,21 @@ def ours_predict(model: Model, reviews: Reviews) -> Work:
     return lambda: estimator.predict_proba(sequences)
 
 
+def ours_one_text(model: Model, reviews: Reviews) -> Work:
+    from sklearn.pipeline import make_pipeline
+
+    estimator = ours(model, max_epochs=1).fit(
+        as_sequences(reviews)[:BATCH], reviews.labels[:BATCH]
+    )
+    pipeline = make_pipeline(vectorizer(reviews), estimator)
+    return lambda: latencies(lambda text: pipeline.predict([text]), reviews.texts)
+
+
+def ours_memory(model: Model, reviews: Reviews) -> Work:
+    estimator, sequences = ours(model, max_epochs=1), as_sequences(reviews)
+    return lambda: peak_megabytes(lambda: estimator.fit(sequences, reviews.labels))
+
+
 # ---- Keras, on the back end that KERAS_BACKEND names ----------------------------------------
 
 
@@ -121,6 +144,19 @@ def keras_epoch(model: Model, reviews: Reviews) -> Work:
 def keras_predict(model: Model, reviews: Reviews) -> Work:
     network = keras_model(model)
     return lambda: network.predict(reviews.ids, batch_size=256, verbose=0)
+
+
+def keras_one_text(model: Model, reviews: Reviews) -> Work:
+    network, to_ids = keras_model(model), vectorizer(reviews)
+
+    def label(text: str) -> bool:
+        return bool(network.predict(to_ids.transform([text]).ids, verbose=0)[0, 0] > 0.5)
+
+    return lambda: latencies(label, reviews.texts)
+
+
+def keras_memory(model: Model, reviews: Reviews) -> Work:
+    return partial(peak_megabytes, keras_epoch(model, reviews))
 
 
 # ---- torch by hand ---------------------------------------------------------------------------
@@ -193,6 +229,10 @@ def skorch_epoch(model: Model, reviews: Reviews) -> Work:
     return lambda: network.partial_fit(ids, labels)
 
 
+def torch_memory(model: Model, reviews: Reviews) -> Work:
+    return partial(peak_megabytes, torch_epoch(model, reviews))
+
+
 def floor_epoch(model: Model, reviews: Reviews) -> Work:
     """Forward, loss, backward and step of the bare module on ready batches, nothing else."""
     import torch
@@ -217,6 +257,28 @@ def floor_epoch(model: Model, reviews: Reviews) -> Work:
     return epoch
 
 
+# ---- from texts to numbers ---------------------------------------------------------------------
+
+
+def vectorizer(reviews: Reviews, **parameters: Any) -> Any:
+    from sklearn_rnn import SequenceVectorizer
+
+    to_ids = SequenceVectorizer(max_features=VOCABULARY, max_len=STEPS, **parameters)
+    return to_ids.fit(reviews.texts[:1_000])
+
+
+def ours_texts(model: Model, reviews: Reviews, n_jobs: int | None = None) -> Work:
+    to_ids = vectorizer(reviews, n_jobs=n_jobs)
+    return lambda: to_ids.fit_transform(reviews.texts)
+
+
+def sklearn_texts(model: Model, reviews: Reviews) -> Work:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(max_features=VOCABULARY)
+    return lambda: counter.fit_transform(reviews.texts)
+
+
 CONTENDERS: dict[str, dict[str, Callable[[Model, Reviews], Work]]] = {
     "epoch": {
         "ours": ours_epoch,
@@ -235,6 +297,22 @@ CONTENDERS: dict[str, dict[str, Callable[[Model, Reviews], Work]]] = {
         "Keras on JAX": keras_predict,
         "Keras on torch": keras_predict,
     },
+    "one text": {
+        "ours": ours_one_text,
+        "Keras on TensorFlow": keras_one_text,
+        "Keras on JAX": keras_one_text,
+        "Keras on torch": keras_one_text,
+    },
+    "texts": {
+        "ours": ours_texts,
+        "ours, n_jobs=2": partial(ours_texts, n_jobs=2),
+        "CountVectorizer": sklearn_texts,
+    },
+    "memory": {
+        "ours": ours_memory,
+        "Keras on JAX": keras_memory,
+        "torch, padded": torch_memory,
+    },
 }
 
 
@@ -251,12 +329,15 @@ def main() -> None:
     reviews = Reviews.of(Path(folder), n_reviews)
     work = CONTENDERS[kind][name](MODELS[model], reviews)
     answers, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no answer
-    work()  # compiles what must be compiled
+    if kind != "memory":
+        work()  # compiles what must be compiled
     print("ready", file=answers, flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
-        work()
-        print(time.perf_counter() - start, file=answers, flush=True)
+        measured = work()
+        seconds = time.perf_counter() - start
+        own = kind in ("memory", "one text")
+        print(json.dumps(measured if own else [seconds]), file=answers, flush=True)
 
 
 if __name__ == "__main__":

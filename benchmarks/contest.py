@@ -52,18 +52,19 @@ class Contender:
             raise RuntimeError(f"{self.name!r} has ended; its last words stand above.")
         return line.strip()
 
-    def seconds(self) -> float:
-        """Do the work once."""
+    def figures(self) -> list[float]:
+        """Do the work once: its seconds, or whatever the work measures itself."""
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        return float(self.answer())
+        figures: list[float] = json.loads(self.answer())
+        return figures
 
 
 def contest(
     kind: str, names: Sequence[str], model: str, n_reviews: int, folder: Path, rounds: int
-) -> dict[str, float]:
-    """Return each contender's median seconds; they take turns in each round."""
+) -> dict[str, list[float]]:
+    """Return the medians of each contender's figures; they take turns in each round."""
     with ExitStack() as stack:
         contenders = []
         for name in names:  # one by one, so that compiling does not disturb
@@ -71,8 +72,8 @@ def contest(
             if contender.answer() != "ready":
                 raise RuntimeError(f"{name!r} did not get ready.")
             contenders.append(contender)
-        times = [[contender.seconds() for contender in contenders] for _ in range(rounds)]
+        turns = [[contender.figures() for contender in contenders] for _ in range(rounds)]
     return {
-        name: statistics.median(column)
-        for name, column in zip(names, zip(*times, strict=True), strict=True)
+        name: [statistics.median(column) for column in zip(*figures, strict=True)]
+        for name, figures in zip(names, zip(*turns, strict=True), strict=True)
     }
