@@ -19,11 +19,12 @@ from sklearn.utils.validation import (
 from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from ._callbacks import Progress, Thaw, check_callbacks
+from ._callbacks import LinearDecay, Progress, Thaw, check_callbacks
 from ._history import check_training, history_arrays
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
+from ._plan import check_same_network, new_plan, ngrams_of
 from ._runtime import in_threads, one_blas_thread, steady_arithmetic
 from ._split import split_for_validation
 from ._state import (
@@ -61,15 +62,19 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         num_layers: int = 1,
         bidirectional: bool = True,
         pooling: str = "max",
-        embedding_dim: int = 64,
+        embedding_dim: int = 128,
         freeze_embedding: bool | int = False,
-        input_dropout: float = 0.0,
-        dropout: float = 0.2,
+        input_dropout: float = 0.3,
+        dropout: float = 0.5,
+        linear: str = "pairs",
+        branch_dropout: float = 0.5,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-        lr: float = 1e-3,
+        lr: float = 3e-3,
+        table_lr: float | None = 40.0,
+        lr_schedule: str = "linear",
         max_epochs: int = 10,
         batch_size: int = 32,
-        early_stopping: bool = True,
+        early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
         callbacks: Sequence[Any] | None = None,
@@ -87,8 +92,12 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.freeze_embedding = freeze_embedding
         self.input_dropout = input_dropout
         self.dropout = dropout
+        self.linear = linear
+        self.branch_dropout = branch_dropout
         self.optimizer = optimizer
         self.lr = lr
+        self.table_lr = table_lr
+        self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.early_stopping = early_stopping
@@ -191,24 +200,27 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
-                self._check_same_network()
+                check_same_network(self, self._plan)
                 network, optimizer = deepcopy((self.net_.module_, self._optimizer))
             else:
-                network, optimizer = self._start(X, inputs, target), None
+                network, optimizer = self._start(X, inputs, target, weights), None
             if one_epoch:
                 self._train(network, data, None, n_epochs=1, optimizer=optimizer)
             else:
                 self._train(network, *self._split(data), n_epochs=self.max_epochs)
         return self
 
-    def _start(self, X: Any, inputs: Inputs, target: Target) -> RecurrentNetwork:
+    def _start(
+        self, X: Any, inputs: Inputs, target: Target, weights: NDArray[np.float64] | None
+    ) -> RecurrentNetwork:
         """Return a new network for these inputs and this target, and remember them."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
         self._seed = seed_from(self.random_state)
         self._target = target
-        self._plan = self._new_plan(inputs, target)
+        ngrams = ngrams_of(inputs, self.linear, weights)
+        self._plan = new_plan(self, inputs, target, 0 if ngrams is None else len(ngrams.pairs))
         self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
         self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
@@ -218,34 +230,9 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         network = self._build()
         if inputs.vectors is not None and network.embedding is not None:
             give_vectors(network.embedding, inputs.vectors)
+        if ngrams is not None and network.linear is not None:
+            network.linear.know(*ngrams)
         return network
-
-    def _new_plan(self, inputs: Inputs, target: Target) -> dict[str, Any]:
-        """Return what a network is built from, in plain numbers and words."""
-        source = inputs.vectors if inputs.n_ids is not None else inputs.values
-        return {
-            "n_ids": inputs.n_ids,
-            "n_dimensions": self.embedding_dim if source is None else source.shape[-1],
-            "n_outputs": target.n_outputs,
-            "n_places": inputs.values.shape[1],
-            "cell": self.cell,
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bidirectional": bool(self.bidirectional),
-            "pooling": self.pooling,
-            "input_dropout": self.input_dropout,
-            "dropout": self.dropout,
-        }
-
-    def _check_same_network(self) -> None:
-        """Raise if parameters ask for another network than the one at hand."""
-        names = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling")
-        changed = [name for name in names if getattr(self, name) != self._plan[name]]
-        if changed:
-            raise ValueError(
-                f"{type(self).__name__}: {', '.join(changed)} changed since the last fit, whose "
-                "network this one goes on with. Clone the estimator, or set warm_start=False."
-            )
 
     def _build(self) -> RecurrentNetwork:
         generator = torch.Generator().manual_seed(self._seed)
@@ -279,7 +266,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
-        network.input_dropout.p, network.dropout.p = self.input_dropout, self.dropout
+        for name in ("input_dropout", "dropout", "branch_dropout"):
+            getattr(network, name).p = getattr(self, name)
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
         if self._has_vectors and network.embedding is not None:
             network.embedding.weight.requires_grad_(self._learns_vectors())
@@ -288,11 +276,13 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._target,
             optimizer=self.optimizer if optimizer is None else lambda *_, **__: optimizer,
             lr=self.lr,
+            table_lr=self.table_lr,
+            label_smoothing=getattr(self, "label_smoothing", 0.0),
             max_epochs=n_epochs,
             batch_size=self.batch_size,
             generator=np.random.default_rng(order),
             validation=validation,
-            callbacks=self._callbacks(validation is not None),
+            callbacks=self._callbacks(validation is not None, n_epochs),
             device=training_device(type(self).__name__, self.device),
         )
         for group in optimizer.param_groups if optimizer is not None else ():
@@ -308,11 +298,13 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         freeze = self.freeze_embedding
         return not freeze if isinstance(freeze, bool | np.bool_) else self.n_iter_ >= freeze
 
-    def _callbacks(self, watched: bool) -> list[Any]:
+    def _callbacks(self, watched: bool, n_epochs: int) -> list[Any]:
         check_callbacks(type(self).__name__, self.callbacks)
         callbacks = [*self._scores(), *deepcopy(list(self.callbacks or ()))]
         if self._has_vectors and not self._learns_vectors() and self.freeze_embedding is not True:
             callbacks.append(Thaw(self.freeze_embedding - self.n_iter_))
+        if self.lr_schedule == "linear" and n_epochs > 1:
+            callbacks.append(LinearDecay())
         if self.verbose:
             callbacks.append(Progress())
         if watched:  # last, since it ends the epoch for all that come after it

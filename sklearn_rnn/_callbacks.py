@@ -12,9 +12,12 @@ from tqdm.auto import tqdm
 
 from ._history import figures_of
 
-__all__ = ["Progress", "Thaw", "check_callbacks", "watch"]
+__all__ = ["LinearDecay", "Progress", "Thaw", "check_callbacks", "watch"]
 
 Measure = Callable[[Tensor, Tensor], Tensor]
+
+_WARM_UP = 0.05
+"""Share of the steps over which the learning rate rises."""
 
 
 class BatchScore(Callback):
@@ -43,6 +46,40 @@ class Thaw(Callback):
         """Thaw when the time has come."""
         if len(net.history) > self.epoch:
             net.module_.embedding.weight.requires_grad_(True)
+
+
+class LinearDecay(Callback):
+    """Let the learning rates rise over the first steps and fall to zero over the rest.
+
+    The last steps, small ones, average out the noise of the batches: no epoch needs to be
+    chosen. Of all optimizers of the net, each from its own rate.
+    """
+
+    def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        """Remember the rates."""
+        self.n_steps_ = net.max_epochs * len(net.get_iterator(X, training=True))
+        self.step_ = 0
+        optimizers = [o for o in (net.optimizer_, net.tables_) if o is not None]
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.rates_ = [(group, group["lr"]) for group in groups]
+        self._set()
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        """Go on by one step."""
+        if training:
+            self.step_ += 1
+            self._set()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Put the rates back, for a fit that goes on."""
+        for group, rate in self.rates_:
+            group["lr"] = rate
+
+    def _set(self) -> None:
+        rising = (self.step_ + 1) / (_WARM_UP * self.n_steps_)
+        falling = 1 - self.step_ / self.n_steps_
+        for group, rate in self.rates_:
+            group["lr"] = rate * min(1, rising) * max(0, falling)
 
 
 class Progress(Callback):

@@ -10,6 +10,7 @@ would wait for each other between them: such batches stay whole.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -47,13 +48,18 @@ class HalfBatches:
         Gives the mean loss of texts from logits, targets and inputs.
     n_threads : int
         With more than one, the second half is computed in a thread of its own.
+    sparse : bool, default=False
+        Leave the gradients of the tables sparse, for an optimizer that takes such.
     """
 
-    def __init__(self, network: RecurrentNetwork, loss: Loss, n_threads: int) -> None:
+    def __init__(
+        self, network: RecurrentNetwork, loss: Loss, n_threads: int, sparse: bool = False
+    ) -> None:
         self.network = network.train()
         self.loss = loss
+        self.sparse = sparse
         self.twin = _twin(network)
-        self.table = TableGradient()
+        self.dense = defaultdict[Tensor, TableGradient](TableGradient)
         self.helper = ThreadPoolExecutor(1, initializer=settle_thread) if n_threads > 1 else None
 
     def __enter__(self) -> Self:
@@ -67,8 +73,9 @@ class HalfBatches:
 
     def _set_sparse(self, sparse: bool) -> None:
         for network in (self.network, self.twin):
-            if network.embedding is not None:
-                network.embedding.sparse = sparse
+            for part in (network.embedding, network.linear):
+                if part is not None:
+                    part.sparse = sparse
 
     def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
@@ -104,7 +111,7 @@ class HalfBatches:
         if not gradients:
             return None
         if gradients[0].is_sparse:
-            return self.table.sum(weight, gradients)
+            return _chain(gradients) if self.sparse else self.dense[weight].sum(weight, gradients)
         return gradients[0] if len(gradients) == 1 else torch.add(*gradients)
 
 
@@ -148,8 +155,15 @@ def _part(inputs: Inputs, texts: slice) -> Inputs:
     return {**part, "sequences": part["sequences"][:, :n_steps]}
 
 
+def _chain(gradients: list[Tensor]) -> Tensor:
+    """Return the sum of sparse gradients of a table: all their rows, one after the other."""
+    rows = torch.cat([gradient._indices() for gradient in gradients], dim=1)
+    values = torch.cat([gradient._values() for gradient in gradients])
+    return torch.sparse_coo_tensor(rows, values, gradients[0].shape, check_invariants=False)
+
+
 class TableGradient:
-    """The gradient of the embedding table: one dense array, which stays.
+    """The gradient of a table: one dense array, which stays.
 
     A new one for each half would take longer than the whole recurrence where words are many.
     """

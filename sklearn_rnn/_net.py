@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -16,21 +15,12 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
+from ._optimizers import OPTIMIZERS, TableSGD
 from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
+from .modules import RecurrentNetwork
 
-__all__ = ["OPTIMIZERS", "make_net", "training_device", "usable_device"]
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    # In one pass over the weights: most of them are the embedding's, and most of those idle.
-    "adam": partial(torch.optim.Adam, fused=True),
-    "adamw": partial(torch.optim.AdamW, fused=True),
-    # The constants of the lecture's framework; torch's own are 0.99 and 1e-8.
-    "rmsprop": partial(torch.optim.RMSprop, alpha=0.9, eps=1e-7),
-    # Not fused: that one fails where a weight joins late, as a thawed embedding does.
-    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-}
-"""Optimizers by the name that the parameter `optimizer` takes."""
+__all__ = ["make_net", "training_device", "usable_device"]
 
 
 class SequenceNet(NeuralNet):
@@ -38,6 +28,23 @@ class SequenceNet(NeuralNet):
 
     n_threads_ = 1
     halves_: HalfBatches | None = None
+    table_lr_: float | None = None
+    tables_: TableSGD | None = None
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Self:
+        """Make the optimizer, of all weights but those that `tables_` takes care of."""
+        tables = {id(table) for table in self.module_.tables} if self.table_lr_ else set()
+        weights = [(n, w) for n, w in self.get_all_learnable_params() if id(w) not in tables]
+        args, kwargs = self.get_params_for_optimizer("optimizer", weights)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        return self
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Compute gradients and let all weights follow."""
+        step: dict[str, Tensor] = super().train_step(batch, **fit_params)
+        if self.tables_ is not None:
+            self.tables_.follow(n_texts=len(step["y_pred"]))
+        return step
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -46,7 +53,8 @@ class SequenceNet(NeuralNet):
         with ExitStack() as epoch:
             on_cpu = torch.device(self.device).type == "cpu"
             if training and on_cpu and not has_hooks(self.module_):
-                halves = HalfBatches(self.module_, self._mean_loss, self.n_threads_)
+                apart = self.tables_ is not None
+                halves = HalfBatches(self.module_, self._mean_loss, self.n_threads_, apart)
                 self.halves_ = epoch.enter_context(halves)
                 epoch.callback(setattr, self, "halves_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
@@ -93,22 +101,26 @@ class SequenceNet(NeuralNet):
 class TextwiseLoss(nn.Module):
     """A loss for each text: the mean over its outputs where it has several."""
 
-    def __init__(self, elementwise: Callable[..., Tensor]) -> None:
+    def __init__(self, elementwise: Callable[..., Tensor], label_smoothing: float) -> None:
         super().__init__()
         self.elementwise = elementwise
+        self.smoothing = {"label_smoothing": label_smoothing} if label_smoothing else {}
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        losses = self.elementwise(logits, target, reduction="none")  # (N,) or (N, C)
+        smoothing = self.smoothing if self.training else {}
+        losses = self.elementwise(logits, target, reduction="none", **smoothing)  # (N,) or (N, C)
         return losses if losses.ndim == 1 else losses.mean(dim=1)
 
 
 def make_net(
-    module: nn.Module,
+    module: RecurrentNetwork,
     target: Target,
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
     lr: float = 1e-3,
+    table_lr: float | None = None,
+    label_smoothing: float = 0.0,
     max_epochs: int = 1,
     batch_size: int = 32,
     generator: np.random.Generator | None = None,
@@ -118,7 +130,7 @@ def make_net(
     """Return an initialized skorch net around a module whose weights are set already."""
     net = SequenceNet(
         module,
-        criterion=TextwiseLoss(target.loss),
+        criterion=TextwiseLoss(target.loss, label_smoothing),
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         lr=lr,
         max_epochs=max_epochs,
@@ -131,9 +143,11 @@ def make_net(
         verbose=0,
         device=device,
     )
-    net.target_ = target
-    initialized: SequenceNet = net.initialize()
-    return initialized
+    net.target_, net.table_lr_ = target, table_lr
+    net.initialize()
+    if table_lr and module.tables:
+        net.tables_ = TableSGD(module.tables, table_lr * target.table_rate)
+    return net
 
 
 def training_device(who: str, device: str) -> str:

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._cells import CELLS
 from ._docs import fill_doc
-from ._net import OPTIMIZERS
+from ._optimizers import OPTIMIZERS
 from ._pooling import POOLINGS
 
 __all__ = ["CONSTRAINTS", "documented"]
@@ -27,8 +27,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "freeze_embedding": ["boolean", _positive],
     "input_dropout": [_share],
     "dropout": [_share],
+    "linear": [StrOptions({"none", "words", "pairs"})],
+    "branch_dropout": [_share],
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "lr": [Interval(Real, 0, None, closed="neither")],
+    "table_lr": [Interval(Real, 0, None, closed="neither"), None],
+    "lr_schedule": [StrOptions({"constant", "linear"})],
     "max_epochs": [_positive],
     "batch_size": [_positive],
     "early_stopping": ["boolean"],
@@ -54,29 +58,45 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         How the states of all steps become one vector: the last one, their maximum or mean,
         a mean with learned weights, or all of them side by side. "flatten" is the one that
         ties the model to the width of its training data.
-    embedding_dim : int, default=64
+    embedding_dim : int, default=128
         Dimensions of the embedding that is learned. Not used where the sequences bring
         vectors of their own, or are three-dimensional.
     freeze_embedding : bool or int, default=False
         Leave vectors that the sequences bring as they are (True), train them too (False),
         or from a certain epoch on (int: the number of epochs that they stay frozen). An
         embedding learned from scratch is never frozen.
-    input_dropout : float, default=0.0
+    input_dropout : float, default=0.3
         Share of each recurrent layer's inputs dropped in training, with one mask for all
         the steps of a text. The lecture's ``dropout=0.2``.
-    dropout : float, default=0.2
+    dropout : float, default=0.5
         Share of the pooled states dropped in training.
+    linear : {"none", "words", "pairs"}, default="pairs"
+        A linear model of TF-IDF beside the recurrent layers, whose evidence is added to
+        theirs: of single words, or of words and pairs of neighbours that two training
+        texts hold at least. What a word says wherever it stands need not pass through the
+        recurrence. Of ids only: three-dimensional X has none.
+    branch_dropout : float, default=0.5
+        Share of training texts for which the linear model has to do without the recurrent
+        layers. Not used with ``linear="none"``.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
         The optimizer. "rmsprop" has the constants of the lecture's framework; "sgd" has
         Nesterov momentum 0.9. A callable, such as a class of ``torch.optim`` or a
         ``functools.partial`` of one, is called with the parameters and ``lr=``.
-    lr : float, default=1e-3
+    lr : float, default=3e-3
         Learning rate.
-    max_epochs : int, default=10
+    table_lr : float or None, default=40.0
+        Learning rate of the tables, which are the embedding and the weights of the linear
+        model. They are trained by plain SGD, so that a word counts by how often it comes:
+        Adam moves rare words as far as frequent ones, and overfits to them. None: by the
+        `optimizer`, with `lr`, as all other weights.
+    lr_schedule : {"constant", "linear"}, default="linear"
+        Keep the learning rates, or let them rise over the first steps and fall to zero over
+        the rest of `max_epochs`. `partial_fit` keeps them.
+    {label_smoothing}max_epochs : int, default=10
         Passes over the training data, at most.
     batch_size : int, default=32
         Texts in a training batch. Predictions do not depend on it.
-    early_stopping : bool, default=True
+    early_stopping : bool, default=False
         Set a part of the training data aside, stop when the loss on it no longer falls,
         and keep the weights of the best epoch.
     validation_fraction : float, default=0.1
@@ -95,6 +115,12 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         Go on from the weights of the last fit, instead of starting anew.
     verbose : int, default=0
         Show a progress bar for each epoch if above 0."""
+
+_LABEL_SMOOTHING = """\
+label_smoothing : float, default=0.1
+        Share of a label's probability that training spreads evenly over all labels, so that
+        no logit has to grow without end (Szegedy et al., 2016).
+    """
 
 _CLASS_WEIGHT = """\
 class_weight : dict, list of dict or "balanced", default=None
@@ -136,6 +162,13 @@ Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is th
 T = TypeVar("T", bound=type)
 
 
+def _of_classifiers(text: str, classifies: bool) -> str:
+    """Fill in the parameters that classifiers alone have."""
+    for name, doc in (("class_weight", _CLASS_WEIGHT), ("label_smoothing", _LABEL_SMOOTHING)):
+        text = text.replace(f"{{{name}}}", doc if classifies else "")
+    return text
+
+
 def documented(estimator: T) -> T:
     """Write what estimators share into an estimator's docstring.
 
@@ -152,7 +185,7 @@ def documented(estimator: T) -> T:
     classifies = "class_weight" in estimator._parameter_constraints  # type: ignore[attr-defined]
     accuracies = ", ``train_accuracy``, ``valid_accuracy``" if classifies else ""
     fill = fill_doc(
-        parameters=_PARAMETERS.replace("{class_weight}", _CLASS_WEIGHT if classifies else ""),
+        parameters=_of_classifiers(_PARAMETERS, classifies),
         attributes=_ATTRIBUTES.replace("{accuracies}", accuracies),
         notes=_NOTES,
     )

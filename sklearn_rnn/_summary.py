@@ -113,6 +113,8 @@ def _top(network: RecurrentNetwork) -> list[Layer]:
     if not isinstance(pooling, LastState):
         row = Layer(type(pooling).__name__, (None, pooling.n_features), _size(pooling))
         rows.insert(0, row)
+    if network.linear is not None:
+        rows.append(Layer("Linear model", (None, head.out_features), _size(network.linear)))
     return rows
 
 

@@ -21,11 +21,23 @@ __all__ = [
 ]
 
 
+def _binary_cross_entropy(
+    logits: Tensor, target: Tensor, *, reduction: str, label_smoothing: float = 0.0
+) -> Tensor:
+    smooth = target * (1 - label_smoothing) + label_smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits, smooth, reduction=reduction)
+
+
 class Target:
     """One kind of target."""
 
     n_outputs: int
     loss: Callable[..., Tensor]
+
+    @property
+    def table_rate(self) -> float:
+        """How large a step of plain gradient descent may be, beside that of one logit."""
+        return 1.0
 
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return targets as the loss reads them, (N,) or (N, n_outputs)."""
@@ -81,7 +93,7 @@ class BinaryTarget(_OneLabel):
     """Two classes: one logit, for the second of them."""
 
     n_outputs = 1
-    loss = staticmethod(F.binary_cross_entropy_with_logits)
+    loss = staticmethod(_binary_cross_entropy)
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         return self._codes(y).astype(np.float32)[:, None]
@@ -125,7 +137,7 @@ class MulticlassTarget(_OneLabel):
 class MultilabelTarget(ClassTarget):
     """Any number of labels for each text: one logit for each label, yes or no."""
 
-    loss = staticmethod(F.binary_cross_entropy_with_logits)
+    loss = staticmethod(_binary_cross_entropy)
 
     def __init__(self, n_labels: int) -> None:
         self.classes = np.arange(n_labels)
@@ -145,6 +157,10 @@ class MultilabelTarget(ClassTarget):
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the share of texts with all labels right, as `score` does."""
         return ((logits > 0) == (target > 0)).all(dim=1).float().mean()
+
+    @property
+    def table_rate(self) -> float:
+        return float(self.n_outputs)  # the loss is a mean over outputs
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         shares: NDArray[np.float64] = expit(logits)
@@ -166,6 +182,10 @@ class NumericTarget(Target):
         self.mean = columns.mean(axis=0)
         spread = columns.std(axis=0)
         self.scale = np.where(spread > 0, spread, 1.0)
+
+    @property
+    def table_rate(self) -> float:
+        return self.n_outputs / 8  # a square is eight times as curved as a logit's loss
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         columns = y.reshape(len(y), -1)

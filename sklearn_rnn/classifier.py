@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
@@ -75,6 +76,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
 
     _parameter_constraints = {
         **CONSTRAINTS,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -88,15 +90,20 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         num_layers: int = 1,
         bidirectional: bool = True,
         pooling: str = "max",
-        embedding_dim: int = 64,
+        embedding_dim: int = 128,
         freeze_embedding: bool | int = False,
-        input_dropout: float = 0.0,
-        dropout: float = 0.2,
+        input_dropout: float = 0.3,
+        dropout: float = 0.5,
+        linear: str = "pairs",
+        branch_dropout: float = 0.5,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-        lr: float = 1e-3,
+        lr: float = 3e-3,
+        table_lr: float | None = 40.0,
+        lr_schedule: str = "linear",
+        label_smoothing: float = 0.1,
         max_epochs: int = 10,
         batch_size: int = 32,
-        early_stopping: bool = True,
+        early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
         class_weight: Mapping[Any, float] | list[Any] | str | None = None,
@@ -116,8 +123,12 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             freeze_embedding=freeze_embedding,
             input_dropout=input_dropout,
             dropout=dropout,
+            linear=linear,
+            branch_dropout=branch_dropout,
             optimizer=optimizer,
             lr=lr,
+            table_lr=table_lr,
+            lr_schedule=lr_schedule,
             max_epochs=max_epochs,
             batch_size=batch_size,
             early_stopping=early_stopping,
@@ -129,6 +140,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             warm_start=warm_start,
             verbose=verbose,
         )
+        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ._cells import CELLS
 from ._init import dense, embedding
+from ._linear import LinearEvidence
 from ._pooling import POOLINGS
 
 __all__ = ["MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
@@ -47,6 +48,12 @@ class RecurrentNetwork(nn.Module):
         Share of each recurrent layer's inputs dropped, one mask for all steps of a text.
     dropout : float
         Share of the pooled vector dropped.
+    linear : {"none", "words", "pairs"}
+        Which linear model stands beside the recurrent layers; of ids only.
+    n_pairs : int
+        Pairs that it knows.
+    branch_dropout : float
+        Share of texts for which the linear model has to do without the recurrent layers.
     generator : torch.Generator
         Source of the initial weights and of the dropout masks.
     """
@@ -65,6 +72,9 @@ class RecurrentNetwork(nn.Module):
         pooling: str,
         input_dropout: float,
         dropout: float,
+        linear: str,
+        n_pairs: int,
+        branch_dropout: float,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -80,6 +90,17 @@ class RecurrentNetwork(nn.Module):
         self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
         self.dropout = MaskDropout(dropout, generator)
         self.head = dense(self.pooling.n_features, n_outputs, generator)
+        self.branch_dropout = MaskDropout(branch_dropout, generator)
+        self.linear = (
+            None
+            if n_ids is None or linear == "none"
+            else LinearEvidence(n_ids, n_pairs, n_outputs)
+        )
+
+    @property
+    def tables(self) -> list[Tensor]:
+        """The weights of which a batch reads a few rows: by word, or by pair of words."""
+        return [part.weight for part in (self.embedding, self.linear) if part is not None]
 
     @property
     def in_one_call(self) -> bool:
@@ -106,7 +127,10 @@ class RecurrentNetwork(nn.Module):
             The logits.
         """
         logits: Tensor = self.head(self.dropout(self.features(sequences, lengths)))
-        return logits
+        if self.linear is None:
+            return logits
+        branch: Tensor = self.branch_dropout(logits.new_ones(len(logits), 1))
+        return logits * branch + self.linear(sequences)
 
     def features(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Return the pooled states: (N, T) ids or (N, T, D) vectors -> (N, F).

@@ -21,6 +21,9 @@ PLAN = {
     "bidirectional": True,
     "input_dropout": 0.0,
     "dropout": 0.0,
+    "linear": "none",
+    "n_pairs": 0,
+    "branch_dropout": 0.0,
 }
 
 

@@ -116,6 +116,9 @@ def make_network(cell="lstm", pooling="last", num_layers=1, bidirectional=False,
         "hidden_size": 5,
         "input_dropout": 0.0,
         "dropout": 0.0,
+        "linear": "none",
+        "n_pairs": 0,
+        "branch_dropout": 0.0,
         "generator": torch.Generator().manual_seed(0),
     }
     return RecurrentNetwork(
@@ -360,6 +363,7 @@ LECTURE = {
     "bidirectional": False,
     "pooling": "last",
     "dropout": 0.0,
+    "linear": "none",
     "optimizer": "rmsprop",
     "lr": 1e-3,
     "max_epochs": 1,

@@ -25,6 +25,9 @@ PLAN = {
     "pooling": "max",
     "input_dropout": 0.0,
     "dropout": 0.0,
+    "linear": "none",
+    "n_pairs": 0,
+    "branch_dropout": 0.0,
 }
 
 

@@ -135,6 +135,9 @@ def test_gradients_of_a_whole_network_equal_finite_differences(cell):
         pooling="attention",
         input_dropout=0.0,
         dropout=0.0,
+        linear="none",
+        n_pairs=0,
+        branch_dropout=0.0,
         generator=torch.Generator().manual_seed(0),
     ).double()
     ids, lengths = torch.tensor([[2, 3, 4], [4, 0, 0]]), torch.tensor([3, 1])

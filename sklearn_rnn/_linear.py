@@ -1,0 +1,95 @@
+"""A linear model of words and pairs of neighbours, weighted by TF-IDF, on batches of ids.
+
+What a word says by itself, wherever it stands, needs no recurrence. Beside the recurrent layers
+("wide and deep"), such a model leaves them what depends on order.
+
+Axes: `N` texts, `T` tokens, `V` vocabulary entries, `P` pairs, `C` outputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["PAIR", "LinearEvidence"]
+
+PAIR = 2**31
+"""A pair's key is `first * PAIR + second`: ids are below 2**31."""
+
+
+class LinearEvidence(nn.Module):
+    """The linear model: one weight for each word or pair and output.
+
+    Parameters
+    ----------
+    n_ids : int
+        Rows `V` of the vocabulary.
+    n_pairs : int
+        Pairs `P`.
+    n_outputs : int
+        Outputs `C`.
+
+    References
+    ----------
+    Cheng et al. (2016), "Wide & Deep Learning for Recommender Systems".
+    """
+
+    def __init__(self, n_ids: int, n_pairs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.n_ids = n_ids
+        self.sparse = False
+        self.weight = nn.Parameter(torch.zeros(n_ids + n_pairs, n_outputs))
+        self.pairs: Tensor
+        self.idf: Tensor
+        self.register_buffer("pairs", torch.zeros(n_pairs, dtype=torch.int64))
+        self.register_buffer("idf", torch.zeros(n_ids + n_pairs))
+
+    def know(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> None:
+        """Take over what was counted.
+
+        Parameters
+        ----------
+        pairs : ndarray of int64 of shape (P,)
+            Sorted keys of the pairs.
+        idf : ndarray of float32 of shape (V + P,)
+            Inverse document frequencies of words, then of pairs; 0 where there is no evidence.
+        """
+        self.pairs.copy_(torch.from_numpy(pairs))
+        self.idf.copy_(torch.from_numpy(idf))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return the evidence of each text: (N, T) -> (N, C).
+
+        Parameters
+        ----------
+        ids : Tensor of shape (N, T)
+            Left-aligned ids.
+
+        Returns
+        -------
+        Tensor of shape (N, C)
+            The sum of the weights of its words and pairs, each once, times their TF-IDF.
+        """
+        rows, weights = self._tf_idf(self._rows(ids.long()))
+        return F.embedding_bag(
+            rows, self.weight, per_sample_weights=weights, mode="sum", sparse=self.sparse
+        )
+
+    def _rows(self, ids: Tensor) -> Tensor:
+        """Return the row of each word and each pair; 0 where there is none: (N, 2 T - 1)."""
+        if len(self.pairs) == 0:
+            return ids
+        keys = ids[:, :-1] * PAIR + ids[:, 1:]
+        places = torch.searchsorted(self.pairs, keys).clamp_(max=len(self.pairs) - 1)
+        known = self.pairs[places] == keys
+        return torch.cat([ids, torch.where(known, places + self.n_ids, 0)], dim=1)
+
+    def _tf_idf(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sorted rows and their weights, of length 1 per text; repetitions weigh 0."""
+        ordered, _ = rows.sort(dim=1)
+        weights = self.idf[ordered]
+        weights[:, 1:] *= ordered[:, 1:] != ordered[:, :-1]
+        return ordered, F.normalize(weights, dim=1)

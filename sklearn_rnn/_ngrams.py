@@ -1,0 +1,123 @@
+"""Which words and pairs of neighbours the training texts hold, and how many texts hold each.
+
+Axes: `N` texts, `T` tokens, `V` vocabulary entries, `P` pairs.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._linear import PAIR
+from .batching import left_align
+from .sequences import UNKNOWN
+
+__all__ = ["NGrams", "learn_ngrams"]
+
+_MIN_TEXTS = 2
+"""What a single text holds tells nothing about others."""
+
+_TEXTS_AT_ONCE = 1_024
+
+
+class NGrams(NamedTuple):
+    """Which words and pairs carry evidence, and how rare they are."""
+
+    pairs: NDArray[np.int64]
+    """Sorted keys of the pairs, shape (P,)."""
+
+    idf: NDArray[np.float32]
+    """Inverse document frequencies of words, then of pairs, shape (V + P,); 0: no evidence."""
+
+
+def learn_ngrams(values: NDArray[Any], rows: NDArray[np.intp], n_ids: int, kind: str) -> NGrams:
+    """Count the texts that hold each word and each pair.
+
+    Texts that are equal count once: it is the same whether a text is there twice or has twice
+    the weight.
+
+    Parameters
+    ----------
+    values : ndarray of int of shape (N, T)
+        Token ids.
+    rows : ndarray of int of shape (n_texts,)
+        Which of them to count.
+    n_ids : int
+        Rows `V` of the vocabulary.
+    kind : {"words", "pairs"}
+        Single words alone, or also pairs of neighbours.
+
+    Returns
+    -------
+    NGrams
+        Those that two texts hold, at least.
+    """
+    n_texts, seen = np.zeros(n_ids, np.int64), set[bytes]()
+    pairs = _Counts()
+    for start in range(0, len(rows), _TEXTS_AT_ONCE):  # a memory map is never loaded whole
+        ids = _new_texts(values[rows[start : start + _TEXTS_AT_ONCE]], seen)
+        n_texts += np.bincount(_distinct(ids), minlength=n_ids)
+        if kind == "pairs":
+            pairs.add(_distinct(_pair_keys(ids)))
+    n_texts[: UNKNOWN + 1] = 0  # no words
+    keys, frequencies = pairs.at_least(_MIN_TEXTS)
+    counts = np.concatenate([n_texts, frequencies])
+    # As scikit-learn smooths it: as if one more text held them all.
+    idf = np.log((1 + len(seen)) / (1 + counts)) + 1
+    return NGrams(keys, np.where(counts < _MIN_TEXTS, 0, idf).astype(np.float32))
+
+
+def _new_texts(values: NDArray[Any], seen: set[bytes]) -> NDArray[np.int64]:
+    """Return the texts that were not seen before, left-aligned, and remember them: (n, T)."""
+    ids, lengths = left_align(np.asarray(values))
+    is_new = np.zeros(len(ids), bool)
+    for row, length in enumerate(lengths):
+        digest = blake2b(ids[row, :length].tobytes(), digest_size=16).digest()
+        is_new[row] = digest not in seen
+        seen.add(digest)
+    return ids[is_new].astype(np.int64)
+
+
+def _pair_keys(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the key of each pair of words, 0 where one is no word: (n, T) -> (n, T - 1)."""
+    first, second = ids[:, :-1], ids[:, 1:]
+    are_words = (first > UNKNOWN) & (second > UNKNOWN)
+    return np.where(are_words, first * PAIR + second, 0)
+
+
+def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values of each row, each once per row, but for zeros: (n, T) -> (k,)."""
+    ordered = np.sort(rows, axis=1)
+    is_first = np.ones(rows.shape, bool)
+    is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    return ordered[is_first & (ordered > 0)]
+
+
+class _Counts:
+    """How often each key came, in sorted arrays: a dict of a million pairs takes 200 MB."""
+
+    def __init__(self) -> None:
+        self.keys = np.empty(0, np.int64)
+        self.counts = np.empty(0, np.int64)
+        self.waiting: list[NDArray[np.int64]] = []
+
+    def add(self, keys: NDArray[np.int64]) -> None:
+        self.waiting.append(keys)
+        if sum(map(len, self.waiting)) > len(self.keys):
+            self._merge()
+
+    def at_least(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the keys that came so often, sorted, and how often each did."""
+        self._merge()
+        frequent = self.counts >= n
+        return self.keys[frequent], self.counts[frequent]
+
+    def _merge(self) -> None:
+        new, counts = np.unique(np.concatenate([*self.waiting, self.keys[:0]]), return_counts=True)
+        keys, places = np.unique(np.concatenate([self.keys, new]), return_inverse=True)
+        weights = np.concatenate([self.counts, counts])
+        self.counts = np.bincount(places, weights, minlength=len(keys)).astype(np.int64)
+        self.keys, self.waiting = keys, []

@@ -1,0 +1,56 @@
+"""What a network is built from, and whether parameters still ask for the same one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._inputs import Inputs
+from ._ngrams import NGrams, learn_ngrams
+from ._targets import Target
+
+__all__ = ["check_same_network", "new_plan", "ngrams_of"]
+
+_SHAPING = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "linear")
+"""Parameters that decide what weights there are."""
+
+
+def new_plan(estimator: Any, inputs: Inputs, target: Target, n_pairs: int) -> dict[str, Any]:
+    """Return what a network is built from, in plain numbers and words."""
+    source = inputs.vectors if inputs.n_ids is not None else inputs.values
+    return {
+        "n_ids": inputs.n_ids,
+        "n_dimensions": estimator.embedding_dim if source is None else source.shape[-1],
+        "n_outputs": target.n_outputs,
+        "n_places": inputs.values.shape[1],
+        "n_pairs": n_pairs,
+        "bidirectional": bool(estimator.bidirectional),
+        "cell": estimator.cell,
+        "hidden_size": estimator.hidden_size,
+        "num_layers": estimator.num_layers,
+        "pooling": estimator.pooling,
+        "linear": estimator.linear,
+        "input_dropout": estimator.input_dropout,
+        "dropout": estimator.dropout,
+        "branch_dropout": estimator.branch_dropout,
+    }
+
+
+def check_same_network(estimator: Any, plan: dict[str, Any]) -> None:
+    """Raise if parameters ask for another network than the one at hand."""
+    changed = [name for name in _SHAPING if getattr(estimator, name) != plan[name]]
+    if changed:
+        raise ValueError(
+            f"{type(estimator).__name__}: {', '.join(changed)} changed since the last fit, whose "
+            "network this one goes on with. Clone the estimator, or set warm_start=False."
+        )
+
+
+def ngrams_of(inputs: Inputs, kind: str, weights: NDArray[np.float64] | None) -> NGrams | None:
+    """Return what the linear model of a new network knows; None if there is no such model."""
+    if inputs.n_ids is None or kind == "none":
+        return None
+    rows = np.arange(len(inputs.values)) if weights is None else np.flatnonzero(weights)
+    return learn_ngrams(inputs.values, rows, inputs.n_ids, kind)

@@ -1,0 +1,287 @@
+"""The linear model beside the recurrent layers, and how it and the embedding are trained."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from skorch.callbacks import Callback
+from torch.nn import functional as F
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ngrams
+from sklearn_rnn._linear import PAIR, LinearEvidence
+from sklearn_rnn._ngrams import learn_ngrams
+from sklearn_rnn._optimizers import TableSGD
+from sklearn_rnn.batching import left_align
+
+N_IDS = 9
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}
+
+ids_of_texts = st.lists(
+    st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=2, max_size=12
+)
+
+
+def padded(texts, width=8):
+    return np.array([[0] * (width - len(text)) + list(text) for text in texts], np.int32)
+
+
+def learned(texts, kind="pairs"):
+    return learn_ngrams(padded(texts), np.arange(len(texts)), N_IDS, kind)
+
+
+def evidence_of(ngrams, n_outputs=2):
+    linear = LinearEvidence(N_IDS, len(ngrams.pairs), n_outputs)
+    linear.know(*ngrams)
+    torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
+    return linear
+
+
+def words_of(ids):
+    return f"w{ids // PAIR} w{ids % PAIR}" if ids >= PAIR else f"w{ids}"
+
+
+def aligned(texts):
+    return torch.from_numpy(left_align(padded(texts))[0])
+
+
+@pytest.fixture
+def task():
+    """Two words that decide, among words that do not."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(4, 40, (160, 12))
+    y = rng.integers(2, size=160)
+    X[np.arange(160), rng.integers(12, size=160)] = 2 + y
+    return X, y
+
+
+# ---- What is counted --------------------------------------------------------------------------
+
+
+@given(ids_of_texts)
+def test_the_evidence_is_tf_idf_as_scikit_learn_has_it(texts):
+    texts = [list(text) for text in {tuple(text) for text in texts}]
+    ngrams = learned(texts)
+    if not ngrams.idf.any():
+        return  # no word in two texts: CountVectorizer would refuse them
+    documents = [" ".join(f"w{word}" for word in text) for text in texts]
+    counts = CountVectorizer(
+        ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\S+", lowercase=False
+    )
+    X = TfidfTransformer().fit_transform(counts.fit_transform(documents))
+    linear = evidence_of(ngrams)
+    names = [words_of(word) for word in range(N_IDS)] + [words_of(int(k)) for k in ngrams.pairs]
+    rows = [names.index(name) for name in counts.get_feature_names_out()]
+    expected = X @ linear.weight.detach().numpy()[rows]
+    np.testing.assert_allclose(linear(aligned(texts)).detach(), expected, atol=1e-5)
+
+
+@given(ids_of_texts)
+def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
+    whole = learned(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        chunked = learned(texts)
+    for ours, theirs in zip(whole, chunked, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_text_that_comes_twice_counts_once():
+    once, twice = learned([[2, 3], [3, 4]]), learned([[2, 3], [3, 4], [2, 3]])
+    for ours, theirs in zip(once, twice, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_only_one_text_holds_is_no_evidence():
+    ngrams = learned([[2, 3, 5], [2, 3, 4]])
+    assert ngrams.pairs.tolist() == [2 * PAIR + 3]
+    assert np.flatnonzero(ngrams.idf).tolist() == [2, 3, N_IDS]
+
+
+def test_unknown_words_and_pairs_are_no_evidence():
+    linear = evidence_of(learned([[2, 3], [2, 3, 4]]))
+    assert not linear(aligned([[5, 6, 1]])).any()
+
+
+def test_single_words_need_no_pairs():
+    assert len(learned([[2, 3], [2, 3, 4]], kind="words").pairs) == 0
+
+
+# ---- In the network ---------------------------------------------------------------------------
+
+
+def test_padding_changes_no_evidence(task):
+    X, y = task
+    words = tuple(map(str, range(40)))
+    wider = TokenSequences(np.pad(X, [(0, 0), (5, 3)]), words)
+    model = RNNTextClassifier(**QUICK).fit(TokenSequences(X, words), y)
+    np.testing.assert_allclose(
+        model.predict_proba(wider), model.predict_proba(TokenSequences(X, words)), atol=1e-6
+    )
+
+
+def test_the_linear_model_learns_what_single_words_say(task):
+    X, y = task
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 8}).fit(X[:120], y[:120])
+    assert model.score(X[120:], y[120:]) > 0.95
+    weights = model.net_.module_.linear.weight.detach()[:, 0]
+    assert weights[3] == weights.max()
+    assert weights[2] == weights.min()
+
+
+def test_sequences_of_vectors_have_no_linear_model():
+    X = np.random.default_rng(0).normal(size=(20, 5, 3))
+    model = RNNTextClassifier(**QUICK).fit(X, np.arange(20) % 2)
+    assert model.net_.module_.linear is None
+
+
+def test_the_summary_counts_the_linear_models_weights(task, capsys):
+    X, y = task
+    summary = RNNTextClassifier(**QUICK).fit(X, y).summary()
+    assert summary.layers[-1].name == "Linear model"
+    assert summary.total == sum(layer.n_parameters for layer in summary.layers)
+
+
+def test_a_copy_knows_the_same_pairs(task):
+    X, y = task
+    model = RNNTextClassifier(**QUICK).fit(X, y)
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
+    copied.partial_fit(X, y)
+
+
+def test_a_search_may_choose_the_linear_model(task):
+    X, y = task
+    for kind, n_parts in (("none", 0), ("words", 40), ("pairs", None)):
+        model = RNNTextClassifier(linear=kind, **QUICK).fit(X, y)
+        linear = model.net_.module_.linear
+        n_weights = 0 if linear is None else len(linear.weight)
+        assert n_weights == n_parts if n_parts is not None else n_weights > 40
+
+
+def test_another_linear_model_is_another_network(task):
+    model = RNNTextClassifier(**QUICK, warm_start=True).fit(*task)
+    with pytest.raises(ValueError, match="linear changed since the last fit"):
+        model.set_params(linear="none").fit(*task)
+
+
+def test_where_the_branch_is_dropped_the_recurrent_layers_learn_nothing(task):
+    X, y = task
+    model = RNNTextClassifier(**QUICK).fit(X, y)
+    network = model.net_.module_.train()
+    network.branch_dropout.p = 1 - 1e-9
+    ids, lengths = (torch.from_numpy(a) for a in left_align(X[:20].astype(np.int32)))
+    network(ids, lengths).sum().backward()
+    assert not network.head.weight.grad.any()
+    assert network.linear.weight.grad.any()
+
+
+# ---- How it is trained ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_step_moves_the_rows_of_the_batch_and_no_others(sparse):
+    table = torch.nn.Parameter(torch.ones(6, 2))
+    F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse).sum().backward()
+    TableSGD([table], lr=0.5).follow(n_texts=32)
+    moved = torch.tensor([0.0, 1, 0, 0, 3, 0])[:, None].expand(6, 2)
+    torch.testing.assert_close(table.detach(), 1 - 0.5 * moved)
+    assert table.grad is None
+
+
+def test_a_batch_of_few_texts_takes_a_small_step():
+    steps = []
+    for n_texts in (1, 16, 32, 64):
+        table = torch.nn.Parameter(torch.zeros(3, 1))
+        table.sum().backward()
+        TableSGD([table], lr=1.0).follow(n_texts)
+        steps.append(-table[0, 0].item())
+    assert steps == [1 / 32, 1 / 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"callbacks": None, "batch_size": 7}, {"linear": "words"}]
+)
+def test_sparse_and_dense_gradients_of_tables_train_the_same_model(task, changed):
+    """A callback that listens to a module makes batches whole, and gradients dense."""
+    X, y = task
+    settings = QUICK | {"dropout": 0, "input_dropout": 0, "branch_dropout": 0} | changed
+    halves = RNNTextClassifier(**settings).fit(X, y)
+    whole = RNNTextClassifier(**settings | {"callbacks": [Listener()]}).fit(X, y)
+    np.testing.assert_allclose(halves.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+
+
+class Listener(Callback):
+    """Have a hook at the network."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.head.register_forward_hook(lambda *_: None)
+
+
+class Rates(Callback):
+    """Note the learning rates of each step."""
+
+    seen = None  # shared by the copies that fit makes
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        groups = (net.optimizer_.param_groups[0], net.tables_.param_groups[0])
+        Rates.seen.append([group["lr"] for group in groups])
+
+
+def test_learning_rates_rise_and_fall_and_are_put_back(task, monkeypatch):
+    monkeypatch.setattr(Rates, "seen", [])
+    settings = QUICK | {"max_epochs": 8, "lr": 0.01, "table_lr": 4.0, "callbacks": [Rates()]}
+    model = RNNTextClassifier(**settings).fit(*task)
+    rates, table_rates = np.transpose(Rates.seen)
+    assert len(rates) == 8 * 5
+    top = rates.argmax()
+    assert 0 < top < 4
+    assert (np.diff(rates[:top]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+    assert rates[-1] < 0.05 * rates.max() <= 0.05 * 0.01
+    np.testing.assert_allclose(table_rates, 400 * rates)
+    assert model.net_.optimizer_.param_groups[0]["lr"] == 0.01
+
+
+def test_a_constant_schedule_keeps_the_rates(task, monkeypatch):
+    monkeypatch.setattr(Rates, "seen", [])
+    settings = QUICK | {"lr": 0.01, "lr_schedule": "constant", "callbacks": [Rates()]}
+    RNNTextClassifier(**settings).fit(*task)
+    assert {rate for rate, _ in Rates.seen} == {0.01}
+
+
+def test_without_a_rate_of_their_own_tables_follow_the_optimizer(task):
+    model = RNNTextClassifier(**QUICK | {"table_lr": None}).fit(*task)
+    optimized = model.net_.optimizer_.param_groups[0]["params"]
+    assert any(weight is model.net_.module_.embedding.weight for weight in optimized)
+    assert any(weight is model.net_.module_.linear.weight for weight in optimized)
+
+
+def test_tables_stay_sane_in_a_regression(task):
+    X, y = task
+    numbers = 100 * y + X.mean(axis=1)
+    model = RNNTextRegressor(**QUICK | {"max_epochs": 40}).fit(X[:120], numbers[:120])
+    assert model.score(X[120:], numbers[120:]) > 0.9
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_smoothed_labels_keep_logits_small_and_leave_validation_as_it_is(task, n_classes):
+    X, _ = task
+    y = X[:, 0] % n_classes
+    sharp, smooth = (
+        RNNTextClassifier(
+            **QUICK | {"max_epochs": 40, "early_stopping": True, "n_iter_no_change": 40},
+            label_smoothing=share,
+        ).fit(X, y)
+        for share in (0.0, 0.3)
+    )
+    assert smooth.history_["train_loss"][-1] > sharp.history_["train_loss"][-1]
+    validation = smooth.net_.get_loss(
+        torch.zeros(2, smooth._target.n_outputs),
+        torch.from_numpy(smooth._target.encode(y[:2])),
+        {},
+    )
+    assert validation.item() == pytest.approx(np.log(n_classes))
