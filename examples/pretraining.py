@@ -48,8 +48,14 @@ MODEL: dict[str, Any] = {
     "hidden_size": 32,
     "embedding_dim": 32,  # where it is learned; a table that comes along has its own
     "pooling": "max",
+    "input_dropout": 0.0,
     "dropout": 0.2,
+    "linear": "none",
     "lr": 2e-3,
+    "table_lr": None,
+    "lr_schedule": "constant",
+    "label_smoothing": 0.0,
+    "early_stopping": True,
     "batch_size": 32,
 }
 

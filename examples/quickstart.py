@@ -27,7 +27,7 @@ def main() -> None:
     train_texts, train_labels, test_texts, test_labels = load(options.data, options.reviews)
     model = make_pipeline(
         SequenceVectorizer(max_features=10_000),
-        RNNTextClassifier(max_epochs=5, lr=2e-3, random_state=0, verbose=1),
+        RNNTextClassifier(max_epochs=6, early_stopping=True, random_state=0, verbose=1),
     )
     print(f"Training on {len(train_texts):,} reviews ...")
     model.fit(train_texts, train_labels)

@@ -22,7 +22,7 @@ from torch import Tensor
 from ._callbacks import LinearDecay, Progress, Thaw, check_callbacks
 from ._history import check_training, history_arrays
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
-from ._net import make_net, training_device, usable_device
+from ._net import Memory, make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of
 from ._runtime import in_threads, one_blas_thread, steady_arithmetic
@@ -201,11 +201,11 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
-                network, optimizer = deepcopy((self.net_.module_, self._optimizer))
+                network, memory = deepcopy((self.net_.module_, self._memory))
             else:
-                network, optimizer = self._start(X, inputs, target, weights), None
+                network, memory = self._start(X, inputs, target, weights), None
             if one_epoch:
-                self._train(network, data, None, n_epochs=1, optimizer=optimizer)
+                self._train(network, data, None, n_epochs=1, memory=memory)
             else:
                 self._train(network, *self._split(data), n_epochs=self.max_epochs)
         return self
@@ -262,7 +262,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         validation: SequenceDataset | None,
         *,
         n_epochs: int,
-        optimizer: torch.optim.Optimizer | None = None,
+        memory: Memory | None = None,
     ) -> None:
         # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
@@ -274,7 +274,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         net = make_net(
             network,
             self._target,
-            optimizer=self.optimizer if optimizer is None else lambda *_, **__: optimizer,
+            optimizer=self.optimizer,
+            memory=memory,
             lr=self.lr,
             table_lr=self.table_lr,
             label_smoothing=getattr(self, "label_smoothing", 0.0),
@@ -285,8 +286,6 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             callbacks=self._callbacks(validation is not None, n_epochs),
             device=training_device(type(self).__name__, self.device),
         )
-        for group in optimizer.param_groups if optimizer is not None else ():
-            group.update(lr=self.lr, initial_lr=self.lr)  # the latter is for schedulers
         with one_blas_thread(), steady_arithmetic() as net.n_threads_:
             net.partial_fit(training)
         network.eval().zero_grad()  # gradients are as large as the weights
@@ -321,7 +320,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             for name in {**self.history_, **figures}
         }
         self.n_iter_ += n_epochs
-        self.net_, self._optimizer = net, net.optimizer_
+        self.net_ = net
+        self._memory: Memory | None = Memory(net.optimizer_, net.tables_)
 
     # ---- Prediction -----------------------------------------------------------------------
 
@@ -369,7 +369,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        state.pop("_optimizer", None)
+        state.pop("_memory", None)
         if "net_" in state:
             vectors = state.pop("_vectors")
             state["_network"] = network_state(state.pop("net_").module_, vectors)
@@ -386,6 +386,6 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         restore_network(network, weights)
         network.eval()
         self._target = restore_target(rest["_target"])
-        self._optimizer = None
+        self._memory = None
         self._vectors = given_vectors(weights)
         self.net_ = make_net(network, self._target, device=usable_device(self.device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,12 +15,19 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
-from ._optimizers import OPTIMIZERS, TableSGD
+from ._optimizers import OPTIMIZERS, TableOptimizer
 from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .modules import RecurrentNetwork
 
-__all__ = ["make_net", "training_device", "usable_device"]
+__all__ = ["Memory", "make_net", "training_device", "usable_device"]
+
+
+class Memory(NamedTuple):
+    """What optimizers remember of the steps behind them."""
+
+    optimizer: torch.optim.Optimizer
+    tables: TableOptimizer | None
 
 
 class SequenceNet(NeuralNet):
@@ -29,7 +36,7 @@ class SequenceNet(NeuralNet):
     n_threads_ = 1
     halves_: HalfBatches | None = None
     table_lr_: float | None = None
-    tables_: TableSGD | None = None
+    tables_: TableOptimizer | None = None
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Self:
         """Make the optimizer, of all weights but those that `tables_` takes care of."""
@@ -38,6 +45,14 @@ class SequenceNet(NeuralNet):
         args, kwargs = self.get_params_for_optimizer("optimizer", weights)
         self.optimizer_ = self.optimizer(*args, **kwargs)
         return self
+
+    def remember(self, memory: Memory) -> None:
+        """Go on with optimizers that were at work before, at the rates of now."""
+        for group in memory.optimizer.param_groups:
+            group.update(lr=self.lr, initial_lr=self.lr)  # the latter is for schedulers
+        self.optimizer_ = memory.optimizer
+        if self.tables_ is not None and memory.tables is not None:
+            self.tables_.sums = memory.tables.sums
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute gradients and let all weights follow."""
@@ -118,6 +133,7 @@ def make_net(
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+    memory: Memory | None = None,
     lr: float = 1e-3,
     table_lr: float | None = None,
     label_smoothing: float = 0.0,
@@ -146,7 +162,9 @@ def make_net(
     net.target_, net.table_lr_ = target, table_lr
     net.initialize()
     if table_lr and module.tables:
-        net.tables_ = TableSGD(module.tables, table_lr * target.table_rate)
+        net.tables_ = TableOptimizer(module.tables, table_lr * target.table_rate)
+    if memory is not None and (memory.tables is None) == (net.tables_ is None):
+        net.remember(memory)
     return net
 
 

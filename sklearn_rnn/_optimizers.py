@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-__all__ = ["OPTIMIZERS", "TableSGD"]
+__all__ = ["OPTIMIZERS", "TableOptimizer"]
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     # In one pass over the weights: most of them are the embedding's, and most of those idle.
@@ -24,18 +24,25 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 _FULL_BATCH = 32
 """Texts from which on a table's step is a whole one; a single text must not turn the scale."""
 
+_AT_REST = 0.01
+"""Sum of squared gradients below which a row's steps are as long as its gradients."""
 
-class TableSGD:
-    """Plain stochastic gradient descent on tables of which a batch reads a few rows.
 
-    A step touches the rows that the batch holds, and no others. A row moves by as much as the
-    texts that hold it ask for, so frequent rows move further than rare ones. Adam would move
-    all of them alike.
+class TableOptimizer:
+    """Gradient descent on tables of which a batch reads a few rows, damped for busy rows.
+
+    AdaGrad with one sum of squares for each row, which starts well above zero. So rare rows
+    follow plain gradient descent: they move by as much as the few texts that hold them ask
+    for, where Adam or AdaGrad would move them as far as any other. Rows that every batch
+    holds, whose gradients add up over the batch, take ever smaller steps.
+
+    A step touches the rows that the batch holds, and no others.
 
     Parameters
     ----------
     tables : sequence of Tensor
-        Weights whose gradients may be sparse. Those without gradient stay as they are.
+        Weights of shape (n_rows, n_columns), whose gradients may be sparse. Those without
+        gradient stay as they are.
     lr : float
         Learning rate.
 
@@ -43,11 +50,19 @@ class TableSGD:
     ----------
     param_groups : list of dict
         The learning rate, ``"lr"``, where torch's optimizers have it.
+    sums : list of Tensor of shape (n_rows,)
+        For each table, the sums of its rows' squared gradients.
+
+    References
+    ----------
+    Duchi, Hazan and Singer (2011), "Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization".
     """
 
     def __init__(self, tables: Sequence[Tensor], lr: float) -> None:
         self.tables = tables
         self.param_groups = [{"lr": lr}]
+        self.sums = [table.new_full((len(table),), _AT_REST) for table in tables]
 
     @torch.no_grad()
     def follow(self, n_texts: int) -> None:
@@ -59,7 +74,20 @@ class TableSGD:
             Texts in the batch.
         """
         rate = self.param_groups[0]["lr"] * min(1, n_texts / _FULL_BATCH)
-        for table in self.tables:
+        for table, sums in zip(self.tables, self.sums, strict=True):
             if table.grad is not None:
-                table.add_(table.grad, alpha=-rate)
+                rows, gradients = _rows_of(table.grad)
+                sums.index_add_(0, rows, gradients.square().sum(dim=1))
+                damping = (_AT_REST / sums[rows]).sqrt_()[:, None]
+                table.index_add_(0, rows, gradients * damping, alpha=-rate)
                 table.grad = None
+
+
+def _rows_of(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which rows have a gradient, each once, and theirs: (n,), (n, n_columns)."""
+    if not gradient.is_sparse:
+        return torch.arange(len(gradient), device=gradient.device), gradient
+    # Not coalesce, which adds up in an order of its own: rows without weight change no bit.
+    rows, places = gradient._indices()[0].unique(return_inverse=True)
+    values = gradient._values()
+    return rows, values.new_zeros(len(rows), values.shape[1]).index_add_(0, places, values)

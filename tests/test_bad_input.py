@@ -424,7 +424,13 @@ TABLE = [
         ValueError,
         r"classes, \['\+', '-'\], are not in class_weight",
     ),
-    Row("too few samples", classifier, lambda e: e.fit(X[:2], LABELS[:2]), ValueError, TOO_FEW),
+    Row(
+        "too few samples",
+        lambda: classifier(early_stopping=True),
+        lambda e: e.fit(X[:2], LABELS[:2]),
+        ValueError,
+        TOO_FEW,
+    ),
     Row(
         "weights of another length",
         classifier,

@@ -24,8 +24,9 @@ REGRESSOR = RNNTextRegressor(
     max_epochs=20,
     lr=0.04,
     batch_size=16,
+    input_dropout=0,
     dropout=0,
-    early_stopping=False,
+    branch_dropout=0,
 )
 FINAL_ESTIMATORS = [CLASSIFIER, REGRESSOR]
 ALL = [*FINAL_ESTIMATORS, SequenceVectorizer()]

@@ -169,7 +169,7 @@ def test_a_file_holds_a_frozen_table_once(module, tmp_path):
         [
             ("sequences", SequenceVectorizer(max_features=10_000, max_len=250)),
             ("embedding", Word2VecEmbedding(vector_size=100, epochs=1, random_state=0)),
-            ("rnn", RNNTextClassifier(hidden_size=32, max_epochs=1, freeze_embedding=True)),
+            ("rnn", RNNTextClassifier(linear="none", max_epochs=1, freeze_embedding=True)),
         ]
     ).fit(texts, [0, 1] * 20)
     n_bytes = 4 * sum(p.numel() for p in model["rnn"].net_.module_.parameters())

@@ -1,6 +1,7 @@
 """A prediction depends on the text alone, and is what the formulas say."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn._cells import CELLS
+from sklearn_rnn._linear import PAIR
 from sklearn_rnn._pooling import POOLINGS
 from sklearn_rnn.batching import left_align
 from sklearn_rnn.modules import MaskDropout, RecurrentNetwork
@@ -101,7 +103,19 @@ def reference_features(name, pooling, network, texts):
 
 def reference_logits(name, pooling, network, texts):
     features = reference_features(name, pooling, network, texts)
-    return features @ double(network.head.weight).T + double(network.head.bias)
+    logits = features @ double(network.head.weight).T + double(network.head.bias)
+    if network.linear is None:
+        return logits
+    return logits + np.array([reference_evidence(network.linear, text) for text in texts])
+
+
+def reference_evidence(linear, text):
+    """Return the evidence of each word and pair of a text, each once: (C,)."""
+    pairs = linear.pairs.tolist()
+    keys = [first * PAIR + second for first, second in pairwise(text)]
+    rows = sorted({*text, *(linear.n_ids + pairs.index(key) for key in keys if key in pairs)})
+    idf = double(linear.idf)[rows]
+    return (idf / (np.linalg.norm(idf) or 1)) @ double(linear.weight)[rows]
 
 
 # ---- Networks -------------------------------------------------------------------------------
@@ -363,9 +377,13 @@ LECTURE = {
     "bidirectional": False,
     "pooling": "last",
     "dropout": 0.0,
+    "input_dropout": 0.0,
     "linear": "none",
     "optimizer": "rmsprop",
     "lr": 1e-3,
+    "table_lr": None,
+    "lr_schedule": "constant",
+    "label_smoothing": 0.0,
     "max_epochs": 1,
     "early_stopping": False,
     "random_state": 0,

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ngrams
 from sklearn_rnn._linear import PAIR, LinearEvidence
 from sklearn_rnn._ngrams import learn_ngrams
-from sklearn_rnn._optimizers import TableSGD
+from sklearn_rnn._optimizers import TableOptimizer
 from sklearn_rnn.batching import left_align
 
 N_IDS = 9
@@ -185,10 +185,10 @@ def test_where_the_branch_is_dropped_the_recurrent_layers_learn_nothing(task):
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_step_moves_the_rows_of_the_batch_and_no_others(sparse):
     table = torch.nn.Parameter(torch.ones(6, 2))
-    F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse).sum().backward()
-    TableSGD([table], lr=0.5).follow(n_texts=32)
+    (1e-4 * F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse)).sum().backward()
+    TableOptimizer([table], lr=1000.0).follow(n_texts=32)
     moved = torch.tensor([0.0, 1, 0, 0, 3, 0])[:, None].expand(6, 2)
-    torch.testing.assert_close(table.detach(), 1 - 0.5 * moved)
+    torch.testing.assert_close(table.detach(), 1 - 0.1 * moved, atol=1e-4, rtol=0)
     assert table.grad is None
 
 
@@ -196,10 +196,43 @@ def test_a_batch_of_few_texts_takes_a_small_step():
     steps = []
     for n_texts in (1, 16, 32, 64):
         table = torch.nn.Parameter(torch.zeros(3, 1))
-        table.sum().backward()
-        TableSGD([table], lr=1.0).follow(n_texts)
+        (1e-4 * table.sum()).backward()
+        TableOptimizer([table], lr=1e4).follow(n_texts)
         steps.append(-table[0, 0].item())
-    assert steps == [1 / 32, 1 / 2, 1, 1]
+    np.testing.assert_allclose(steps, [1 / 32, 1 / 2, 1, 1], rtol=1e-4)
+
+
+def test_rare_rows_follow_their_gradients_and_busy_rows_are_damped():
+    table = torch.nn.Parameter(torch.zeros(2, 1))
+    optimizer = TableOptimizer([table], lr=1.0)
+    lengths = []
+    for _ in range(100):
+        before = table.detach().clone()
+        table.grad = torch.tensor([[1e-4], [1.0]])
+        optimizer.follow(n_texts=32)
+        lengths.append((before - table.detach())[:, 0].tolist())
+    rare, busy = np.transpose(lengths)
+    np.testing.assert_allclose(rare, 1e-4, rtol=1e-3)
+    np.testing.assert_allclose(busy, np.sqrt(0.01 / (0.01 + np.arange(1, 101))), rtol=1e-3)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_texts_of_four_words_do_not_swing(n_outputs):
+    """Every row is in every text: the curvature is as large as it gets."""
+    X = np.random.default_rng(0).integers(2, 6, (320, 30))
+    y = (X == 2).sum(axis=1) // (9 - 3 * (n_outputs > 1)) % (n_outputs + 1)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 20, "lr_schedule": "constant"}).fit(X, y)
+    losses = model.history_["train_loss"]
+    assert losses[-1] < losses[0]
+    assert np.ptp(losses[10:]) < 0.15
+
+
+def test_chunks_keep_what_the_tables_remember(task):
+    model = RNNTextClassifier(**QUICK)
+    sums = [model.partial_fit(*task, classes=[0, 1]).net_.tables_.sums[0] for _ in range(3)]
+    assert (sums[0] <= sums[1]).all()
+    assert (sums[1] <= sums[2]).all()
+    assert sums[0].sum() < sums[2].sum()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +296,7 @@ def test_without_a_rate_of_their_own_tables_follow_the_optimizer(task):
 def test_tables_stay_sane_in_a_regression(task):
     X, y = task
     numbers = 100 * y + X.mean(axis=1)
-    model = RNNTextRegressor(**QUICK | {"max_epochs": 40}).fit(X[:120], numbers[:120])
+    model = RNNTextRegressor(**QUICK | {"max_epochs": 60}).fit(X[:120], numbers[:120])
     assert model.score(X[120:], numbers[120:]) > 0.9
 
 

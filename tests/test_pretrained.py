@@ -153,11 +153,13 @@ def test_a_frozen_transfer_changes_only_what_lies_above_it(trained):
     X = SequenceVectorizer(max_len=40).fit_transform(TEXTS)
     X = PretrainedEmbedding(trained).fit(X).transform(X)
     new = RNNTextClassifier(**QUICK | {"hidden_size": 3}, num_layers=2, freeze_embedding=True)
-    start = clone(new).set_params(lr=1e-30).fit(X, LABELS).net_.module_.state_dict()
+    start = (
+        clone(new).set_params(lr=1e-30, table_lr=1e-30).fit(X, LABELS).net_.module_.state_dict()
+    )
     end = new.fit(X, LABELS).net_.module_.state_dict()
     np.testing.assert_array_equal(new.embedding_vectors_, X.vectors)
     changed = {name for name in end if not np.array_equal(start[name], end[name])}
-    assert changed == set(end) - {"embedding.weight"}
+    assert changed == set(end) - {"embedding.weight", "linear.idf", "linear.pairs"}
 
 
 def test_the_lectures_frozen_model_has_its_numbers_of_parameters(capsys):
@@ -167,7 +169,7 @@ def test_the_lectures_frozen_model_has_its_numbers_of_parameters(capsys):
     )
     X = PretrainedEmbedding(keyed_vectors(words, 32)).fit(X).transform(X)
     model = RNNTextClassifier(
-        hidden_size=32, pooling="last", freeze_embedding=True, max_epochs=1, early_stopping=False
+        hidden_size=32, pooling="last", linear="none", freeze_embedding=True, max_epochs=1
     )
     summary = model.fit(X, np.arange(8) % 2).summary()
     assert (summary.total, summary.trainable) == (336_705, 16_705)

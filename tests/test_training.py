@@ -12,16 +12,28 @@ from torch.nn import functional as F
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 
-QUICK = {"hidden_size": 8, "embedding_dim": 8, "lr": 2e-2, "max_epochs": 6, "random_state": 0}
+QUICK = {
+    "hidden_size": 8,
+    "embedding_dim": 8,
+    "lr": 2e-2,
+    "max_epochs": 6,
+    "early_stopping": True,
+    "random_state": 0,
+}
+# No help against overfitting.
+PLAIN = {"linear": "none", "table_lr": None, "lr_schedule": "constant", "label_smoothing": 0.0}
 LECTURE = {
     "embedding_dim": 32,
     "hidden_size": 32,
     "bidirectional": False,
     "pooling": "last",
+    "input_dropout": 0.0,
     "dropout": 0.0,
     "optimizer": "rmsprop",
     "lr": 1e-3,
     "batch_size": 32,
+    "early_stopping": True,
+    **PLAIN,
     "random_state": 0,
 }
 MODELS = {
@@ -108,7 +120,7 @@ class Witness(Callback):
 @pytest.fixture
 def witnessed(reviews, monkeypatch):
     monkeypatch.setattr(Witness, "seen", [])
-    parameters = QUICK | {"lr": 0.1, "max_epochs": 100, "n_iter_no_change": 3}
+    parameters = QUICK | PLAIN | {"lr": 0.1, "max_epochs": 100, "n_iter_no_change": 3}
     model = RNNTextClassifier(**parameters, callbacks=[Witness()]).fit(*reviews)
     return model, Witness.seen
 
@@ -176,7 +188,7 @@ def test_a_learning_rate_that_is_changed_between_chunks_counts_at_once(reviews):
     X, y = reviews
     model = RNNTextClassifier(**QUICK).partial_fit(X, y, classes=["negative", "positive"])
     before = model.predict_proba(X)
-    model.set_params(lr=1e-12).partial_fit(X, y)
+    model.set_params(lr=1e-12, table_lr=1e-12).partial_fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-6)
 
 
@@ -185,8 +197,9 @@ def test_a_learning_rate_that_is_changed_between_chunks_counts_at_once(reviews):
 )
 def test_each_named_optimizer_learns_to_tell_two_words_apart(optimizer, lr):
     y = np.arange(200) % 2
-    parameters = QUICK | {"lr": lr, "early_stopping": False}
-    model = RNNTextClassifier(**parameters, optimizer=optimizer).fit(2 + y[:, None], y)
+    parameters = QUICK | PLAIN | {"lr": lr, "max_epochs": 12, "early_stopping": False}
+    model = RNNTextClassifier(**parameters, optimizer=optimizer)
+    model.fit(2 + y[:, None], y)
     assert model.history_["train_loss"][-1] < 0.5 * model.history_["train_loss"][0]
 
 

@@ -19,7 +19,9 @@ from sklearn_rnn import (
 ONE_BATCH = {
     "hidden_size": 4,
     "embedding_dim": 4,
+    "input_dropout": 0.0,
     "dropout": 0.0,
+    "branch_dropout": 0.0,
     "optimizer": torch.optim.SGD,
     "lr": 0.5,
     "max_epochs": 5,
@@ -39,12 +41,12 @@ WORDS = ("<pad>", "<unk>", *"abcdefgh")
 
 @pytest.fixture(scope="module")
 def ids():
-    return np.random.default_rng(0).integers(2, len(WORDS), (24, 5))
+    return np.random.default_rng(0).integers(2, len(WORDS), (54, 5))
 
 
 @pytest.fixture(scope="module")
 def weights():
-    return np.random.default_rng(1).integers(1, 4, 24)
+    return np.random.default_rng(1).integers(1, 4, 54)
 
 
 def outputs_after_training(task, ids, y, probe, sample_weight=None, **parameters):
@@ -137,10 +139,9 @@ def test_balanced_classes_lift_a_rare_one(ids):
     # Nothing in a text tells its class: a model can only say how frequent the classes are.
     same = np.full((40, 3), 2)
     y = (np.arange(40) % 8 == 0).astype(int)
+    settings = {"label_smoothing": 0, "max_epochs": 60}
     plain, balanced = (
-        outputs_after_training("two classes", same, y, same, class_weight=weight, max_epochs=60)[
-            0, 1
-        ]
+        outputs_after_training("two classes", same, y, same, class_weight=weight, **settings)[0, 1]
         for weight in (None, "balanced")
     )
     assert plain == pytest.approx(1 / 8, abs=0.03)
@@ -209,7 +210,7 @@ def test_partial_fit_takes_weights(ids):
 
 def test_a_weighted_chunk_may_hold_one_class_only(ids):
     model = RNNTextClassifier(**ONE_BATCH)
-    model.partial_fit(ids, np.zeros(24), classes=[0, 1], sample_weight=np.ones(24))
+    model.partial_fit(ids, np.zeros(54), classes=[0, 1], sample_weight=np.ones(54))
     assert model.n_iter_ == 1
 
 
