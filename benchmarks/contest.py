@@ -41,8 +41,15 @@ class Contender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.process.kill()
-        self.process.communicate()
+        """End the process by the end of its input, so that it can end its own workers."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.process.stdout.close()
 
     def answer(self) -> str:
         """Wait for the next line that the process prints."""

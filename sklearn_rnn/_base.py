@@ -67,7 +67,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         input_dropout: float = 0.3,
         dropout: float = 0.5,
         linear: str = "pairs",
-        branch_dropout: float = 0.5,
+        branch_dropout: float = 0.0,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         lr: float = 3e-3,
         table_lr: float | None = 40.0,
@@ -341,7 +341,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return read(network, **tensors).cpu()
 
         with steady_arithmetic() as n_threads:
-            parts = list(in_threads(outputs_of, batches, n_threads if device == "cpu" else 1))
+            in_parallel = device == "cpu" and len(batches) > 1
+            parts = list(in_threads(outputs_of, batches, n_threads if in_parallel else 1))
         sorted_outputs = torch.cat(parts).numpy()
         outputs = np.empty_like(sorted_outputs)
         outputs[batches.order] = sorted_outputs

@@ -75,7 +75,7 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         theirs: of single words, or of words and pairs of neighbours that two training
         texts hold at least. What a word says wherever it stands need not pass through the
         recurrence. Of ids only: three-dimensional X has none.
-    branch_dropout : float, default=0.5
+    branch_dropout : float, default={branch_dropout}
         Share of training texts for which the linear model has to do without the recurrent
         layers. Not used with ``linear="none"``.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
@@ -163,10 +163,11 @@ T = TypeVar("T", bound=type)
 
 
 def _of_classifiers(text: str, classifies: bool) -> str:
-    """Fill in the parameters that classifiers alone have."""
+    """Fill in what differs between classifiers and regressors."""
     for name, doc in (("class_weight", _CLASS_WEIGHT), ("label_smoothing", _LABEL_SMOOTHING)):
         text = text.replace(f"{{{name}}}", doc if classifies else "")
-    return text
+    # Of numbers it would be a bias: their loss punishes what the scaled branch overshoots.
+    return text.replace("{branch_dropout}", "0.5" if classifies else "0.0")
 
 
 def documented(estimator: T) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -187,11 +188,14 @@ class LengthSortedBatches:
     def __init__(self, dataset: SequenceDataset, batch_size: int | None = None) -> None:
         self.dataset = dataset
         self.order = np.argsort(-dataset.lengths, kind="stable")
+        self.starts = [0]
+        while self.starts[-1] < len(self.order):
+            longest = int(dataset.lengths[self.order[self.starts[-1]]])
+            self.starts.append(self.starts[-1] + max(1, _TOKENS_AT_ONCE // rounded(longest)))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
 
     def __iter__(self) -> Iterator[Batch]:
-        start = 0
-        while start < len(self.order):
-            longest = int(self.dataset.lengths[self.order[start]])
-            stop = start + max(1, _TOKENS_AT_ONCE // rounded(longest))
+        for start, stop in pairwise(self.starts):
             yield self.dataset[self.order[start:stop]]
-            start = stop

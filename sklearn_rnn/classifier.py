@@ -68,7 +68,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     >>> labels = ["+", "+", "-", "-"] * 10
     >>> model = make_pipeline(
     ...     SequenceVectorizer(),
-    ...     RNNTextClassifier(hidden_size=8, lr=0.05, early_stopping=False, random_state=0),
+    ...     RNNTextClassifier(hidden_size=8, lr=0.05, random_state=0),
     ... )
     >>> model.fit(texts, labels).predict(["good", "bad"])
     array(['+', '-'], dtype='<U1')

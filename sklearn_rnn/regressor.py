@@ -47,7 +47,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
     >>> stars = [4, 5, 2, 1] * 10
     >>> model = make_pipeline(
     ...     SequenceVectorizer(),
-    ...     RNNTextRegressor(hidden_size=8, lr=0.05, early_stopping=False, random_state=0),
+    ...     RNNTextRegressor(hidden_size=8, lr=0.05, random_state=0),
     ... )
     >>> model.fit(texts, stars).predict(["very good", "very bad"]).round()
     array([5., 1.])

@@ -1,0 +1,110 @@
+"""The benchmarks measure what they say, as far as it can be told without the peers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sklearn_rnn
+from sklearn_rnn import SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def laid_down(tmp_path_factory):
+    """Reviews as the contenders find them."""
+    folder = tmp_path_factory.mktemp("reviews")
+    texts, labels = make_reviews(96, random_state=0)
+    sequences = SequenceVectorizer(max_features=10_000, max_len=500).fit_transform(texts)
+    np.save(folder / "ids.npy", sequences.ids)
+    np.save(folder / "labels.npy", (np.array(labels) == "positive").astype(np.int64))
+    (folder / "texts.json").write_text(json.dumps(list(texts)), "utf-8")
+    return folder
+
+
+def run(code, check=True):
+    package_home = str(Path(sklearn_rnn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_home, str(BENCHMARKS)])}
+    return subprocess.run(
+        [sys.executable, "-c", f"import json\nfrom pathlib import Path\n{code}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=check,
+    )
+
+
+def figures(kind, names, folder, model="LSTM 32"):
+    call = f"contest({kind!r}, {names!r}, {model!r}, 96, Path({str(folder)!r}), 2)"
+    code = (
+        f"from contest import contest\nif __name__ == '__main__':\n    print(json.dumps({call}))"
+    )
+    return json.loads(run(code).stdout)
+
+
+def test_contenders_of_an_epoch_take_turns_in_processes_of_their_own(laid_down):
+    names = ["ours", "skorch", "torch, padded", "torch, packed", "the bare module, one thread"]
+    medians = figures("epoch", names, laid_down)
+    assert list(medians) == names
+    assert all(seconds > 0 for (seconds,) in medians.values())
+
+
+@pytest.mark.parametrize("kind", ["predict", "texts"])
+def test_other_work_is_timed_too(kind, laid_down):
+    assert figures(kind, ["ours"], laid_down)["ours"][0] > 0
+
+
+def test_workers_of_a_contender_end_with_it(laid_down):
+    assert figures("texts", ["ours, n_jobs=2"], laid_down)["ours, n_jobs=2"][0] > 0
+
+
+def test_one_text_has_a_median_and_a_slowest_percentile(laid_down):
+    median, slowest = figures("one text", ["ours"], laid_down)["ours"]
+    assert 0 < median <= slowest
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_memory_is_what_the_work_took_and_not_what_came_before():
+    code = """
+from own_figures import peak_megabytes
+before = b'.' * 300_000_000
+del before
+print(peak_megabytes(lambda: b'.' * 50_000_000)[0])
+"""
+    assert 45 < float(run(code).stdout) < 60
+
+
+def test_growth_that_is_linear_has_the_exponent_one():
+    code = """
+import alone, contenders
+alone.ours = lambda model: None
+alone.as_sequences = lambda part: None
+alone._epoch = lambda estimator, sequences, labels: 0.5 * len(labels)
+reviews = contenders.Reviews(*[list(range(256))] * 3)
+print(json.dumps(alone.growth(alone.more_reviews(reviews), 3)))
+"""
+    assert json.loads(run(code).stdout) == pytest.approx({"2": 1, "4": 1, "8": 1})
+
+
+def test_a_contender_that_fails_ends_the_contest(laid_down):
+    call = f"contest('epoch', ['nobody'], 'LSTM 32', 8, Path({str(laid_down)!r}), 1)"
+    ended = run(f"from contest import contest\n{call}", check=False)
+    assert ended.returncode != 0
+    assert "'nobody' has ended" in ended.stderr
+
+
+def test_a_line_says_whether_its_target_is_reached():
+    code = """
+from run import Line
+print(Line("epoch", "peer", 9.0, 3.0, "ms", 4.0))
+print(Line("epoch", "peer", 12.0, 3.0, "ms", 4.0))
+"""
+    missed, reached = run(code).stdout.splitlines()
+    assert missed == "| epoch | peer | 9 ms | 3 ms | 3.00 | 4.00 | no |"
+    assert reached == "| epoch | peer | 12 ms | 3 ms | 4.00 | 4.00 | yes |"
