@@ -32,6 +32,7 @@ from ._state import (
     give_vectors,
     given_vectors,
     network_state,
+    read_as_unknown,
     restore_network,
     restore_target,
     target_state,
@@ -53,6 +54,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints = CONSTRAINTS
+    label_smoothing = 0.0  # a parameter of classifiers
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         branch_dropout: float = 0.0,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         lr: float = 3e-3,
-        table_lr: float | None = 40.0,
+        table_lr: float | None = 160.0,
         lr_schedule: str = "linear",
         max_epochs: int = 10,
         batch_size: int = 32,
@@ -199,21 +201,25 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             inputs = check_known(self, X, self._plan) if going_on else check_inputs(self, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
+            memory = None
             if going_on:
                 check_same_network(self, self._plan)
                 network, memory = deepcopy((self.net_.module_, self._memory))
             else:
-                network, memory = self._start(X, inputs, target, weights), None
+                network, data.is_rare = self._start(X, inputs, target, weights)
             if one_epoch:
+                data.is_rare = None  # chunks to come may hold those words more often
                 self._train(network, data, None, n_epochs=1, memory=memory)
             else:
                 self._train(network, *self._split(data), n_epochs=self.max_epochs)
+            if data.is_rare is not None:
+                read_as_unknown(network, data.is_rare)
         return self
 
     def _start(
         self, X: Any, inputs: Inputs, target: Target, weights: NDArray[np.float64] | None
-    ) -> RecurrentNetwork:
-        """Return a new network for these inputs and this target, and remember them."""
+    ) -> tuple[RecurrentNetwork, NDArray[np.bool_] | None]:
+        """Return a new network, and which words it should read as unknown."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
@@ -231,8 +237,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if inputs.vectors is not None and network.embedding is not None:
             give_vectors(network.embedding, inputs.vectors)
         if ngrams is not None and network.linear is not None:
-            network.linear.know(*ngrams)
-        return network
+            network.linear.know(ngrams.pairs, ngrams.idf)
+        return network, None if ngrams is None or self._has_vectors else ngrams.is_rare
 
     def _build(self) -> RecurrentNetwork:
         generator = torch.Generator().manual_seed(self._seed)
@@ -243,9 +249,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return data, None
         assert data.target is not None
         # Texts without weight would make a validation loss of nothing.
-        weighty = np.arange(len(data))
-        if data.sample_weight is not None:
-            weighty = np.flatnonzero(data.sample_weight)
+        weights = data.sample_weight
+        weighty = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
         training, validation = split_for_validation(
             type(self).__name__,
             self._target.strata(data.target[weighty]),
@@ -266,8 +271,10 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
-        for name in ("input_dropout", "dropout", "branch_dropout"):
-            getattr(network, name).p = getattr(self, name)
+        rates = {n: getattr(self, n) for n in ("input_dropout", "dropout", "branch_dropout")}
+        self._plan = {**self._plan, **rates}
+        for name, rate in rates.items():
+            getattr(network, name).p = rate
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
         if self._has_vectors and network.embedding is not None:
             network.embedding.weight.requires_grad_(self._learns_vectors())
@@ -278,7 +285,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             memory=memory,
             lr=self.lr,
             table_lr=self.table_lr,
-            label_smoothing=getattr(self, "label_smoothing", 0.0),
+            label_smoothing=self.label_smoothing,
             max_epochs=n_epochs,
             batch_size=self.batch_size,
             generator=np.random.default_rng(order),
@@ -340,10 +347,10 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
             return read(network, **tensors).cpu()
 
+        in_parallel = device == "cpu" and len(batches) > 1
         with steady_arithmetic() as n_threads:
-            in_parallel = device == "cpu" and len(batches) > 1
-            parts = list(in_threads(outputs_of, batches, n_threads if in_parallel else 1))
-        sorted_outputs = torch.cat(parts).numpy()
+            parts = in_threads(outputs_of, batches, n_threads if in_parallel else 1)
+            sorted_outputs = torch.cat(list(parts)).numpy()
         outputs = np.empty_like(sorted_outputs)
         outputs[batches.order] = sorted_outputs
         return outputs

@@ -21,9 +21,11 @@ from torch import Tensor, nn
 
 from ._runtime import settle_thread
 from .batching import rounded
-from .modules import MaskDropout, RecurrentNetwork
+from .modules import BranchDropout, MaskDropout, RecurrentNetwork
 
 __all__ = ["HalfBatches", "has_hooks"]
+
+_DROPOUTS = (MaskDropout, BranchDropout)
 
 Inputs = dict[str, Tensor]
 Loss = Callable[[Tensor, Any, Inputs], Tensor]
@@ -140,7 +142,7 @@ def _follow(twin: nn.Module, network: nn.Module) -> None:
     """Give the twin the rates of dropout that a callback may have changed."""
     for copied, module in zip(twin.modules(), network.modules(), strict=True):
         copied.training = module.training
-        if isinstance(copied, MaskDropout) and isinstance(module, MaskDropout):
+        if isinstance(copied, _DROPOUTS) and isinstance(module, _DROPOUTS):
             copied.p = module.p
 
 

@@ -43,5 +43,6 @@ def check_training(who: str, net: Any) -> None:
     if len(bad):
         raise ValueError(
             f"{who}: training diverged: the loss is {figures['train_loss'][bad[0]]} in epoch "
-            f"{bad[0] + 1}. Lower lr (now {net.lr}), or scale X and y."
+            f"{bad[0] + 1}. Lower lr (now {net.lr}) or table_lr (now {net.table_lr_}), or scale "
+            "X and y."
         )

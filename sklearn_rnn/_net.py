@@ -162,7 +162,8 @@ def make_net(
     net.target_, net.table_lr_ = target, table_lr
     net.initialize()
     if table_lr and module.tables:
-        net.tables_ = TableOptimizer(module.tables, table_lr * target.table_rate)
+        rates = [table_lr * target.table_rate * share for share in module.table_rates]
+        net.tables_ = TableOptimizer(module.tables, rates)
     if memory is not None and (memory.tables is None) == (net.tables_ is None):
         net.remember(memory)
     return net

@@ -32,6 +32,9 @@ class NGrams(NamedTuple):
     idf: NDArray[np.float32]
     """Inverse document frequencies of words, then of pairs, shape (V + P,); 0: no evidence."""
 
+    is_rare: NDArray[np.bool_]
+    """Words that are as good as unknown, shape (V,): no two texts hold them."""
+
 
 def learn_ngrams(values: NDArray[Any], rows: NDArray[np.intp], n_ids: int, kind: str) -> NGrams:
     """Count the texts that hold each word and each pair.
@@ -67,7 +70,20 @@ def learn_ngrams(values: NDArray[Any], rows: NDArray[np.intp], n_ids: int, kind:
     counts = np.concatenate([n_texts, frequencies])
     # As scikit-learn smooths it: as if one more text held them all.
     idf = np.log((1 + len(seen)) / (1 + counts)) + 1
-    return NGrams(keys, np.where(counts < _MIN_TEXTS, 0, idf).astype(np.float32))
+    is_evidence = counts >= _MIN_TEXTS
+    return NGrams(keys, np.where(is_evidence, idf, 0).astype(np.float32), _rare(n_texts))
+
+
+def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which words are rare, by the number of texts that hold each: (V,) -> (V,).
+
+    None of them where most of what stands in the texts is rare, as in a handful of texts.
+    """
+    is_rare = n_texts < _MIN_TEXTS
+    if 2 * n_texts[is_rare].sum() > n_texts.sum():
+        is_rare[:] = False
+    is_rare[: UNKNOWN + 1] = False
+    return is_rare
 
 
 def _new_texts(values: NDArray[Any], seen: set[bytes]) -> NDArray[np.int64]:

@@ -43,13 +43,13 @@ class TableOptimizer:
     tables : sequence of Tensor
         Weights of shape (n_rows, n_columns), whose gradients may be sparse. Those without
         gradient stay as they are.
-    lr : float
-        Learning rate.
+    rates : sequence of float
+        Learning rate of each table.
 
     Attributes
     ----------
     param_groups : list of dict
-        The learning rate, ``"lr"``, where torch's optimizers have it.
+        The learning rate of each table, ``"lr"``, where torch's optimizers have it.
     sums : list of Tensor of shape (n_rows,)
         For each table, the sums of its rows' squared gradients.
 
@@ -59,9 +59,9 @@ class TableOptimizer:
     Stochastic Optimization".
     """
 
-    def __init__(self, tables: Sequence[Tensor], lr: float) -> None:
+    def __init__(self, tables: Sequence[Tensor], rates: Sequence[float]) -> None:
         self.tables = tables
-        self.param_groups = [{"lr": lr}]
+        self.param_groups = [{"lr": rate} for rate in rates]
         self.sums = [table.new_full((len(table),), _AT_REST) for table in tables]
 
     @torch.no_grad()
@@ -73,13 +73,13 @@ class TableOptimizer:
         n_texts : int
             Texts in the batch.
         """
-        rate = self.param_groups[0]["lr"] * min(1, n_texts / _FULL_BATCH)
-        for table, sums in zip(self.tables, self.sums, strict=True):
+        share = min(1, n_texts / _FULL_BATCH)
+        for table, sums, group in zip(self.tables, self.sums, self.param_groups, strict=True):
             if table.grad is not None:
                 rows, gradients = _rows_of(table.grad)
                 sums.index_add_(0, rows, gradients.square().sum(dim=1))
                 damping = (_AT_REST / sums[rows]).sqrt_()[:, None]
-                table.index_add_(0, rows, gradients * damping, alpha=-rate)
+                table.index_add_(0, rows, gradients * damping, alpha=-share * group["lr"])
                 table.grad = None
 
 

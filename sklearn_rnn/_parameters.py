@@ -28,7 +28,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "input_dropout": [_share],
     "dropout": [_share],
     "linear": [StrOptions({"none", "words", "pairs"})],
-    "branch_dropout": [_share],
+    "branch_dropout": [Interval(Real, 0, 0.5, closed="left")],
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "table_lr": [Interval(Real, 0, None, closed="neither"), None],
@@ -74,24 +74,29 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         A linear model of TF-IDF beside the recurrent layers, whose evidence is added to
         theirs: of single words, or of words and pairs of neighbours that two training
         texts hold at least. What a word says wherever it stands need not pass through the
-        recurrence. Of ids only: three-dimensional X has none.
+        recurrence. Of ids only: three-dimensional X has none. With a linear model, words
+        that only one training text holds are as good as unknown: the recurrent layers read
+        the unknown token in their place, unless the sequences bring vectors.
     branch_dropout : float, default={branch_dropout}
         Share of training texts for which the linear model has to do without the recurrent
-        layers. Not used with ``linear="none"``.
+        layers, and share of those for which they have to do without it, below 0.5: each
+        learns to tell the classes by itself, too. So that what both have learned does not
+        count twice, predictions scale the logits of the recurrent layers by
+        ``1 - 2 * branch_dropout``. Not used with ``linear="none"``.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
         The optimizer. "rmsprop" has the constants of the lecture's framework; "sgd" has
         Nesterov momentum 0.9. A callable, such as a class of ``torch.optim`` or a
         ``functools.partial`` of one, is called with the parameters and ``lr=``.
     lr : float, default=3e-3
         Learning rate.
-    table_lr : float or None, default=40.0
+    table_lr : float or None, default=160.0
         Learning rate of the tables, which are the embedding and the weights of the linear
         model. They are trained by plain SGD, so that a word counts by how often it comes:
         Adam moves rare words as far as frequent ones, and overfits to them. None: by the
-        `optimizer`, with `lr`, as all other weights.
+        `optimizer`, with `lr`, as all other weights. The linear model's is a quarter of it.
     lr_schedule : {"constant", "linear"}, default="linear"
         Keep the learning rates, or let them rise over the first steps and fall to zero over
-        the rest of `max_epochs`. `partial_fit` keeps them.
+        the rest of `max_epochs`. `partial_fit` keeps them, as does a fit of one epoch.
     {label_smoothing}max_epochs : int, default=10
         Passes over the training data, at most.
     batch_size : int, default=32
@@ -167,7 +172,7 @@ def _of_classifiers(text: str, classifies: bool) -> str:
     for name, doc in (("class_weight", _CLASS_WEIGHT), ("label_smoothing", _LABEL_SMOOTHING)):
         text = text.replace(f"{{{name}}}", doc if classifies else "")
     # Of numbers it would be a bias: their loss punishes what the scaled branch overshoots.
-    return text.replace("{branch_dropout}", "0.5" if classifies else "0.0")
+    return text.replace("{branch_dropout}", "0.375" if classifies else "0.0")
 
 
 def documented(estimator: T) -> T:

@@ -14,13 +14,14 @@ from torch import nn
 from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .modules import RecurrentNetwork
-from .sequences import PADDING
+from .sequences import PADDING, UNKNOWN
 
 __all__ = [
     "all_or_nothing",
     "give_vectors",
     "given_vectors",
     "network_state",
+    "read_as_unknown",
     "restore_network",
     "restore_target",
     "target_state",
@@ -57,6 +58,14 @@ def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
         embedding.weight[PADDING] = 0
+
+
+def read_as_unknown(network: RecurrentNetwork, is_rare: NDArray[np.bool_]) -> None:
+    """Give ids that were read as the unknown token in training its vector."""
+    if network.embedding is not None:
+        with torch.no_grad():
+            table = network.embedding.weight
+            table[torch.from_numpy(is_rare).to(table.device)] = table[UNKNOWN].clone()
 
 
 def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:

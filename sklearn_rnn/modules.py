@@ -18,7 +18,7 @@ from ._init import dense, embedding
 from ._linear import LinearEvidence
 from ._pooling import POOLINGS
 
-__all__ = ["MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
+__all__ = ["BranchDropout", "MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
@@ -53,7 +53,8 @@ class RecurrentNetwork(nn.Module):
     n_pairs : int
         Pairs that it knows.
     branch_dropout : float
-        Share of texts for which the linear model has to do without the recurrent layers.
+        Share of texts for which the linear model has to do without the recurrent layers, and
+        share of those for which they have to do without it.
     generator : torch.Generator
         Source of the initial weights and of the dropout masks.
     """
@@ -90,7 +91,7 @@ class RecurrentNetwork(nn.Module):
         self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
         self.dropout = MaskDropout(dropout, generator)
         self.head = dense(self.pooling.n_features, n_outputs, generator)
-        self.branch_dropout = MaskDropout(branch_dropout, generator)
+        self.branch_dropout = BranchDropout(branch_dropout, generator)
         self.linear = (
             None
             if n_ids is None or linear == "none"
@@ -101,6 +102,11 @@ class RecurrentNetwork(nn.Module):
     def tables(self) -> list[Tensor]:
         """The weights of which a batch reads a few rows: by word, or by pair of words."""
         return [part.weight for part in (self.embedding, self.linear) if part is not None]
+
+    @property
+    def table_rates(self) -> list[float]:
+        """The learning rate of each of the tables, as a share of the rate of all."""
+        return [rate for part, rate in ((self.embedding, 1.0), (self.linear, 0.25)) if part]
 
     @property
     def in_one_call(self) -> bool:
@@ -129,8 +135,8 @@ class RecurrentNetwork(nn.Module):
         logits: Tensor = self.head(self.dropout(self.features(sequences, lengths)))
         if self.linear is None:
             return logits
-        branch: Tensor = self.branch_dropout(logits.new_ones(len(logits), 1))
-        return logits * branch + self.linear(sequences)
+        recurrent, linear = self.branch_dropout(logits)
+        return recurrent * logits + linear * self.linear(sequences)
 
     def features(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Return the pooled states: (N, T) ids or (N, T, D) vectors -> (N, F).
@@ -195,6 +201,50 @@ class MaskDropout(nn.Module):
         kept = torch.empty(inputs.shape[-2:], device=self.generator.device)
         kept.bernoulli_(1 - self.p, generator=self.generator)
         return inputs * kept.div_(1 - self.p).to(inputs)
+
+
+class BranchDropout(nn.Module):
+    """Train two branches as one for some texts, and each of them by itself for others.
+
+    A branch that always has the other's help learns what that one leaves to it, which is
+    little where the other has learned its training texts by heart.
+
+    Parameters
+    ----------
+    p : float
+        Share of texts without the first branch, and share of those without the second:
+        below 0.5.
+    generator : torch.Generator
+        Source of the draws.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.p = p
+        self.generator = generator
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Return what each branch counts: (N, C) -> (N, 1) and (N, 1).
+
+        Parameters
+        ----------
+        logits : Tensor of shape (N, C)
+            Those of the first branch, for their number and device.
+
+        Returns
+        -------
+        first : Tensor of shape (N, 1)
+            1 or 0 in training. Else the share of texts for which the branches were trained
+            as one: what each has learned by itself would otherwise count twice.
+        second : Tensor of shape (N, 1), or float
+            1 or 0 in training, else 1.
+        """
+        if not self.training or self.p == 0:
+            return logits.new_full((len(logits), 1), 1 - 2 * self.p), 1.0
+        drawn = torch.empty(len(logits), 1, device=self.generator.device)
+        drawn = drawn.uniform_(generator=self.generator).to(logits)
+        without_first, without_second = drawn < self.p, drawn >= 1 - self.p
+        return (~without_first).to(logits), (~without_second).to(logits)
 
 
 class RecurrentLayer(nn.Module):

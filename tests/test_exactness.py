@@ -106,7 +106,8 @@ def reference_logits(name, pooling, network, texts):
     logits = features @ double(network.head.weight).T + double(network.head.bias)
     if network.linear is None:
         return logits
-    return logits + np.array([reference_evidence(network.linear, text) for text in texts])
+    evidence = np.array([reference_evidence(network.linear, text) for text in texts])
+    return (1 - 2 * network.branch_dropout.p) * logits + evidence
 
 
 def reference_evidence(linear, text):

@@ -35,7 +35,7 @@ def learned(texts, kind="pairs"):
 
 def evidence_of(ngrams, n_outputs=2):
     linear = LinearEvidence(N_IDS, len(ngrams.pairs), n_outputs)
-    linear.know(*ngrams)
+    linear.know(ngrams.pairs, ngrams.idf)
     torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
     return linear
 
@@ -168,15 +168,102 @@ def test_another_linear_model_is_another_network(task):
         model.set_params(linear="none").fit(*task)
 
 
-def test_where_the_branch_is_dropped_the_recurrent_layers_learn_nothing(task):
+def ids_and_lengths(X):
+    return tuple(torch.from_numpy(part) for part in left_align(X.astype(np.int32)))
+
+
+def test_each_branch_learns_with_the_other_and_without_it(task):
+    """Half of the texts have one branch in training, half of them the other."""
+    X, y = task
+    network = RNNTextClassifier(**QUICK, dropout=0, input_dropout=0).fit(X, y).net_.module_
+    sequences = ids_and_lengths(np.repeat(X[:1], 2000, axis=0))
+    network.branch_dropout.p = 0.25
+    recurrent = network.head(network.features(*sequences))
+    linear = network.linear(sequences[0])
+    logits = network.train()(*sequences)
+    shares = [
+        torch.isclose(logits, expected).float().mean().item()
+        for expected in (recurrent + linear, recurrent, linear)
+    ]
+    np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.05)
+    assert sum(shares) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.4])
+def test_predictions_scale_the_recurrent_layers_by_what_was_trained_together(task, share):
+    X, y = task
+    model = RNNTextClassifier(**QUICK | {"branch_dropout": share}).fit(X, y)
+    network, sequences = model.net_.module_, ids_and_lengths(X)
+    recurrent = network.head(network.features(*sequences))
+    expected = (1 - 2 * share) * recurrent + network.linear(sequences[0])
+    torch.testing.assert_close(network(*sequences), expected)
+
+
+def test_a_saved_model_keeps_the_share_of_its_last_training(task):
     X, y = task
     model = RNNTextClassifier(**QUICK).fit(X, y)
-    network = model.net_.module_.train()
-    network.branch_dropout.p = 1 - 1e-9
-    ids, lengths = (torch.from_numpy(a) for a in left_align(X[:20].astype(np.int32)))
-    network(ids, lengths).sum().backward()
-    assert not network.head.weight.grad.any()
-    assert network.linear.weight.grad.any()
+    model.set_params(branch_dropout=0.1).partial_fit(X, y)
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
+
+
+# ---- Words that are as good as unknown --------------------------------------------------------
+
+
+@given(ids_of_texts)
+def test_a_word_is_rare_if_no_two_texts_hold_it(texts):
+    n_texts = np.array([sum(word in t for t in set(map(tuple, texts))) for word in range(N_IDS)])
+    is_rare = learned(texts).is_rare
+    assert not is_rare[:2].any()
+    if is_rare.any():
+        np.testing.assert_array_equal(is_rare[2:], n_texts[2:] < 2)
+    else:
+        assert 2 * n_texts[n_texts < 2].sum() > n_texts.sum() or (n_texts[2:] > 1).all()
+
+
+def test_rare_words_read_as_the_unknown_token(task):
+    X, y = task
+    X = X.copy()
+    X[:5, 0], X[5:, 0] = 40 + np.arange(5), 4
+    words = tuple(map(str, range(60)))  # from 45 on, none of them was ever seen
+    model = RNNTextClassifier(**QUICK).fit(TokenSequences(X, words), y)
+    vectors = model.embedding_vectors_
+    np.testing.assert_array_equal(vectors[40:], np.repeat(vectors[1:2], 20, axis=0))
+    assert len(np.unique(vectors[2:40], axis=0)) == 38
+    rare, unknown = X[:5].copy(), X[:5].copy()
+    rare[:, 0], unknown[:, 0] = 59, 1
+    np.testing.assert_array_equal(
+        model.predict_proba(TokenSequences(rare, words)),
+        model.predict_proba(TokenSequences(unknown, words)),
+    )
+
+
+def test_a_handful_of_texts_has_no_rare_words():
+    """Where nearly all words stand in one text, they are all there is to learn from."""
+    X = np.arange(2, 42).reshape(8, 5)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 60, "hidden_size": 16}).fit(
+        X, np.arange(8) % 2
+    )
+    assert model.score(X, np.arange(8) % 2) == 1
+
+
+def test_words_of_vectors_that_came_along_are_never_rare(task):
+    X, y = task
+    X = X.copy()
+    X[0, 0] = 40
+    vectors = np.random.default_rng(0).normal(size=(41, 3)).astype(np.float32)
+    sequences = TokenSequences(X, tuple(map(str, range(41))), vectors)
+    model = RNNTextClassifier(**QUICK, freeze_embedding=True).fit(sequences, y)
+    np.testing.assert_array_equal(model.embedding_vectors_[1:], vectors[1:])
+
+
+def test_chunks_have_no_rare_words(task):
+    """What is rare in the first chunk may be frequent in those to come."""
+    X, y = task
+    X = X.copy()
+    X[0, 0] = 40
+    vectors = RNNTextClassifier(**QUICK).partial_fit(X, y, classes=[0, 1]).embedding_vectors_
+    assert (vectors[40] != vectors[1]).any()
 
 
 # ---- How it is trained ------------------------------------------------------------------------
@@ -186,7 +273,7 @@ def test_where_the_branch_is_dropped_the_recurrent_layers_learn_nothing(task):
 def test_a_step_moves_the_rows_of_the_batch_and_no_others(sparse):
     table = torch.nn.Parameter(torch.ones(6, 2))
     (1e-4 * F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse)).sum().backward()
-    TableOptimizer([table], lr=1000.0).follow(n_texts=32)
+    TableOptimizer([table], [1000.0]).follow(n_texts=32)
     moved = torch.tensor([0.0, 1, 0, 0, 3, 0])[:, None].expand(6, 2)
     torch.testing.assert_close(table.detach(), 1 - 0.1 * moved, atol=1e-4, rtol=0)
     assert table.grad is None
@@ -197,14 +284,14 @@ def test_a_batch_of_few_texts_takes_a_small_step():
     for n_texts in (1, 16, 32, 64):
         table = torch.nn.Parameter(torch.zeros(3, 1))
         (1e-4 * table.sum()).backward()
-        TableOptimizer([table], lr=1e4).follow(n_texts)
+        TableOptimizer([table], [1e4]).follow(n_texts)
         steps.append(-table[0, 0].item())
     np.testing.assert_allclose(steps, [1 / 32, 1 / 2, 1, 1], rtol=1e-4)
 
 
 def test_rare_rows_follow_their_gradients_and_busy_rows_are_damped():
     table = torch.nn.Parameter(torch.zeros(2, 1))
-    optimizer = TableOptimizer([table], lr=1.0)
+    optimizer = TableOptimizer([table], [1.0])
     lengths = []
     for _ in range(100):
         before = table.detach().clone()
@@ -275,7 +362,7 @@ def test_learning_rates_rise_and_fall_and_are_put_back(task, monkeypatch):
     assert (np.diff(rates[:top]) > 0).all()
     assert (np.diff(rates[top:]) < 0).all()
     assert rates[-1] < 0.05 * rates.max() <= 0.05 * 0.01
-    np.testing.assert_allclose(table_rates, 400 * rates)
+    np.testing.assert_allclose(table_rates, 400 * rates)  # the embedding's
     assert model.net_.optimizer_.param_groups[0]["lr"] == 0.01
 
 
