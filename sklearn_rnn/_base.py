@@ -55,6 +55,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     _parameter_constraints = CONSTRAINTS
     label_smoothing = 0.0  # a parameter of classifiers
+    _is_rare: NDArray[np.bool_] | None
 
     def __init__(
         self,
@@ -201,25 +202,24 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             inputs = check_known(self, X, self._plan) if going_on else check_inputs(self, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
-            memory = None
             if going_on:
                 check_same_network(self, self._plan)
                 network, memory = deepcopy((self.net_.module_, self._memory))
             else:
-                network, data.is_rare = self._start(X, inputs, target, weights)
+                network, memory = self._start(X, inputs, target, weights), None
             if one_epoch:
-                data.is_rare = None  # chunks to come may hold those words more often
+                self._is_rare = None  # chunks to come may hold it more often
                 self._train(network, data, None, n_epochs=1, memory=memory)
             else:
+                data.is_rare = self._is_rare
                 self._train(network, *self._split(data), n_epochs=self.max_epochs)
-            if data.is_rare is not None:
-                read_as_unknown(network, data.is_rare)
+            read_as_unknown(network, self._is_rare)
         return self
 
     def _start(
         self, X: Any, inputs: Inputs, target: Target, weights: NDArray[np.float64] | None
-    ) -> tuple[RecurrentNetwork, NDArray[np.bool_] | None]:
-        """Return a new network, and which words it should read as unknown."""
+    ) -> RecurrentNetwork:
+        """Return a new network for these inputs and this target, and remember them."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
@@ -228,6 +228,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ngrams = ngrams_of(inputs, self.linear, weights)
         self._plan = new_plan(self, inputs, target, 0 if ngrams is None else len(ngrams.pairs))
         self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
+        self._is_rare = None
         self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
         _check_feature_names(self, X, reset=True)
@@ -238,11 +239,11 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             give_vectors(network.embedding, inputs.vectors)
         if ngrams is not None and network.linear is not None:
             network.linear.know(ngrams.pairs, ngrams.idf)
-        return network, None if ngrams is None or self._has_vectors else ngrams.is_rare
+            self._is_rare = None if self._has_vectors else ngrams.is_rare
+        return network
 
     def _build(self) -> RecurrentNetwork:
-        generator = torch.Generator().manual_seed(self._seed)
-        return RecurrentNetwork(**self._plan, generator=generator)
+        return RecurrentNetwork(**self._plan, generator=torch.Generator().manual_seed(self._seed))
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:
@@ -271,10 +272,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> None:
         # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
-        rates = {n: getattr(self, n) for n in ("input_dropout", "dropout", "branch_dropout")}
-        self._plan = {**self._plan, **rates}
-        for name, rate in rates.items():
-            getattr(network, name).p = rate
+        for name in ("input_dropout", "dropout", "branch_dropout"):
+            getattr(network, name).p = getattr(self, name)
         network.generator.manual_seed(int(masks.generate_state(1)[0]))
         if self._has_vectors and network.embedding is not None:
             network.embedding.weight.requires_grad_(self._learns_vectors())
@@ -327,6 +326,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             for name in {**self.history_, **figures}
         }
         self.n_iter_ += n_epochs
+        # What predictions go by: a callback may have changed it.
+        self._plan = {**self._plan, "branch_dropout": net.module_.branch_dropout.p}
         self.net_ = net
         self._memory: Memory | None = Memory(net.optimizer_, net.tables_)
 
@@ -357,8 +358,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     @property
     def _n_features_out(self) -> int:
-        n_features: int = self.net_.module_.pooling.n_features
-        return n_features
+        return int(self.net_.module_.pooling.n_features)
 
     # ---- scikit-learn's protocol ----------------------------------------------------------
 

@@ -41,8 +41,8 @@ def check_training(who: str, net: Any) -> None:
         )
     bad = np.flatnonzero(~np.isfinite(figures["train_loss"]))
     if len(bad):
+        tables = "" if net.tables_ is None else f" or table_lr (now {net.table_lr_})"
         raise ValueError(
             f"{who}: training diverged: the loss is {figures['train_loss'][bad[0]]} in epoch "
-            f"{bad[0] + 1}. Lower lr (now {net.lr}) or table_lr (now {net.table_lr_}), or scale "
-            "X and y."
+            f"{bad[0] + 1}. Lower lr (now {net.lr}){tables}, or scale X and y."
         )

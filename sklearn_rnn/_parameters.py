@@ -75,14 +75,14 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         theirs: of single words, or of words and pairs of neighbours that two training
         texts hold at least. What a word says wherever it stands need not pass through the
         recurrence. Of ids only: three-dimensional X has none. With a linear model, words
-        that only one training text holds are as good as unknown: the recurrent layers read
-        the unknown token in their place, unless the sequences bring vectors.
+        that no two training texts hold are as good as unknown: the recurrent layers read the
+        unknown token in their place. Not so where the sequences bring vectors, where most
+        words are that rare, and in `partial_fit`.
     branch_dropout : float, default={branch_dropout}
-        Share of training texts for which the linear model has to do without the recurrent
-        layers, and share of those for which they have to do without it, below 0.5: each
-        learns to tell the classes by itself, too. So that what both have learned does not
-        count twice, predictions scale the logits of the recurrent layers by
-        ``1 - 2 * branch_dropout``. Not used with ``linear="none"``.
+        Share of training texts that train the linear model alone, and an equal share that
+        train the recurrent layers alone; the rest train their sum. Below 0.5. So that what
+        both have learned by themselves does not count twice, predictions scale the logits of
+        the recurrent layers by ``1 - 2 * branch_dropout``. Not used with ``linear="none"``.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
         The optimizer. "rmsprop" has the constants of the lecture's framework; "sgd" has
         Nesterov momentum 0.9. A callable, such as a class of ``torch.optim`` or a
@@ -91,9 +91,10 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         Learning rate.
     table_lr : float or None, default=160.0
         Learning rate of the tables, which are the embedding and the weights of the linear
-        model. They are trained by plain SGD, so that a word counts by how often it comes:
-        Adam moves rare words as far as frequent ones, and overfits to them. None: by the
-        `optimizer`, with `lr`, as all other weights. The linear model's is a quarter of it.
+        model (a quarter of the rate). Rare words follow plain gradient descent, so that a
+        word counts by how often it comes, and frequent ones are damped: Adam moves rare words
+        as far as frequent ones, and overfits to them. None: by the `optimizer`, with `lr`, as
+        all other weights.
     lr_schedule : {"constant", "linear"}, default="linear"
         Keep the learning rates, or let them rise over the first steps and fall to zero over
         the rest of `max_epochs`. `partial_fit` keeps them, as does a fit of one epoch.
@@ -171,7 +172,7 @@ def _of_classifiers(text: str, classifies: bool) -> str:
     """Fill in what differs between classifiers and regressors."""
     for name, doc in (("class_weight", _CLASS_WEIGHT), ("label_smoothing", _LABEL_SMOOTHING)):
         text = text.replace(f"{{{name}}}", doc if classifies else "")
-    # Of numbers it would be a bias: their loss punishes what the scaled branch overshoots.
+    # Of numbers it would be a bias: a sum that is scaled in predictions misses their scale.
     return text.replace("{branch_dropout}", "0.375" if classifies else "0.0")
 
 

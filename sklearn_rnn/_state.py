@@ -60,9 +60,9 @@ def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
         embedding.weight[PADDING] = 0
 
 
-def read_as_unknown(network: RecurrentNetwork, is_rare: NDArray[np.bool_]) -> None:
-    """Give ids that were read as the unknown token in training its vector."""
-    if network.embedding is not None:
+def read_as_unknown(network: RecurrentNetwork, is_rare: NDArray[np.bool_] | None) -> None:
+    """Give ids that were read as the unknown token in training, if any, its vector."""
+    if network.embedding is not None and is_rare is not None:
         with torch.no_grad():
             table = network.embedding.weight
             table[torch.from_numpy(is_rare).to(table.device)] = table[UNKNOWN].clone()

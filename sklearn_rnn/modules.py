@@ -20,6 +20,9 @@ from ._pooling import POOLINGS
 
 __all__ = ["BranchDropout", "MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
 
+_LINEAR_RATE = 0.25
+"""What the linear model reads has length 1 for each text: its gradients are larger."""
+
 
 class RecurrentNetwork(nn.Module):
     """Sequences to logits.
@@ -53,8 +56,8 @@ class RecurrentNetwork(nn.Module):
     n_pairs : int
         Pairs that it knows.
     branch_dropout : float
-        Share of texts for which the linear model has to do without the recurrent layers, and
-        share of those for which they have to do without it.
+        Share of texts that train the linear model alone, and share of texts that train the
+        recurrent layers alone.
     generator : torch.Generator
         Source of the initial weights and of the dropout masks.
     """
@@ -106,7 +109,8 @@ class RecurrentNetwork(nn.Module):
     @property
     def table_rates(self) -> list[float]:
         """The learning rate of each of the tables, as a share of the rate of all."""
-        return [rate for part, rate in ((self.embedding, 1.0), (self.linear, 0.25)) if part]
+        parts = ((self.embedding, 1.0), (self.linear, _LINEAR_RATE))
+        return [rate for part, rate in parts if part is not None]
 
     @property
     def in_one_call(self) -> bool:
@@ -223,7 +227,7 @@ class BranchDropout(nn.Module):
         self.p = p
         self.generator = generator
 
-    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor | float]:
+    def forward(self, logits: Tensor) -> tuple[Tensor | float, Tensor | float]:
         """Return what each branch counts: (N, C) -> (N, 1) and (N, 1).
 
         Parameters
@@ -233,14 +237,14 @@ class BranchDropout(nn.Module):
 
         Returns
         -------
-        first : Tensor of shape (N, 1)
-            1 or 0 in training. Else the share of texts for which the branches were trained
+        first : Tensor of shape (N, 1), or float
+            1 or 0 in training, else the share of texts for which the branches were trained
             as one: what each has learned by itself would otherwise count twice.
         second : Tensor of shape (N, 1), or float
             1 or 0 in training, else 1.
         """
         if not self.training or self.p == 0:
-            return logits.new_full((len(logits), 1), 1 - 2 * self.p), 1.0
+            return 1 - 2 * self.p, 1.0
         drawn = torch.empty(len(logits), 1, device=self.generator.device)
         drawn = drawn.uniform_(generator=self.generator).to(logits)
         without_first, without_second = drawn < self.p, drawn >= 1 - self.p

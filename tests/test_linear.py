@@ -15,7 +15,7 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ng
 from sklearn_rnn._linear import PAIR, LinearEvidence
 from sklearn_rnn._ngrams import learn_ngrams
 from sklearn_rnn._optimizers import TableOptimizer
-from sklearn_rnn.batching import left_align
+from sklearn_rnn.batching import SequenceDataset, left_align
 
 N_IDS = 9
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}
@@ -173,7 +173,7 @@ def ids_and_lengths(X):
 
 
 def test_each_branch_learns_with_the_other_and_without_it(task):
-    """Half of the texts have one branch in training, half of them the other."""
+    """With a share of a quarter: half of the texts train both, a quarter trains either."""
     X, y = task
     network = RNNTextClassifier(**QUICK, dropout=0, input_dropout=0).fit(X, y).net_.module_
     sequences = ids_and_lengths(np.repeat(X[:1], 2000, axis=0))
@@ -199,10 +199,18 @@ def test_predictions_scale_the_recurrent_layers_by_what_was_trained_together(tas
     torch.testing.assert_close(network(*sequences), expected)
 
 
-def test_a_saved_model_keeps_the_share_of_its_last_training(task):
+class NoBranchDropout(Callback):
+    """Train both branches as one."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.branch_dropout.p = 0.0
+
+
+@pytest.mark.parametrize("changed", [{"branch_dropout": 0.1}, {"callbacks": [NoBranchDropout()]}])
+def test_a_saved_model_keeps_the_share_of_its_last_training(task, changed):
     X, y = task
     model = RNNTextClassifier(**QUICK).fit(X, y)
-    model.set_params(branch_dropout=0.1).partial_fit(X, y)
+    model.set_params(**changed).partial_fit(X, y)
     copied = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
 
@@ -217,6 +225,7 @@ def test_a_word_is_rare_if_no_two_texts_hold_it(texts):
     assert not is_rare[:2].any()
     if is_rare.any():
         np.testing.assert_array_equal(is_rare[2:], n_texts[2:] < 2)
+        assert 2 * n_texts[n_texts < 2].sum() <= n_texts.sum()
     else:
         assert 2 * n_texts[n_texts < 2].sum() > n_texts.sum() or (n_texts[2:] > 1).all()
 
@@ -236,6 +245,30 @@ def test_rare_words_read_as_the_unknown_token(task):
         model.predict_proba(TokenSequences(rare, words)),
         model.predict_proba(TokenSequences(unknown, words)),
     )
+
+
+def test_rare_words_are_masked_in_batches_and_nowhere_else():
+    X = np.array([[0, 0, 2, 5], [0, 3, 2, 4]], np.int32)
+    X.flags.writeable = False
+    data = SequenceDataset(X, is_rare=np.isin(np.arange(6), [3, 5]))
+    for part in (data, data.subset(np.array([0, 1]))):
+        inputs, _ = part[np.array([0, 1])]
+        assert inputs["sequences"][:, :3].tolist() == [[2, 1, 0], [1, 2, 4]]
+        assert inputs["lengths"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("changed", [{}, {"early_stopping": True}, {"warm_start": True}])
+def test_the_unknown_token_learns_from_rare_words_and_they_do_not(task, changed):
+    X, y = task
+    X = X.copy()
+    X[:40, 0] = 40 + np.arange(40)
+    model = RNNTextClassifier(**QUICK, **changed)
+    model.fit(X, y)
+    start = model._build().embedding.weight[1].numpy(force=True)
+    for fitted in (model, pickle.loads(pickle.dumps(model)).fit(X, y)):
+        vectors = fitted.embedding_vectors_
+        np.testing.assert_array_equal(vectors[40:], np.repeat(vectors[1:2], 40, axis=0))
+        assert np.abs(vectors[1] - start).max() > 1e-3
 
 
 def test_a_handful_of_texts_has_no_rare_words():
@@ -347,7 +380,7 @@ class Rates(Callback):
     seen = None  # shared by the copies that fit makes
 
     def on_batch_begin(self, net, training=False, **kwargs):
-        groups = (net.optimizer_.param_groups[0], net.tables_.param_groups[0])
+        groups = (net.optimizer_.param_groups[0], *net.tables_.param_groups)
         Rates.seen.append([group["lr"] for group in groups])
 
 
@@ -355,14 +388,15 @@ def test_learning_rates_rise_and_fall_and_are_put_back(task, monkeypatch):
     monkeypatch.setattr(Rates, "seen", [])
     settings = QUICK | {"max_epochs": 8, "lr": 0.01, "table_lr": 4.0, "callbacks": [Rates()]}
     model = RNNTextClassifier(**settings).fit(*task)
-    rates, table_rates = np.transpose(Rates.seen)
+    rates, embedding_rates, linear_rates = np.transpose(Rates.seen)
     assert len(rates) == 8 * 5
     top = rates.argmax()
     assert 0 < top < 4
     assert (np.diff(rates[:top]) > 0).all()
     assert (np.diff(rates[top:]) < 0).all()
     assert rates[-1] < 0.05 * rates.max() <= 0.05 * 0.01
-    np.testing.assert_allclose(table_rates, 400 * rates)  # the embedding's
+    np.testing.assert_allclose(embedding_rates, 400 * rates)
+    np.testing.assert_allclose(linear_rates, 100 * rates)
     assert model.net_.optimizer_.param_groups[0]["lr"] == 0.01
 
 
@@ -370,7 +404,7 @@ def test_a_constant_schedule_keeps_the_rates(task, monkeypatch):
     monkeypatch.setattr(Rates, "seen", [])
     settings = QUICK | {"lr": 0.01, "lr_schedule": "constant", "callbacks": [Rates()]}
     RNNTextClassifier(**settings).fit(*task)
-    assert {rate for rate, _ in Rates.seen} == {0.01}
+    assert {rate for rate, *_ in Rates.seen} == {0.01}
 
 
 def test_without_a_rate_of_their_own_tables_follow_the_optimizer(task):
