@@ -54,7 +54,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints = CONSTRAINTS
-    label_smoothing = 0.0  # a parameter of classifiers
+    label_smoothing, term_weights = 0.0, "idf"  # parameters of classifiers
     _is_rare: NDArray[np.bool_] | None
 
     def __init__(
@@ -206,7 +206,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 check_same_network(self, self._plan)
                 network, memory = deepcopy((self.net_.module_, self._memory))
             else:
-                network, memory = self._start(X, inputs, target, weights), None
+                network, memory = self._start(X, inputs, target, data), None
             if one_epoch:
                 self._is_rare = None  # chunks to come may hold it more often
                 self._train(network, data, None, n_epochs=1, memory=memory)
@@ -217,7 +217,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self
 
     def _start(
-        self, X: Any, inputs: Inputs, target: Target, weights: NDArray[np.float64] | None
+        self, X: Any, inputs: Inputs, target: Target, data: SequenceDataset
     ) -> RecurrentNetwork:
         """Return a new network for these inputs and this target, and remember them."""
         if inputs.n_ids is not None:
@@ -225,7 +225,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
         self._seed = seed_from(self.random_state)
         self._target = target
-        ngrams = ngrams_of(inputs, self.linear, weights)
+        ngrams = ngrams_of(self, inputs, target, data)
         self._plan = new_plan(self, inputs, target, 0 if ngrams is None else len(ngrams.pairs))
         self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
         self._is_rare = None

@@ -78,7 +78,7 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         that no two training texts hold are as good as unknown: the recurrent layers read the
         unknown token in their place. Not so where the sequences bring vectors, where most
         words are that rare, and in `partial_fit`.
-    branch_dropout : float, default={branch_dropout}
+    {term_weights}branch_dropout : float, default={branch_dropout}
         Share of training texts that train the linear model alone, and an equal share that
         train the recurrent layers alone; the rest train their sum. Below 0.5. So that what
         both have learned by themselves does not count twice, predictions scale the logits of
@@ -122,6 +122,14 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
     verbose : int, default=0
         Show a progress bar for each epoch if above 0."""
 
+_TERM_WEIGHTS = """\
+term_weights : {"idf", "naive_bayes"}, default="idf"
+        What a word or pair weighs in the linear model before training: by how few texts hold
+        it, or also by how much more often the texts of one label hold it (NB-SVM; Wang and
+        Manning, 2012). The latter is better from some 10,000 texts on; of few texts it takes
+        chance for evidence.
+    """
+
 _LABEL_SMOOTHING = """\
 label_smoothing : float, default=0.1
         Share of a label's probability that training spreads evenly over all labels, so that
@@ -133,6 +141,12 @@ class_weight : dict, list of dict or "balanced", default=None
         Weights of the classes in the loss, as everywhere in scikit-learn: a dict for each
         column, in a list, where several labels hold at a time.
     """
+
+_ONLY_OF_CLASSIFIERS = {
+    "term_weights": _TERM_WEIGHTS,
+    "label_smoothing": _LABEL_SMOOTHING,
+    "class_weight": _CLASS_WEIGHT,
+}
 
 _ATTRIBUTES = """\
 vocabulary_ : tuple of str or None
@@ -170,7 +184,7 @@ T = TypeVar("T", bound=type)
 
 def _of_classifiers(text: str, classifies: bool) -> str:
     """Fill in what differs between classifiers and regressors."""
-    for name, doc in (("class_weight", _CLASS_WEIGHT), ("label_smoothing", _LABEL_SMOOTHING)):
+    for name, doc in _ONLY_OF_CLASSIFIERS.items():
         text = text.replace(f"{{{name}}}", doc if classifies else "")
     # Of numbers it would be a bias: a sum that is scaled in predictions misses their scale.
     return text.replace("{branch_dropout}", "0.375" if classifies else "0.0")

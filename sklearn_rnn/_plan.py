@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._inputs import Inputs
-from ._ngrams import NGrams, learn_ngrams
+from ._ngrams import NGrams, label_contrast, learn_ngrams
 from ._targets import Target
+from .batching import SequenceDataset
 
 __all__ = ["check_same_network", "new_plan", "ngrams_of"]
 
@@ -48,9 +48,17 @@ def check_same_network(estimator: Any, plan: dict[str, Any]) -> None:
         )
 
 
-def ngrams_of(inputs: Inputs, kind: str, weights: NDArray[np.float64] | None) -> NGrams | None:
+def ngrams_of(
+    estimator: Any, inputs: Inputs, target: Target, data: SequenceDataset
+) -> NGrams | None:
     """Return what the linear model of a new network knows; None if there is no such model."""
-    if inputs.n_ids is None or kind == "none":
+    if inputs.n_ids is None or estimator.linear == "none":
         return None
-    rows = np.arange(len(inputs.values)) if weights is None else np.flatnonzero(weights)
-    return learn_ngrams(inputs.values, rows, inputs.n_ids, kind)
+    weights = data.sample_weight
+    rows = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
+    ngrams = learn_ngrams(inputs.values, rows, inputs.n_ids, estimator.linear)
+    if estimator.term_weights == "idf":
+        return ngrams
+    assert data.target is not None
+    contrast = label_contrast(inputs.values, rows, target.indicators(data.target), ngrams)
+    return ngrams._replace(idf=ngrams.idf * contrast)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import expit, softmax
 from torch import Tensor
 from torch.nn import functional as F
@@ -43,6 +44,10 @@ class Target:
         """Return targets as the loss reads them, (N,) or (N, n_outputs)."""
         raise NotImplementedError
 
+    def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
+        """Return 1 where a text has a label, (N, n_outputs)."""
+        raise NotImplementedError
+
     def strata(self, encoded: NDArray[Any]) -> NDArray[Any]:
         """Return what a split keeps in proportion, (N,)."""
         return encoded
@@ -60,6 +65,9 @@ class ClassTarget(Target):
     """Labels: each logit, or their softmax, gives the probability of one."""
 
     classes: NDArray[Any]
+
+    def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
+        return sparse.csr_array(encoded, dtype=np.int64)
 
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the share of texts that are right."""
@@ -122,6 +130,10 @@ class MulticlassTarget(_OneLabel):
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
         return self._codes(y)
+
+    def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
+        places = encoded, np.arange(len(encoded) + 1)
+        return sparse.csr_array((np.ones_like(encoded), *places), (len(encoded), self.n_outputs))
 
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         return (logits.argmax(dim=1) == target).float().mean()

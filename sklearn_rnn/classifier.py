@@ -76,6 +76,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
 
     _parameter_constraints = {
         **CONSTRAINTS,
+        "term_weights": [StrOptions({"idf", "naive_bayes"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
@@ -95,6 +96,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         input_dropout: float = 0.3,
         dropout: float = 0.5,
         linear: str = "pairs",
+        term_weights: str = "idf",
         branch_dropout: float = 0.375,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         lr: float = 3e-3,
@@ -140,6 +142,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             warm_start=warm_start,
             verbose=verbose,
         )
+        self.term_weights = term_weights
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 

@@ -1,5 +1,6 @@
 """The linear model beside the recurrent layers, and how it and the embedding are trained."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -7,17 +8,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ngrams
 from sklearn_rnn._linear import PAIR, LinearEvidence
-from sklearn_rnn._ngrams import learn_ngrams
+from sklearn_rnn._ngrams import label_contrast, learn_ngrams
 from sklearn_rnn._optimizers import TableOptimizer
 from sklearn_rnn.batching import SequenceDataset, left_align
 
 N_IDS = 9
+WORDS = tuple(map(str, range(40)))
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}
 
 ids_of_texts = st.lists(
@@ -110,16 +113,90 @@ def test_single_words_need_no_pairs():
     assert len(learned([[2, 3], [2, 3, 4]], kind="words").pairs) == 0
 
 
+# ---- What labels say about it ------------------------------------------------------------------
+
+
+def contrast_of(texts, labels):
+    """Return the contrast of each word and pair by name: labels are of shape (N, C)."""
+    ngrams = learned(texts)
+    columns = sparse.csr_array(np.array(labels))
+    contrast = label_contrast(padded(texts), np.arange(len(texts)), columns, ngrams)
+    keys = [*range(N_IDS), *ngrams.pairs.tolist()]
+    return {words_of(key): value for key, value in zip(keys, contrast, strict=True)}
+
+
+@given(ids_of_texts, st.data())
+def test_the_contrast_is_the_log_ratio_of_shares_of_texts(texts, data):
+    texts = [list(text) for text in {tuple(text) for text in texts}]
+    labels = [data.draw(st.lists(st.booleans(), min_size=3, max_size=3)) for _ in texts]
+    found = contrast_of(texts, labels)
+    for name in found:
+        if name in ("w0", "w1"):
+            continue
+        held = np.array([name in names_in(text) for text in texts])
+        ratios = [
+            share_with_two_more(held[inside]) / share_with_two_more(held[~inside])
+            for inside in np.transpose(labels).astype(bool)
+        ]
+        assert found[name] == pytest.approx(0.1 + np.abs(np.log(ratios)).max(), rel=1e-5)
+
+
+def names_in(text):
+    words = [f"w{word}" for word in text]
+    return {*words, *map(" ".join, itertools.pairwise(words))}
+
+
+def share_with_two_more(held):
+    return (held.sum() + 1) / (len(held) + 2)
+
+
+def test_the_contrast_is_the_same_in_chunks_and_with_texts_twice():
+    texts, labels = [[2, 3], [3, 4], [2, 4], [2, 3, 4]], [[0], [1], [0], [1]]
+    whole = contrast_of(texts, labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        assert contrast_of([*texts, *texts], [*labels, *labels]) == whole
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_naive_bayes_lets_deciding_words_weigh_more(task, n_classes):
+    X, y = task
+    labels = np.where((y == 1) & (X[:, 0] % 2 == 1), n_classes - 1, y)
+    plain, told = (
+        RNNTextClassifier(**QUICK, term_weights=by).fit(X, labels).net_.module_.linear.idf
+        for by in ("idf", "naive_bayes")
+    )
+    assert ((plain > 0) == (told > 0)).all()
+    gain = (told / plain)[2:40].numpy()
+    assert set(gain.argsort()[-2:] + 2) == {2, 3}
+
+
+def test_naive_bayes_takes_several_labels_at_a_time(task):
+    X, y = task
+    labels = np.column_stack([y, (X == 7).any(axis=1)])
+    model = RNNTextClassifier(**QUICK, term_weights="naive_bayes").fit(X, labels)
+    weights = model.net_.module_.linear.idf
+    assert set(weights[2:40].numpy().argsort()[-3:] + 2) == {2, 3, 7}
+
+
+def test_naive_bayes_ignores_texts_without_weight(task):
+    X, y = task
+    weights = (np.arange(len(X)) < 80).astype(float)
+    settings = QUICK | {"term_weights": "naive_bayes", "max_epochs": 1}
+    part = RNNTextClassifier(**settings).fit(TokenSequences(X[:80], WORDS), y[:80])
+    whole = RNNTextClassifier(**settings).fit(TokenSequences(X, WORDS), y, weights)
+    np.testing.assert_array_equal(part.net_.module_.linear.idf, whole.net_.module_.linear.idf)
+
+
 # ---- In the network ---------------------------------------------------------------------------
 
 
 def test_padding_changes_no_evidence(task):
     X, y = task
-    words = tuple(map(str, range(40)))
-    wider = TokenSequences(np.pad(X, [(0, 0), (5, 3)]), words)
-    model = RNNTextClassifier(**QUICK).fit(TokenSequences(X, words), y)
+    wider = TokenSequences(np.pad(X, [(0, 0), (5, 3)]), WORDS)
+    model = RNNTextClassifier(**QUICK).fit(TokenSequences(X, WORDS), y)
     np.testing.assert_allclose(
-        model.predict_proba(wider), model.predict_proba(TokenSequences(X, words)), atol=1e-6
+        model.predict_proba(wider), model.predict_proba(TokenSequences(X, WORDS)), atol=1e-6
     )
 
 
