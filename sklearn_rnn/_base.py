@@ -25,7 +25,8 @@ from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import Memory, make_net, training_device, usable_device
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of
-from ._runtime import in_threads, one_blas_thread, steady_arithmetic
+from ._prediction import read_in_batches
+from ._runtime import one_blas_thread, steady_arithmetic
 from ._split import split_for_validation
 from ._state import (
     all_or_nothing,
@@ -40,7 +41,7 @@ from ._state import (
 from ._summary import Summary, summarize
 from ._targets import Target
 from ._validation import check_given, check_ids, seed_from
-from .batching import LengthSortedBatches, SequenceDataset
+from .batching import SequenceDataset
 from .modules import RecurrentNetwork
 
 __all__ = ["BaseRecurrentEstimator"]
@@ -55,6 +56,9 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     _parameter_constraints = CONSTRAINTS
     label_smoothing, term_weights = 0.0, "idf"  # parameters of classifiers
+    net_: Any
+    _target: Target
+    _plan: dict[str, Any]
     _is_rare: NDArray[np.bool_] | None
 
     def __init__(
@@ -204,29 +208,31 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
+            else:
+                self._seed, self._target = seed_from(self.random_state), target
+            training, validation = (data, None) if one_epoch else self._split(data)
+            if going_on:
                 network, memory = deepcopy((self.net_.module_, self._memory))
             else:
-                network, memory = self._start(X, inputs, target, data), None
+                network, memory = self._start(X, inputs, training), None
             if one_epoch:
                 self._is_rare = None  # chunks to come may hold it more often
-                self._train(network, data, None, n_epochs=1, memory=memory)
-            else:
-                data.is_rare = self._is_rare
-                self._train(network, *self._split(data), n_epochs=self.max_epochs)
+            for part in (training, validation):
+                if part is not None:
+                    part.is_rare = self._is_rare
+            n_epochs = 1 if one_epoch else self.max_epochs
+            self._train(network, training, validation, n_epochs, memory if one_epoch else None)
             read_as_unknown(network, self._is_rare)
         return self
 
-    def _start(
-        self, X: Any, inputs: Inputs, target: Target, data: SequenceDataset
-    ) -> RecurrentNetwork:
-        """Return a new network for these inputs and this target, and remember them."""
+    def _start(self, X: Any, inputs: Inputs, training: SequenceDataset) -> RecurrentNetwork:
+        """Return a new network for these inputs and the target, and remember them."""
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
-        self._seed = seed_from(self.random_state)
-        self._target = target
-        ngrams = ngrams_of(self, inputs, target, data)
-        self._plan = new_plan(self, inputs, target, 0 if ngrams is None else len(ngrams.pairs))
+        ngrams = ngrams_of(self, inputs, training)
+        n_pairs = 0 if ngrams is None else len(ngrams.pairs)
+        self._plan = new_plan(self, inputs, self._target, n_pairs)
         self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
         self._is_rare = None
         self.vocabulary_ = inputs.vocabulary
@@ -266,9 +272,8 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         network: RecurrentNetwork,
         training: SequenceDataset,
         validation: SequenceDataset | None,
-        *,
         n_epochs: int,
-        memory: Memory | None = None,
+        memory: Memory | None,
     ) -> None:
         # Seeds follow from the epochs behind us: going on needs no generator's state.
         order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
@@ -340,21 +345,7 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _run(self, X: Any, read: Callable[..., Tensor]) -> NDArray[np.float32]:
         """Return what `read` makes of the sequences, in their order: (N, ...)."""
         inputs = check_known(self, X, self._plan)
-        batches = LengthSortedBatches(SequenceDataset(inputs.values))
-        device, network = self.net_.device, self.net_.module_
-
-        @torch.inference_mode()
-        def outputs_of(batch: Any) -> Tensor:
-            tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
-            return read(network, **tensors).cpu()
-
-        in_parallel = device == "cpu" and len(batches) > 1
-        with steady_arithmetic() as n_threads:
-            parts = in_threads(outputs_of, batches, n_threads if in_parallel else 1)
-            sorted_outputs = torch.cat(list(parts)).numpy()
-        outputs = np.empty_like(sorted_outputs)
-        outputs[batches.order] = sorted_outputs
-        return outputs
+        return read_in_batches(self.net_.module_, read, inputs.values, self.net_.device)
 
     @property
     def _n_features_out(self) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ._inputs import Inputs
 from ._ngrams import NGrams, label_contrast, learn_ngrams
 from ._targets import Target
@@ -48,17 +46,15 @@ def check_same_network(estimator: Any, plan: dict[str, Any]) -> None:
         )
 
 
-def ngrams_of(
-    estimator: Any, inputs: Inputs, target: Target, data: SequenceDataset
-) -> NGrams | None:
+def ngrams_of(estimator: Any, inputs: Inputs, training: SequenceDataset) -> NGrams | None:
     """Return what the linear model of a new network knows; None if there is no such model."""
     if inputs.n_ids is None or estimator.linear == "none":
         return None
-    weights = data.sample_weight
-    rows = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
+    rows, weights = training.rows, training.sample_weight
+    if weights is not None:
+        rows = rows[weights[rows] > 0]
     ngrams = learn_ngrams(inputs.values, rows, inputs.n_ids, estimator.linear)
     if estimator.term_weights == "idf":
         return ngrams
-    assert data.target is not None
-    contrast = label_contrast(inputs.values, rows, target.indicators(data.target), ngrams)
-    return ngrams._replace(idf=ngrams.idf * contrast)
+    labels = estimator._target.indicators(training.target)
+    return ngrams._replace(idf=ngrams.idf * label_contrast(inputs.values, rows, labels, ngrams))

@@ -82,6 +82,15 @@ def test_the_baselines_stand_beside_this_library(tmp_path, trec_home):
     assert all(60 < float(cell.partition("%")[0]) < 100 for cell in rows[2][1:])
 
 
+def test_the_best_recipe_judges_by_reviews_that_it_has_not_read(tmp_path, imdb_home):
+    pytest.importorskip("gensim")
+    options = ["--held-out", "validation", "--every", "50", "--workers", "1"]
+    printed = run("best_imdb.py", tmp_path, imdb_home, *options)
+    accuracies = [float(share) for share in re.findall(r"([\d.]+)%", printed)]
+    assert len(accuracies) == 2
+    assert all(60 < accuracy < 100 for accuracy in accuracies)
+
+
 def test_the_word2vec_benchmark_times_both_sides(tmp_path):
     pytest.importorskip("gensim")
     printed = run("../benchmarks/word2vec.py", tmp_path, "--reviews", "40", "--rounds", "1")

@@ -17,6 +17,7 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ng
 from sklearn_rnn._linear import PAIR, LinearEvidence
 from sklearn_rnn._ngrams import label_contrast, learn_ngrams
 from sklearn_rnn._optimizers import TableOptimizer
+from sklearn_rnn._split import split_for_validation
 from sklearn_rnn.batching import SequenceDataset, left_align
 
 N_IDS = 9
@@ -186,6 +187,22 @@ def test_naive_bayes_ignores_texts_without_weight(task):
     part = RNNTextClassifier(**settings).fit(TokenSequences(X[:80], WORDS), y[:80])
     whole = RNNTextClassifier(**settings).fit(TokenSequences(X, WORDS), y, weights)
     np.testing.assert_array_equal(part.net_.module_.linear.idf, whole.net_.module_.linear.idf)
+
+
+@pytest.mark.parametrize("by", ["idf", "naive_bayes"])
+def test_what_is_set_aside_is_not_counted(task, by):
+    """Or else the loss that early stopping watches would be no honest one."""
+    X, y = task
+    settings = QUICK | {"term_weights": by, "max_epochs": 1}
+    watched = RNNTextClassifier(**settings, early_stopping=True).fit(TokenSequences(X, WORDS), y)
+    training, validation = split_for_validation(
+        "", y, watched.validation_fraction, np.random.default_rng(watched._seed)
+    )
+    assert len(validation) == 16
+    alone = RNNTextClassifier(**settings).fit(TokenSequences(X[training], WORDS), y[training])
+    ours, theirs = (model.net_.module_.linear for model in (watched, alone))
+    np.testing.assert_array_equal(ours.pairs, theirs.pairs)
+    np.testing.assert_array_equal(ours.idf, theirs.idf)
 
 
 # ---- In the network ---------------------------------------------------------------------------
