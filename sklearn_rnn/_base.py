@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, Self
@@ -16,17 +17,16 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
 )
-from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from ._callbacks import LinearDecay, Progress, Thaw, check_callbacks
-from ._history import check_training, history_arrays
+from ._checkpoint import open_checkpoint
+from ._format import VersionedState
+from ._history import history_arrays
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
-from ._net import Memory, make_net, training_device, usable_device
+from ._net import Memory, make_net, usable_device
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of
 from ._prediction import read_in_batches
-from ._runtime import one_blas_thread, steady_arithmetic
 from ._split import split_for_validation
 from ._state import (
     all_or_nothing,
@@ -40,14 +40,18 @@ from ._state import (
 )
 from ._summary import Summary, summarize
 from ._targets import Target
+from ._training import train
 from ._validation import check_given, check_ids, seed_from
 from .batching import SequenceDataset
+from .exceptions import DivergenceError
 from .modules import RecurrentNetwork
 
 __all__ = ["BaseRecurrentEstimator"]
 
 
-class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseRecurrentEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, VersionedState, BaseEstimator
+):
     """A recurrent network behind scikit-learn's interface.
 
     The estimator holds a skorch net, which holds a torch module. A subclass says what kind
@@ -84,7 +88,9 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
+        max_grad_norm: float | None = 5.0,
         callbacks: Sequence[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -110,7 +116,9 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.max_grad_norm = max_grad_norm
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.device = device
         self.random_state = random_state
         self.warm_start = warm_start
@@ -208,22 +216,41 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
-            else:
-                self._seed, self._target = seed_from(self.random_state), target
-            training, validation = (data, None) if one_epoch else self._split(data)
-            if going_on:
-                network, memory = deepcopy((self.net_.module_, self._memory))
-            else:
-                network, memory = self._start(X, inputs, training), None
-            if one_epoch:
-                self._is_rare = None  # chunks to come may hold it more often
-            for part in (training, validation):
-                if part is not None:
-                    part.is_rare = self._is_rare
-            n_epochs = 1 if one_epoch else self.max_epochs
-            self._train(network, training, validation, n_epochs, memory if one_epoch else None)
-            read_as_unknown(network, self._is_rare)
+            error = self._learn(X, inputs, data, target, going_on, one_epoch)
+        if error is not None:
+            raise error
         return self
+
+    def _learn(
+        self,
+        X: Any,
+        inputs: Inputs,
+        data: SequenceDataset,
+        target: Target,
+        going_on: bool,
+        one_epoch: bool,
+    ) -> DivergenceError | None:
+        """Train on data that were checked; return what ended training early, if anything did."""
+        checkpoint = None if one_epoch else open_checkpoint(self, inputs, data, going_on)
+        if not going_on:
+            self._seed, self._target = seed_from(self.random_state), target
+        if checkpoint is not None and checkpoint.seed is not None:
+            self._seed = checkpoint.seed
+        training, validation = (data, None) if one_epoch else self._split(data)
+        if going_on:
+            network, memory = deepcopy((self.net_.module_, self._memory))
+        else:
+            network, memory = self._start(X, inputs, training), None
+        if one_epoch:
+            self._is_rare = None  # chunks to come may hold it more often
+        for part in (training, validation):
+            if part is not None:
+                part.is_rare = self._is_rare
+        n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
+        net, error = train(self, network, training, validation, n_epochs, memory, checkpoint)
+        self._record(net)
+        read_as_unknown(network, self._is_rare)
+        return error
 
     def _start(self, X: Any, inputs: Inputs, training: SequenceDataset) -> RecurrentNetwork:
         """Return a new network for these inputs and the target, and remember them."""
@@ -266,62 +293,6 @@ class BaseRecurrentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             np.random.default_rng(self._seed),
         )
         return data.subset(weighty[training]), data.subset(weighty[validation])
-
-    def _train(
-        self,
-        network: RecurrentNetwork,
-        training: SequenceDataset,
-        validation: SequenceDataset | None,
-        n_epochs: int,
-        memory: Memory | None,
-    ) -> None:
-        # Seeds follow from the epochs behind us: going on needs no generator's state.
-        order, masks = np.random.SeedSequence((self._seed, self.n_iter_)).spawn(2)
-        for name in ("input_dropout", "dropout", "branch_dropout"):
-            getattr(network, name).p = getattr(self, name)
-        network.generator.manual_seed(int(masks.generate_state(1)[0]))
-        if self._has_vectors and network.embedding is not None:
-            network.embedding.weight.requires_grad_(self._learns_vectors())
-        net = make_net(
-            network,
-            self._target,
-            optimizer=self.optimizer,
-            memory=memory,
-            lr=self.lr,
-            table_lr=self.table_lr,
-            label_smoothing=self.label_smoothing,
-            max_epochs=n_epochs,
-            batch_size=self.batch_size,
-            generator=np.random.default_rng(order),
-            validation=validation,
-            callbacks=self._callbacks(validation is not None, n_epochs),
-            device=training_device(type(self).__name__, self.device),
-        )
-        with one_blas_thread(), steady_arithmetic() as net.n_threads_:
-            net.partial_fit(training)
-        network.eval().zero_grad()  # gradients are as large as the weights
-        net.train_split = None  # lets go of the data
-        check_training(type(self).__name__, net)
-        self._record(net)
-
-    def _learns_vectors(self) -> bool:
-        freeze = self.freeze_embedding
-        return not freeze if isinstance(freeze, bool | np.bool_) else self.n_iter_ >= freeze
-
-    def _callbacks(self, watched: bool, n_epochs: int) -> list[Any]:
-        check_callbacks(type(self).__name__, self.callbacks)
-        callbacks = [*self._scores(), *deepcopy(list(self.callbacks or ()))]
-        if self._has_vectors and not self._learns_vectors() and self.freeze_embedding is not True:
-            callbacks.append(Thaw(self.freeze_embedding - self.n_iter_))
-        if self.lr_schedule == "linear" and n_epochs > 1:
-            callbacks.append(LinearDecay())
-        if self.verbose:
-            callbacks.append(Progress())
-        if watched:  # last, since it ends the epoch for all that come after it
-            callbacks.append(
-                EarlyStopping(patience=self.n_iter_no_change, threshold=0, load_best=True)
-            )
-        return callbacks
 
     def _record(self, net: Any) -> None:
         n_epochs, figures = history_arrays(net.history)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from skorch.callbacks import Callback, PassthroughScoring
 from skorch.utils import to_tensor
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ._history import figures_of
+from ._history import diverged, figures_of
 
-__all__ = ["LinearDecay", "Progress", "Thaw", "check_callbacks", "watch"]
+__all__ = ["LinearDecay", "Progress", "SoundGradients", "Thaw", "check_callbacks", "watch"]
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 
@@ -48,6 +49,39 @@ class Thaw(Callback):
             net.module_.embedding.weight.requires_grad_(True)
 
 
+class SoundGradients(Callback):
+    """Keep gradients short, and stop where one is no finite number.
+
+    Of all weights but the tables, whose optimizer bounds its steps by itself.
+    """
+
+    def __init__(self, who: str, max_norm: float | None, keeps_weights: bool) -> None:
+        self.who = who
+        self.max_norm = math.inf if max_norm is None else max_norm
+        self.keeps_weights = keeps_weights
+        self.sound_weights: dict[str, Tensor] | None = None
+
+    def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
+        """Scale this step's gradients down, or raise."""
+        weights = [w for group in net.optimizer_.param_groups for w in group["params"]]
+        norm = nn.utils.clip_grad_norm_(weights, self.max_norm)
+        if not norm.isfinite():
+            raise diverged(self.who, net, f"a gradient is {norm.item()}", net.history[-1, "epoch"])
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Keep the weights, to have them if the next epoch fails."""
+        if self.keeps_weights:
+            state = net.module_.state_dict()
+            self.sound_weights = {name: tensor.clone() for name, tensor in state.items()}
+
+    def put_back(self, net: Any) -> bool:
+        """Give the network the weights of its last epoch; False if it finished none."""
+        if self.sound_weights is None:
+            return False
+        net.module_.load_state_dict(self.sound_weights)
+        return True
+
+
 class LinearDecay(Callback):
     """Let the learning rates rise over the first steps and fall to zero over the rest.
 
@@ -62,6 +96,9 @@ class LinearDecay(Callback):
         optimizers = [o for o in (net.optimizer_, net.tables_) if o is not None]
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self.rates_ = [(group, group["lr"]) for group in groups]
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Set the rates: a fit that goes on from a checkpoint is in the midst of them."""
         self._set()
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:

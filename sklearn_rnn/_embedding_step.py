@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._format import VersionedState
 from ._tables import shared_table
 from ._validation import check_ids
 from .sequences import PADDING, TokenSequences
@@ -18,7 +19,9 @@ __all__ = ["EmbeddingStep", "check_sequences", "token_counts"]
 _BLOCK_TEXTS = 1_000
 
 
-class EmbeddingStep(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class EmbeddingStep(  # type: ignore[call-arg]
+    TransformerMixin, VersionedState, BaseEstimator, auto_wrap_output_keys=None
+):
     """A step that sends one table of vectors along with the sequences."""
 
     def transform(self, X: TokenSequences) -> TokenSequences:

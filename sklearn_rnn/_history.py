@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["check_training", "figures_of", "history_arrays"]
+from .exceptions import DivergenceError
+
+__all__ = ["check_training", "diverged", "figures_of", "history_arrays"]
 
 
 def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
@@ -30,8 +32,6 @@ def figures_of(epoch: Any) -> list[str]:
 def check_training(who: str, net: Any) -> None:
     """Raise or warn where a net's training went wrong."""
     n_epochs, figures = history_arrays(net.history)
-    if n_epochs == 0:
-        raise KeyboardInterrupt  # nothing was learned: there is nothing to keep
     if n_epochs < len(net.history):
         warnings.warn(
             f"{who}: training was interrupted in epoch {n_epochs + 1}. The model keeps what it "
@@ -39,10 +39,16 @@ def check_training(who: str, net: Any) -> None:
             ConvergenceWarning,
             stacklevel=2,
         )
-    bad = np.flatnonzero(~np.isfinite(figures["train_loss"]))
+    bad = np.flatnonzero(~np.isfinite(figures.get("train_loss", 0.0)))
     if len(bad):
-        tables = "" if net.tables_ is None else f" or table_lr (now {net.table_lr_})"
-        raise ValueError(
-            f"{who}: training diverged: the loss is {figures['train_loss'][bad[0]]} in epoch "
-            f"{bad[0] + 1}. Lower lr (now {net.lr}){tables}, or scale X and y."
-        )
+        loss = figures["train_loss"][bad[0]]
+        raise diverged(who, net, f"the loss is {loss}", int(bad[0]) + 1)
+
+
+def diverged(who: str, net: Any, what: str, epoch: int) -> DivergenceError:
+    """Return the error that says where training met numbers that are not finite."""
+    tables = "" if net.tables_ is None else f" or table_lr (now {net.table_lr_})"
+    return DivergenceError(
+        f"{who}: training diverged: {what} in epoch {epoch}. Lower lr (now {net.lr}){tables}, or "
+        "scale X and y."
+    )

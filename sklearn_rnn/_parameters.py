@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -38,7 +39,9 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [_positive],
+    "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "callbacks": [list, tuple, None],
+    "checkpoint_dir": [str, os.PathLike, None],
     "device": [str],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
@@ -109,8 +112,17 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         Share of the training data set aside, in proportion to the classes.
     n_iter_no_change : int, default=2
         Epochs without a better validation loss after which training stops.
-    {class_weight}callbacks : list of skorch callbacks, default=None
+    {class_weight}max_grad_norm : float or None, default=5.0
+        Gradients are scaled down to this length, taken over all weights but the tables: one
+        steep place must not throw the weights far away. Steps of the tables are bounded by
+        their own optimizer. None: as they come.
+    callbacks : list of skorch callbacks, default=None
         Further callbacks of skorch's training loop; copied before each fit.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder for the state of training after each epoch. A `fit` that was killed goes on
+        from there when it is called again with the same data and parameters, and ends bit by
+        bit as if nothing had happened. Other data or parameters are refused. Of one fit at
+        a time, so not for a search; needs ``callbacks=None``; `partial_fit` keeps none.
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a CUDA device if there
         is one. A saved model opens on the CPU where its device is missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,14 +77,25 @@ def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
 
 def restore_network(network: RecurrentNetwork, state: dict[str, Any]) -> None:
     """Give a network the weights that `network_state` returned."""
-    # Copies: the arrays may be a read-only memory map.
-    arrays = {
-        name: stored.array if isinstance(stored, SharedTable) else stored
+    tensors = {
+        name: _tensor(stored.array if isinstance(stored, SharedTable) else stored)
         for name, stored in state["arrays"].items()
     }
-    network.load_state_dict({n: torch.from_numpy(np.array(a)) for n, a in arrays.items()})
+    network.load_state_dict(tensors, assign=True)
     for name in state["frozen"]:
         network.get_parameter(name).requires_grad_(False)
+
+
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    """Return an array as a tensor: a memory map stays one, so that processes share it.
+
+    Nobody writes to it: whoever goes on training does so with a copy of the network.
+    """
+    if not isinstance(array, np.memmap):
+        return torch.from_numpy(np.array(array))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(np.asarray(array))
 
 
 def target_state(target: Target) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Real
@@ -109,7 +110,9 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,
         class_weight: Mapping[Any, float] | list[Any] | str | None = None,
+        max_grad_norm: float | None = 5.0,
         callbacks: Sequence[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -136,7 +139,9 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
+            max_grad_norm=max_grad_norm,
             callbacks=callbacks,
+            checkpoint_dir=checkpoint_dir,
             device=device,
             random_state=random_state,
             warm_start=warm_start,

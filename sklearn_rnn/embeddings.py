@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import _fit_context, clone
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 
 from ._coverage import coverage_of, warn_if_few
@@ -364,4 +365,11 @@ class PretrainedEmbedding(EmbeddingStep):
         if is_dropped and "vectors_" in state:
             state["source"] = source = type(self)(**self._others())
             source.__dict__.update({k: v for k, v in vars(self).items() if k.endswith("_")})
+        if "coverage_" in state:
+            state["coverage_"] = dict(state["coverage_"])
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "coverage_"):
+            self.coverage_ = Bunch(**self.coverage_)

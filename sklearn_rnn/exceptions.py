@@ -4,16 +4,30 @@ Wrong arguments raise ``ValueError`` and ``TypeError``, as everywhere in scikit-
 below is for what no argument can be blamed for::
 
     SklearnRNNError (Exception)
+    ├── CheckpointError (ValueError)    a checkpoint is of other data or parameters, or damaged
     ├── DatasetError (OSError)          a data set is missing, damaged or out of reach
+    ├── DivergenceError (ValueError)    a loss or gradient is no finite number any more
+    ├── ModelFileError (ValueError)     a saved model is damaged, unsafe, or of a later version
     └── VectorFileError (ValueError)    a file of word vectors is damaged, or of no known format
 
 """
 
-__all__ = ["DatasetError", "SklearnRNNError", "VectorFileError"]
+__all__ = [
+    "CheckpointError",
+    "DatasetError",
+    "DivergenceError",
+    "ModelFileError",
+    "SklearnRNNError",
+    "VectorFileError",
+]
 
 
 class SklearnRNNError(Exception):
     """Root of the errors that only this library raises."""
+
+
+class CheckpointError(SklearnRNNError, ValueError):
+    """A checkpoint was made of other data or with other parameters, or its file is damaged."""
 
 
 class DatasetError(SklearnRNNError, OSError):
@@ -21,6 +35,17 @@ class DatasetError(SklearnRNNError, OSError):
 
     It is an `OSError` too, which is what scikit-learn's fetchers raise.
     """
+
+
+class DivergenceError(SklearnRNNError, ValueError):
+    """Training met a loss or a gradient that is no finite number.
+
+    It is a `ValueError` too: the parameters, most of all the learning rate, were arguments.
+    """
+
+
+class ModelFileError(SklearnRNNError, ValueError):
+    """A saved model is damaged, holds what may not be trusted, or is of a later version."""
 
 
 class VectorFileError(SklearnRNNError, ValueError):

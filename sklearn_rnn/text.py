@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, kept
+from ._format import VersionedState, check_method
 from ._validation import check_ids, check_texts
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
@@ -44,7 +45,11 @@ _COUNT_VECTORIZER_PARAMETERS = (
 
 
 class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, untyped
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    VersionedState,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     r"""Turn texts into sequences of token ids, all of one length.
 
@@ -124,6 +129,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     [['not', 'good'], ['good', 'so', 'good']]
     """
 
+    _entries: tuple[str, ...]
     _parameter_constraints = {
         **{
             name: CountVectorizer._parameter_constraints[name]
@@ -290,6 +296,17 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     @property
     def _n_features_out(self) -> int:
         return self.n_tokens_
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the ids of words, which their order tells."""
+        for name in ("preprocessor", "tokenizer", "analyzer"):
+            check_method(f"SequenceVectorizer: {name}", getattr(self, name))
+        return {k: v for k, v in super().__getstate__().items() if k != "vocabulary_"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "_entries"):
+            self.vocabulary_ = _ids(self._entries[len(_MARKERS) :])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -114,6 +114,39 @@ def test_a_memory_mapped_model_predicts_and_goes_on_learning(fitted, tmp_path):
     assert loaded[-1].n_iter_ == before + 1
 
 
+OPENS = """
+import sys, joblib, numpy as np
+def private():
+    lines = [line.split() for line in open("/proc/self/smaps_rollup")]
+    return sum(int(n) for key, n, *_ in lines[1:] if key.startswith("Private")) / 1024
+joblib.load(sys.argv[1]).predict(np.full((4, 10), 2))  # the libraries are warm now
+before = private()
+model = joblib.load(sys.argv[2], mmap_mode=eval(sys.argv[3]))
+model.predict(np.arange(2, 42).reshape(4, 10))
+print(private() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_processes_share_the_table_of_a_memory_mapped_model(tmp_path):
+    X = np.arange(2, 42).reshape(4, 10)
+    words = tuple(map(str, range(100_000)))
+    for n_words, name in ((100, "small"), (100_000, "large")):
+        settings = QUICK | {"embedding_dim": 100, "max_epochs": 1}
+        model = RNNTextClassifier(**settings)
+        model.fit(sklearn_rnn.TokenSequences(X, words[:n_words]), np.arange(4) % 2)
+        joblib.dump(model, tmp_path / name)
+    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    own = {}
+    for mode in (None, "r"):
+        command = [sys.executable, "-c", OPENS, "small", "large", repr(mode)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+        own[mode] = float(done.stdout)  # MB that no other process shares
+    n_megabytes = 4 * 100 * 100_000 / 2**20
+    assert own[None] > 0.9 * n_megabytes
+    assert own["r"] < 0.5 * n_megabytes
+
+
 def test_a_frozen_embedding_is_still_frozen_after_loading():
     sequences = SequenceVectorizer(max_len=5).fit_transform(TEXTS)
     vectors = np.ones((len(sequences.vocabulary), 3), np.float32)

@@ -1,5 +1,6 @@
 """Training by the lecture's rules: validation, early stopping, history, going on."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
+from sklearn_rnn.exceptions import DivergenceError
 
 QUICK = {
     "hidden_size": 8,
@@ -244,21 +246,102 @@ def test_an_interrupted_fit_says_so_and_leaves_a_model_that_predicts(reviews):
     assert model.predict(X).shape == y.shape
 
 
-def test_an_interrupt_before_anything_was_learned_goes_through(reviews):
+def test_an_interrupt_in_the_first_epoch_leaves_a_model_too(reviews):
+    X, y = reviews
     model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(1)])
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(*reviews)
-    assert not hasattr(model, "net_")
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 1"):
+        model.fit(X, y)
+    assert model.n_iter_ == 0
+    assert model.predict(X).shape == y.shape
+    assert model.set_params(callbacks=None).partial_fit(X, y).n_iter_ == 1
+
+
+def test_an_interrupted_fit_keeps_the_best_weights_so_far(reviews):
+    X, y = reviews
+    watched = QUICK | {"early_stopping": True, "n_iter_no_change": 10, "lr": 0.3}
+    best = WeightsByEpoch()
+    model = RNNTextClassifier(**watched, callbacks=[Interrupt(4), best])
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 4"):
+        model.fit(X, y)
+    chosen = best.weights[int(np.argmin(model.history_["valid_loss"]))]
+    weights = model.net_.module_.state_dict()
+    for name in ("head.weight", "linear.weight"):
+        torch.testing.assert_close(weights[name], chosen[name], atol=0, rtol=0)
+
+
+class WeightsByEpoch(Callback):
+    """Keep the weights of each epoch; the same for all copies."""
+
+    def __init__(self):
+        self.weights = []
+
+    def __deepcopy__(self, memory):
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        state = net.module_.state_dict()
+        self.weights.append({name: tensor.clone() for name, tensor in state.items()})
 
 
 def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
     X, y = reviews
     model = RNNTextRegressor(**QUICK | {"lr": 1e30}, optimizer="sgd")
     with pytest.raises(
-        ValueError, match=r"diverged: the loss is .* Lower lr \(now 1e\+30\) or table_lr \(now "
+        DivergenceError,
+        match=r"a gradient is nan in epoch 1\. Lower lr \(now 1e\+30\) or table_lr \(now ",
     ):
         model.fit(X, y == "positive")
     assert not hasattr(model, "net_")
+
+
+class Poison(Callback):
+    """Spoil a weight in the midst of an epoch."""
+
+    def __init__(self, epoch, value=math.nan):
+        self.epoch = epoch
+        self.value = value
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            with torch.no_grad():
+                net.module_.head.weight[0, 0] = self.value
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_was_sound_before_training_diverged_is_kept(reviews, value):
+    X, y = reviews
+    witness = WeightsByEpoch()
+    model = RNNTextClassifier(**QUICK, callbacks=[witness, Poison(3, value)])
+    with pytest.raises(DivergenceError, match="in epoch 3"):
+        model.fit(X, y)
+    assert model.n_iter_ == 2
+    assert len(model.history_["train_loss"]) == 2
+    weights = model.net_.module_.state_dict()
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    torch.testing.assert_close(weights["head.weight"], witness.weights[-1]["head.weight"])
+    assert model.predict(X).shape == y.shape
+
+
+class Lengths(Callback):
+    """Note the length of each gradient that the optimizer gets."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __deepcopy__(self, memory):
+        return self
+
+    def on_grad_computed(self, net, **kwargs):
+        gradients = [w.grad for g in net.optimizer_.param_groups for w in g["params"]]
+        self.seen.append(torch.cat([g.flatten() for g in gradients if g is not None]).norm())
+
+
+@pytest.mark.parametrize(("longest", "is_cut"), [(1e-3, True), (1e3, False), (None, False)])
+def test_long_gradients_are_cut_and_short_ones_left_alone(reviews, longest, is_cut):
+    lengths = Lengths()
+    RNNTextClassifier(**QUICK, max_grad_norm=longest, callbacks=[lengths]).fit(*reviews)
+    top = max(lengths.seen).item()
+    assert top == pytest.approx(1e-3, rel=1e-3) if is_cut else 1e-3 < top < 1e3
 
 
 def test_skorchs_scoring_callbacks_see_labels_and_probabilities(reviews):

@@ -1,0 +1,282 @@
+"""A fit's state on disk after each epoch: what was killed goes on from there, bit by bit.
+
+A checkpoint is one file of arrays and JSON. It says what it is a checkpoint of: data,
+parameters and versions. Whatever training changes is in it, so that the epochs to come are the
+same as without the interruption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import blake2b
+from io import BytesIO
+from numbers import Real
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback
+from skorch.history import History
+from torch import Tensor
+
+from ._files import replacing
+from ._format import FORMAT
+from ._state import network_state
+from .batching import SequenceDataset
+from .exceptions import CheckpointError
+
+__all__ = ["Checkpoint", "open_checkpoint"]
+
+_FREE = {"checkpoint_dir", "verbose"}
+"""Parameters that change nothing about the fit."""
+
+_ROWS_AT_ONCE = 1_024
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Saved(NamedTuple):
+    """What stands in a checkpoint."""
+
+    record: dict[str, Any]
+    arrays: Arrays
+
+
+def open_checkpoint(
+    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
+) -> Checkpoint | None:
+    """Return the checkpoint of a fit that begins; None if the estimator keeps none.
+
+    Raises
+    ------
+    CheckpointError
+        If there is one already, of another fit.
+    """
+    if estimator.checkpoint_dir is None:
+        return None
+    who = type(estimator).__name__
+    if estimator.callbacks:
+        raise ValueError(
+            f"{who}: checkpoint_dir needs callbacks=None: what callbacks remember is theirs, and "
+            "a fit that goes on would go on without it."
+        )
+    path = Path(estimator.checkpoint_dir, "checkpoint.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    identity = _identity(estimator, inputs, data, going_on)
+    saved = _read(who, path) if path.exists() else None
+    if saved is not None:
+        _check_same(who, path, identity, saved.record["identity"])
+    return Checkpoint(path, identity, saved)
+
+
+class Checkpoint(Callback):
+    """Writes a fit's state when an epoch ends, and begins with the one that was written.
+
+    To stand behind all callbacks that remember something.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], saved: Saved | None) -> None:
+        self.path = path
+        self.identity = identity
+        self.saved = saved
+
+    @property
+    def seed(self) -> int | None:
+        """Where all that is random came from, in a fit that goes on."""
+        return None if self.saved is None else self.saved.record["seed"]
+
+    def attach(self, net: Any, order: np.random.Generator, seed: int) -> int:
+        """Stand behind a net's callbacks; return how many of its epochs are behind us.
+
+        Parameters
+        ----------
+        net : SequenceNet
+            A net that is about to be trained.
+        order : numpy.random.Generator
+            Source of the order of its texts.
+        seed : int
+            Where its generators came from.
+        """
+        self.order, self.used_seed = order, seed
+        net.callbacks_.append(("checkpoint", self))
+        return 0 if self.saved is None else len(self.saved.record["history"])
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Put back what was saved."""
+        if self.saved is not None:
+            record, arrays = self.saved
+            net.history_ = History(record["history"])
+            self.order.bit_generator.state = record["order"]
+            _give_counts(net, record["callbacks"])
+            _give_arrays(net, arrays)
+            self.saved = None
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Write all that the next epoch depends on."""
+        record = {
+            "format": FORMAT,
+            "identity": self.identity,
+            "seed": self.used_seed,
+            "history": list(net.history),
+            "order": self.order.bit_generator.state,
+            "callbacks": _counts(net),
+        }
+        text = json.dumps(record, default=lambda number: number.item())
+        with replacing(self.path) as file:
+            record_bytes = np.frombuffer(text.encode(), np.uint8)
+            np.savez(file, allow_pickle=False, **{"record": record_bytes, **_arrays(net)})
+
+
+# ---- What a fit is made of -------------------------------------------------------------------
+
+
+def _identity(
+    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
+) -> dict[str, Any]:
+    """Return what decides about a fit, in a form that can be compared with another's."""
+    parameters = {
+        name: [joblib.hash(value), repr(value)]
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _FREE
+    }
+    return {
+        "parameters": parameters,
+        "versions": {"torch": torch.__version__, "format": FORMAT},
+        "data": _digest(inputs, data),
+        "start": joblib.hash(_start(estimator)) if going_on else None,
+    }
+
+
+def _start(estimator: Any) -> list[Any]:
+    """Return what a warm start goes on with."""
+    weights = network_state(estimator.net_.module_, None)
+    return [weights, estimator.n_iter_, estimator._seed]
+
+
+def _digest(inputs: Any, data: SequenceDataset) -> str:
+    digest = blake2b(digest_size=16)
+    for array in (data.values, data.target, data.sample_weight, inputs.vectors):
+        if array is not None:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            for start in range(0, len(array), _ROWS_AT_ONCE):  # it may be a memory map
+                digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).data)
+    digest.update(repr(inputs.vocabulary).encode())
+    return digest.hexdigest()
+
+
+def _check_same(who: str, path: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Raise if a checkpoint is another fit's, and say in what it differs."""
+    differences = list(_differences(ours, theirs))
+    if differences:
+        raise CheckpointError(
+            f"{who}: {str(path)!r} is the checkpoint of another fit: {', '.join(differences)}. "
+            "Go on with what it was made of, name another checkpoint_dir, or delete the file."
+        )
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
+    for name, (digest, shown) in ours["parameters"].items():
+        then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
+        if digest != then:
+            yield f"{name} was {shown_then}, now {shown}"
+    for name, version in ours["versions"].items():
+        if version != theirs["versions"].get(name):
+            yield f"{name} was {theirs['versions'].get(name)}, now {version}"
+    if ours["data"] != theirs["data"]:
+        yield "the data differ"
+    if ours["start"] != theirs["start"]:
+        yield "the model that it went on with was another one"
+
+
+# ---- What training changes -------------------------------------------------------------------
+
+
+def _counts(net: Any) -> dict[str, dict[str, Real]]:
+    """Return what callbacks have counted and found best so far, by their names."""
+    return {
+        name: {
+            key: value
+            for key, value in vars(callback).items()
+            if key.endswith("_") and isinstance(value, Real)
+        }
+        for name, callback in net.callbacks_
+    }
+
+
+def _give_counts(net: Any, counts: dict[str, dict[str, Any]]) -> None:
+    for name, callback in net.callbacks_:
+        vars(callback).update(counts.get(name, {}))
+
+
+def _tensors(net: Any) -> dict[str, Tensor]:
+    """Return the tensors that change in their place, by names that a file may have."""
+    tensors = {f"weights/{name}": tensor for name, tensor in net.module_.state_dict().items()}
+    for i, sums in enumerate([] if net.tables_ is None else net.tables_.sums):
+        tensors[f"tables/{i}"] = sums
+    return tensors
+
+
+def _arrays(net: Any) -> Arrays:
+    tensors = _tensors(net) | _moments(net)
+    for keeper in _keepers_of_the_best(net):
+        for name, tensor in (keeper.best_model_weights_ or {}).items():
+            tensors[f"best/{name}"] = tensor
+    tensors["masks"] = net.module_.generator.get_state()
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _give_arrays(net: Any, arrays: Arrays) -> None:
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    with torch.no_grad():
+        for name, tensor in _tensors(net).items():
+            tensor.copy_(tensors[name])
+    net.module_.generator.set_state(tensors["masks"])
+    for i, weight in enumerate(_optimized(net)):
+        net.optimizer_.state[weight] = {
+            name: tensor.clone() if name == "step" else tensor.to(weight.device)
+            for name, tensor in _below(f"optimizer/{i}/", tensors).items()
+        }
+    for keeper in _keepers_of_the_best(net):
+        keeper.best_model_weights_ = _below("best/", tensors) or None
+
+
+def _moments(net: Any) -> dict[str, Tensor]:
+    """Return what the optimizer remembers of each weight."""
+    return {
+        f"optimizer/{i}/{name}": torch.as_tensor(value)
+        for i, weight in enumerate(_optimized(net))
+        for name, value in net.optimizer_.state.get(weight, {}).items()
+        if value is not None
+    }
+
+
+def _optimized(net: Any) -> list[Tensor]:
+    return [weight for group in net.optimizer_.param_groups for weight in group["params"]]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _keepers_of_the_best(net: Any) -> list[Any]:
+    """Return the callbacks that keep the best epoch's weights: early stopping, or none."""
+    return [c for _, c in net.callbacks_ if hasattr(c, "best_model_weights_")]
+
+
+# ---- The file --------------------------------------------------------------------------------
+
+
+def _read(who: str, path: Path) -> Saved:
+    try:
+        arrays = dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
+        record = json.loads(arrays.pop("record").tobytes())
+        return Saved(record, arrays)
+    except Exception as error:  # a damaged archive fails in many ways
+        raise CheckpointError(
+            f"{who}: {str(path)!r} is no checkpoint that can be read ({error!r}). Delete it to "
+            "train from the start."
+        ) from error

@@ -1,0 +1,80 @@
+"""Which form of the state a saved model has, so that a later library can tell."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from functools import lru_cache
+from types import MethodType
+from typing import Any
+
+from .exceptions import ModelFileError
+
+__all__ = ["FORMAT", "VersionedState", "check_method"]
+
+FORMAT = 1
+"""Counts up whenever the state of an estimator changes its form."""
+
+_KEY = "_format"
+
+
+_VOCABULARIES = ("_entries", "vocabulary_")
+"""Attributes that hold words by id, in a tuple."""
+
+
+class VersionedState:
+    """Estimators whose saved state says which form it has, and holds their words as one text.
+
+    Word by word, a vocabulary takes more room in a skops file than its vectors.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state, and its form."""
+        state: dict[str, Any] = {**super().__getstate__(), _KEY: FORMAT}  # type: ignore[dict-item]
+        for name in _VOCABULARIES:
+            if isinstance(state.get(name), tuple):
+                state[name] = _as_text(state[name])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        form = state.get(_KEY, FORMAT)
+        if form > FORMAT:
+            raise ModelFileError(
+                f"{type(self).__name__}: was saved by a later version of sklearn_rnn, in format "
+                f"{form}; this version reads formats up to {FORMAT}. Update sklearn_rnn."
+            )
+        rest = {name: value for name, value in state.items() if name != _KEY}
+        for name in _VOCABULARIES:
+            if isinstance(rest.get(name), str):
+                rest[name] = _as_words(rest[name])
+        super().__setstate__(rest)  # type: ignore[misc]
+
+
+# Steps of a pipeline share one vocabulary. So that a file holds it once, and that it is one
+# again when the file is opened, equal ones become the same object.
+
+
+@lru_cache(maxsize=2)
+def _as_text(words: tuple[str, ...]) -> str:
+    return json.dumps(words)
+
+
+@lru_cache(maxsize=2)
+def _as_words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def check_method(who: str, function: Any) -> None:
+    """Raise if a function is a method of something that no file can hold.
+
+    ``jieba.lcut`` is one, though it looks like a function: it belongs to an object with a lock.
+    """
+    if isinstance(function, MethodType):
+        try:
+            pickle.dumps(function)
+        except Exception as error:
+            raise TypeError(
+                f"{who} is {function.__name__!r}, a method of an object that cannot be saved or "
+                f"sent to another process ({error}). Define a function that calls it, at the top "
+                "of a module, and give that."
+            ) from error

@@ -1,0 +1,110 @@
+"""From a network and its data to a trained net: seeds, callbacks, skorch's loop, its end."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import EarlyStopping
+
+from ._callbacks import LinearDecay, Progress, SoundGradients, Thaw, check_callbacks
+from ._checkpoint import Checkpoint
+from ._history import check_training
+from ._net import Memory, SequenceNet, make_net, training_device
+from ._runtime import one_blas_thread, steady_arithmetic
+from .batching import SequenceDataset
+from .exceptions import DivergenceError
+from .modules import RecurrentNetwork
+
+__all__ = ["train"]
+
+
+def train(
+    estimator: Any,
+    network: RecurrentNetwork,
+    training: SequenceDataset,
+    validation: SequenceDataset | None,
+    n_epochs: int,
+    memory: Memory | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[SequenceNet, DivergenceError | None]:
+    """Train a network by an estimator's parameters.
+
+    Returns
+    -------
+    net : SequenceNet
+        The net around the network.
+    error : DivergenceError or None
+        What ended training early, after epochs that were sound: the network has the weights
+        of the last of them.
+    """
+    who = type(estimator).__name__
+    # Seeds follow from the epochs behind us: going on needs no generator's state.
+    order, masks = np.random.SeedSequence((estimator._seed, estimator.n_iter_)).spawn(2)
+    generator = np.random.default_rng(order)
+    for name in ("input_dropout", "dropout", "branch_dropout"):
+        getattr(network, name).p = getattr(estimator, name)
+    network.generator.manual_seed(int(masks.generate_state(1)[0]))
+    if estimator._has_vectors and network.embedding is not None:
+        network.embedding.weight.requires_grad_(_learns_vectors(estimator))
+    sound = SoundGradients(who, estimator.max_grad_norm, keeps_weights=n_epochs > 1)
+    net = make_net(
+        network,
+        estimator._target,
+        optimizer=estimator.optimizer,
+        memory=memory,
+        lr=estimator.lr,
+        table_lr=estimator.table_lr,
+        label_smoothing=estimator.label_smoothing,
+        max_epochs=n_epochs,
+        batch_size=estimator.batch_size,
+        generator=generator,
+        validation=validation,
+        callbacks=[sound, *_callbacks(estimator, validation is not None, n_epochs)],
+        device=training_device(who, estimator.device),
+    )
+    if checkpoint is not None:
+        n_epochs -= checkpoint.attach(net, generator, estimator._seed)
+    error = _run(net, training, n_epochs, sound)
+    network.eval().zero_grad()  # gradients are as large as the weights
+    net.train_split = None  # lets go of the data
+    if error is None:
+        check_training(who, net)
+    return net, error
+
+
+def _run(
+    net: SequenceNet, training: SequenceDataset, n_epochs: int, sound: SoundGradients
+) -> DivergenceError | None:
+    try:
+        with one_blas_thread(), steady_arithmetic() as net.n_threads_:
+            net.partial_fit(training, epochs=n_epochs)
+    except DivergenceError as error:
+        if not sound.put_back(net):
+            raise
+        return error
+    return None
+
+
+def _learns_vectors(estimator: Any) -> bool:
+    freeze = estimator.freeze_embedding
+    is_flag = isinstance(freeze, bool | np.bool_)
+    return not freeze if is_flag else bool(estimator.n_iter_ >= freeze)
+
+
+def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
+    check_callbacks(type(estimator).__name__, estimator.callbacks)
+    callbacks = [*estimator._scores(), *deepcopy(list(estimator.callbacks or ()))]
+    freeze = estimator.freeze_embedding
+    if estimator._has_vectors and not _learns_vectors(estimator) and freeze is not True:
+        callbacks.append(Thaw(freeze - estimator.n_iter_))
+    if estimator.lr_schedule == "linear" and n_epochs > 1:
+        callbacks.append(LinearDecay())
+    if estimator.verbose:
+        callbacks.append(Progress())
+    if watched:  # last, since it ends the epoch for all that come after it
+        callbacks.append(
+            EarlyStopping(patience=estimator.n_iter_no_change, threshold=0, load_best=True)
+        )
+    return callbacks

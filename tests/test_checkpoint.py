@@ -1,0 +1,292 @@
+"""A fit that was killed goes on where it was, and ends as if nothing had happened."""
+
+import json
+import multiprocessing
+import runpy
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skorch.callbacks import Callback, EpochScoring
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, _checkpoint
+from sklearn_rnn.exceptions import CheckpointError
+
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 5, "random_state": 0}
+N_KILLS = 20
+
+needs_forks = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and fork servers")
+
+
+@pytest.fixture
+def task():
+    rng = np.random.default_rng(0)
+    X = rng.integers(2, 40, (80, 12))
+    return X, (X == 2).any(axis=1).astype(int)
+
+
+class DiskError(Exception):
+    """What a broken disk may raise."""
+
+
+@pytest.fixture
+def breaks_after(monkeypatch):
+    """Have fits fail once they have written so many epochs; None: no more."""
+    write = _checkpoint.Checkpoint.on_epoch_end
+
+    def breaks(n_epochs):
+        def on_epoch_end(self, net, **kwargs):
+            write(self, net, **kwargs)
+            if len(net.history) == n_epochs:
+                raise DiskError
+
+        monkeypatch.setattr(_checkpoint.Checkpoint, "on_epoch_end", on_epoch_end)
+
+    return breaks
+
+
+def interrupted(model, X, y, breaks_after, n_epochs=2):
+    """Return the model, fitted in two parts."""
+    breaks_after(n_epochs)
+    with pytest.raises(DiskError):
+        model.fit(X, y)
+    breaks_after(None)
+    return model.fit(X, y)
+
+
+def assert_same(ours, theirs, X):
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    np.testing.assert_array_equal(ours.transform(X), theirs.transform(X))
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.history_.keys() == theirs.history_.keys()
+    for name in ours.history_.keys() - {"dur"}:
+        np.testing.assert_array_equal(ours.history_[name], theirs.history_[name])
+    weights, expected = (m.net_.module_.state_dict() for m in (ours, theirs))
+    assert all((weights[name] == expected[name]).all() for name in expected)
+
+
+# ---- Killed ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Start fits as processes; they are forked, so that each begins at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sklearn_rnn.classifier"])
+    script = str(Path(__file__).with_name("checkpointed_fit.py"))
+
+    def start(folder, dies_at=None):
+        folder.mkdir(exist_ok=True)
+        arguments = {"ARGUMENTS": (folder, dies_at)}
+        process = context.Process(target=runpy.run_path, args=(script, arguments))
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def whole(processes, tmp_path_factory):
+    """The folder of a fit that nobody killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = processes(folder)
+    process.join()
+    assert process.exitcode == 0
+    return folder
+
+
+def contents(path):
+    """Return a file's arrays, and a checkpoint's record without the seconds."""
+    arrays = dict(np.load(path))
+    if "record" in arrays:
+        record = json.loads(arrays.pop("record").tobytes())
+        for epoch in record["history"]:
+            del epoch["dur"]
+        del record["callbacks"]["epoch_timer"], record["identity"]  # the time; the folder
+        arrays["record"] = np.array(json.dumps(record, sort_keys=True))
+    return arrays
+
+
+def assert_ends_like(folder, whole):
+    for name in ("result.npz", "checkpoint.npz"):
+        ours, theirs = contents(folder / name), contents(whole / name)
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            np.testing.assert_array_equal(ours[key], theirs[key], err_msg=key)
+
+
+@needs_forks
+def test_a_fit_killed_at_any_moment_ends_bit_by_bit_as_one_that_was_not(
+    processes, whole, tmp_path
+):
+    rng = np.random.default_rng(0)
+    kills, folders = 0, [tmp_path / "0"]
+    while kills < N_KILLS or not (folders[-1] / "result.npz").exists():
+        process = processes(folders[-1])
+        process.join(rng.uniform(0, 1) if kills < N_KILLS else None)
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        if process.exitcode == 0 and kills < N_KILLS:
+            folders.append(tmp_path / str(len(folders)))
+    for folder in folders:
+        assert_ends_like(folder, whole)
+
+
+@needs_forks
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("n_calls", [1, 2, 7])
+def test_a_kill_while_a_checkpoint_is_written_loses_one_epoch_at_most(
+    processes, whole, tmp_path, call, n_calls
+):
+    process = processes(tmp_path, (call, n_calls))
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    checkpoint = tmp_path / "checkpoint.npz"
+    n_epochs = (
+        len(json.loads(np.load(checkpoint)["record"].tobytes())["history"])
+        if (checkpoint.exists())
+        else 0
+    )
+    # Each epoch settles the file and then its folder.
+    assert n_epochs == (n_calls - 1 if call == "replace" else n_calls // 2)
+    process = processes(tmp_path)
+    process.join()
+    assert process.exitcode == 0
+    assert_ends_like(tmp_path, whole)
+
+
+# ---- Every kind of fit -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"early_stopping": True, "n_iter_no_change": 1},
+        {"optimizer": "sgd", "table_lr": None},
+        {"optimizer": "rmsprop", "lr_schedule": "constant"},
+        {"cell": "gru", "num_layers": 2, "linear": "none"},
+    ],
+)
+def test_a_fit_goes_on_as_if_it_had_not_stopped(task, tmp_path, breaks_after, changed):
+    X, y = task
+    settings = QUICK | changed
+    model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
+    assert_same(interrupted(model, X, y, breaks_after), RNNTextClassifier(**settings).fit(X, y), X)
+
+
+def test_a_regressor_goes_on_too(task, tmp_path, breaks_after):
+    X, y = task
+    model = RNNTextRegressor(**QUICK, checkpoint_dir=tmp_path)
+    whole = RNNTextRegressor(**QUICK).fit(X, y * 7.0)
+    assert_same(interrupted(model, X, y * 7.0, breaks_after), whole, X)
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3])
+def test_an_embedding_thaws_when_it_would_have(task, tmp_path, breaks_after, n_epochs):
+    X, y = task
+    vectors = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    X = TokenSequences(X, tuple(map(str, range(40))), vectors)
+    settings = QUICK | {"freeze_embedding": 2}
+    model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
+    whole = RNNTextClassifier(**settings).fit(X, y)
+    assert_same(interrupted(model, X, y, breaks_after, n_epochs), whole, X)
+
+
+def test_a_warm_start_goes_on_from_its_own_beginning(task, tmp_path, breaks_after):
+    X, y = task
+    settings = QUICK | {"warm_start": True}
+    whole = RNNTextClassifier(**settings).fit(X, y).fit(X, y)
+    model = RNNTextClassifier(**settings).fit(X, y).set_params(checkpoint_dir=tmp_path)
+    assert_same(interrupted(model, X, y, breaks_after), whole, X)
+
+
+def test_without_a_seed_the_first_ones_draw_is_kept(task, tmp_path, breaks_after, monkeypatch):
+    X, y = task
+    settings = QUICK | {"random_state": None}
+    model = interrupted(RNNTextClassifier(**settings, checkpoint_dir=tmp_path), X, y, breaks_after)
+    monkeypatch.setattr(_base, "seed_from", lambda _: model._seed)
+    assert_same(model, RNNTextClassifier(**settings).fit(X, y), X)
+
+
+def test_a_finished_fit_is_read_and_not_made_again(task, tmp_path, monkeypatch):
+    X, y = task
+    first = RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(X, y)
+    monkeypatch.setattr(_checkpoint.Checkpoint, "on_epoch_end", None)  # nobody may call it
+    assert_same(RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(X, y), first, X)
+
+
+def test_a_fit_without_checkpoints_ends_the_same(task, tmp_path):
+    X, y = task
+    model = RNNTextClassifier(**QUICK, checkpoint_dir=str(tmp_path / "new" / "folder")).fit(X, y)
+    assert_same(model, RNNTextClassifier(**QUICK).fit(X, y), X)
+
+
+def test_chunks_keep_no_checkpoint(task, tmp_path):
+    X, y = task
+    RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).partial_fit(X, y, classes=[0, 1])
+    assert not list(tmp_path.iterdir())
+
+
+# ---- Refused ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkpoint(task, tmp_path):
+    """The folder of a fit of `task`."""
+    RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(*task)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"lr": 0.5}, "lr was 0.003, now 0.5"),
+        ({"max_epochs": 6}, "max_epochs was 5, now 6"),
+        ({"random_state": 1}, "random_state was 0, now 1"),
+        ({"class_weight": {0: 1, 1: 2}}, r"class_weight was None, now \{0: 1, 1: 2\}"),
+    ],
+)
+def test_other_parameters_are_refused_and_named(task, checkpoint, changed, message):
+    model = RNNTextClassifier(**QUICK | changed, checkpoint_dir=checkpoint)
+    with pytest.raises(CheckpointError, match=f"another fit: {message}[.,]"):
+        model.fit(*task)
+    assert not hasattr(model, "net_")
+
+
+def test_parameters_that_change_nothing_are_free(task, checkpoint):
+    RNNTextClassifier(**QUICK, checkpoint_dir=checkpoint, verbose=1).fit(*task)
+
+
+@pytest.mark.parametrize("what", ["X", "y", "weights"])
+def test_other_data_are_refused(task, checkpoint, what):
+    X, y = task
+    weights = np.arange(80.0) if what == "weights" else None
+    X, y = (X[::-1] if what == "X" else X), (1 - y if what == "y" else y)
+    before = (checkpoint / "checkpoint.npz").read_bytes()
+    with pytest.raises(CheckpointError, match="the data differ"):
+        RNNTextClassifier(**QUICK, checkpoint_dir=checkpoint).fit(X, y, weights)
+    assert (checkpoint / "checkpoint.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_a_damaged_checkpoint_is_refused(task, checkpoint, share):
+    path = checkpoint / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CheckpointError, match="Delete it to train from the start"):
+        RNNTextClassifier(**QUICK, checkpoint_dir=checkpoint).fit(*task)
+
+
+@pytest.mark.parametrize("callback", [Callback(), EpochScoring("accuracy")])
+def test_callbacks_of_ones_own_are_refused(task, tmp_path, callback):
+    model = RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path, callbacks=[callback])
+    with pytest.raises(ValueError, match="checkpoint_dir needs callbacks=None"):
+        model.fit(*task)
+
+
+def test_a_checkpoint_holds_no_pickle(checkpoint):
+    arrays = np.load(checkpoint / "checkpoint.npz", allow_pickle=False)
+    assert all(arrays[name].dtype != object for name in arrays)

@@ -1,0 +1,366 @@
+"""Models in files that run no code, are whole, and open for ever."""
+
+import importlib
+import io as streams
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import jieba
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+import sklearn_rnn
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, _format
+from sklearn_rnn._format import FORMAT
+from sklearn_rnn.datasets import make_reviews
+from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
+from sklearn_rnn.exceptions import ModelFileError
+
+skops = pytest.importorskip("skops.io")
+from sklearn_rnn import persistence  # noqa: E402
+
+DATA = Path(__file__).with_name("data")
+TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+VECTORS = {"vector_size": 4, "epochs": 1, "random_state": 0}
+
+
+def read_words(text):
+    """Return the words of a text: a tokenizer with a name."""
+    return text.split()
+
+
+MODELS = {
+    "classifier": [RNNTextClassifier(**QUICK)],
+    "regressor": [RNNTextRegressor(**QUICK, pooling="attention")],
+    "word2vec": [Word2VecEmbedding(**VECTORS), RNNTextClassifier(**QUICK)],
+    "fasttext": [
+        FastTextEmbedding(**VECTORS, bucket=100, keep_subwords=True),
+        RNNTextClassifier(**QUICK, freeze_embedding=True),
+    ],
+}
+
+
+def fitted(kind):
+    model = make_pipeline(SequenceVectorizer(max_len=40), *map(clone, MODELS[kind]))
+    return model.fit(TEXTS, LABELS == "positive" if kind == "regressor" else LABELS)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {kind: fitted(kind) for kind in MODELS}
+
+
+@pytest.fixture
+def model(models):
+    return models["classifier"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.skops"
+
+
+def assert_same_answers(ours, theirs):
+    for answer in ("predict", "transform"):
+        np.testing.assert_array_equal(getattr(ours, answer)(TEXTS), getattr(theirs, answer)(TEXTS))
+
+
+# ---- There and back --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_comes_back_as_it_was_to_the_last_bit(models, kind, path):
+    persistence.save(models[kind], path)
+    assert_same_answers(persistence.load(path), models[kind])
+
+
+def test_a_model_of_vectors_from_a_model_comes_back(models, path):
+    source = PretrainedEmbedding(models["word2vec"])
+    model = make_pipeline(SequenceVectorizer(), source, RNNTextClassifier(**QUICK))
+    model.fit(TEXTS, LABELS)
+    persistence.save(model, path)
+    assert_same_answers(persistence.load(path), model)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_is_to_be_trusted_is_of_this_library(models, kind):
+    untrusted = skops.get_untrusted_types(data=skops.dumps(models[kind]))
+    assert set(untrusted) <= set(persistence.trusted_types())
+
+
+def test_the_trusted_types_are_there(models):
+    """A name that nothing has could be anybody's tomorrow."""
+    for name in persistence.trusted_types():
+        module, _, attribute = name.rpartition(".")
+        __import__(module)
+        assert isinstance(getattr(sys.modules[module], attribute), type)
+
+
+def test_a_model_that_was_not_fitted_comes_back(path):
+    persistence.save(RNNTextClassifier(hidden_size=7), path)
+    assert persistence.load(path).hidden_size == 7
+
+
+# ---- No code ---------------------------------------------------------------------------------
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def planted(model, place, payload):
+    """Return a copy of a fitted pipeline that holds something foreign."""
+    model = joblib.load(saved_by_joblib(model))
+    vectorizer, classifier = model[0], model[-1]
+    if place == "parameter":
+        classifier.lr = payload
+    elif place == "tokenizer":
+        vectorizer.tokenizer = payload
+    elif place == "callbacks":
+        classifier.callbacks = [payload]
+    elif place == "optimizer":
+        classifier.optimizer = partial(payload)
+    elif place == "vocabulary":
+        vectorizer.vocabulary = {"word": payload}
+    elif place == "history":
+        classifier.history_["train_loss"] = payload
+    elif place == "entries":
+        vectorizer._entries = [payload]
+    elif place == "plan":
+        classifier._plan["cell"] = payload
+    elif place == "step":
+        model.steps.append(("last", payload))
+    return model
+
+
+def saved_by_joblib(model):
+    buffer = streams.BytesIO()
+    joblib.dump(model, buffer)
+    buffer.seek(0)
+    return buffer
+
+
+PLACES = [
+    "parameter",
+    "tokenizer",
+    "callbacks",
+    "optimizer",
+    "vocabulary",
+    "history",
+    "entries",
+    "plan",
+    "step",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("payload", [os.system, subprocess.run, eval])
+def test_a_foreign_function_is_refused_wherever_it_stands(model, path, place, payload):
+    path.write_bytes(skops.dumps(planted(model, place, payload)))
+    with pytest.raises(ModelFileError, match=rf"holds \[.*{payload.__name__}'"):
+        persistence.load(path)
+
+
+def pickled_arrays(data, payload):
+    """Return the archive, and for each of its arrays one where a pickle stands in its place."""
+    with zipfile.ZipFile(streams.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name in files:
+        if name.endswith(".npy"):
+            array = np.empty(1, object)
+            array[0] = payload
+            buffer = streams.BytesIO()
+            np.save(buffer, array, allow_pickle=True)
+            yield name, archive_of(files | {name: buffer.getvalue()})
+
+
+def archive_of(files):
+    buffer = streams.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_a_pickle_in_the_place_of_any_array_is_refused_and_never_run(model, path, tmp_path):
+    witness = tmp_path / "it_ran"
+    planted_in = 0
+    for name, data in pickled_arrays(skops.dumps(model), Payload(f"touch {witness}")):
+        path.write_bytes(data)
+        with pytest.raises(ModelFileError, match="is no model that can be read"):
+            persistence.load(path)
+        assert not witness.exists(), name
+        planted_in += 1
+    assert planted_in > 10
+    # The same bytes do run where they are trusted: the payload is a real one.
+    joblib.dump(Payload(f"touch {witness}"), path)
+    joblib.load(path)
+    assert witness.exists()
+
+
+def test_a_pickle_is_no_model(model, path):
+    joblib.dump(model, path)
+    with pytest.raises(ModelFileError, match="is no model that can be read"):
+        persistence.load(path)
+
+
+# ---- Functions -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def words_module(tmp_path, monkeypatch):
+    """A module of the user's with a tokenizer."""
+    (tmp_path / "my_words.py").write_text(
+        "import jieba\n\ndef cut(text):\n    return jieba.lcut(text)\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("my_words")
+    del sys.modules["my_words"]
+
+
+def test_a_function_is_named_and_must_be_trusted(path, words_module):
+    vectorizer = SequenceVectorizer(tokenizer=words_module.cut, token_pattern=None)
+    persistence.save(vectorizer.fit(["我 喜歡 電影"]), path)
+    with pytest.raises(ModelFileError, match=r"my_words.cut.*name them in trusted="):
+        persistence.load(path)
+    loaded = persistence.load(path, trusted=["my_words.cut"])
+    assert loaded.tokenizer is words_module.cut
+    joblib.dump(vectorizer, path)
+    assert joblib.load(path).tokenizer is words_module.cut
+
+
+@pytest.mark.parametrize("write", [persistence.save, joblib.dump])
+def test_a_method_of_what_cannot_be_saved_says_what_to_do(path, write):
+    vectorizer = SequenceVectorizer(tokenizer=jieba.lcut, token_pattern=None)
+    with pytest.raises(TypeError, match=r"tokenizer is 'lcut', a method .* Define a function"):
+        write(vectorizer, path)
+    assert not path.exists() or write is joblib.dump
+
+
+def test_a_function_without_a_name_cannot_be_saved_and_the_old_file_stays(model, path):
+    persistence.save(model, path)
+    before = path.read_bytes()
+
+    def local(text):
+        return text.split()
+
+    for tokenizer in (lambda text: text.split(), local):
+        vectorizer = SequenceVectorizer(tokenizer=tokenizer, token_pattern=None)
+        with pytest.raises(ModelFileError, match="cannot be found there by that name"):
+            persistence.save(vectorizer, path)
+        with pytest.raises(Exception, match=r"[Cc]an't (pickle|get local)"):
+            joblib.dump(vectorizer, path.with_name("other"))
+    assert path.read_bytes() == before
+
+
+# ---- Whole files -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_file_that_was_cut_is_refused(model, path, share):
+    persistence.save(model, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ModelFileError, match="It looks damaged"):
+        persistence.load(path)
+
+
+def test_a_changed_byte_is_noticed_or_changes_nothing(model, path):
+    """Bytes of the archive's own bookkeeping, such as times, may be what they like."""
+    persistence.save(model, path)
+    whole = path.read_bytes()
+    noticed = 0
+    for place in np.random.default_rng(0).integers(len(whole), size=60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            loaded = persistence.load(path)
+        except ModelFileError:
+            noticed += 1
+        else:
+            assert_same_answers(loaded, model)
+    assert noticed > 40
+
+
+def test_a_missing_file_is_missing(path):
+    with pytest.raises(FileNotFoundError):
+        persistence.load(path)
+
+
+SAVES_AND_DIES = """
+import os, signal, sys
+from sklearn_rnn import RNNTextClassifier, persistence
+name, path = sys.argv[1:]
+setattr(os, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+persistence.save(RNNTextClassifier(hidden_size=2), path)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_kill_while_saving_leaves_the_old_file_whole(path, call):
+    persistence.save(RNNTextClassifier(hidden_size=1), path)
+    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    command = [sys.executable, "-c", SAVES_AND_DIES, call, str(path)]
+    assert subprocess.run(command, env=environment).returncode == -9
+    assert persistence.load(path).hidden_size == 1
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(model, path, monkeypatch):
+    persistence.save(RNNTextClassifier(hidden_size=1), path)
+
+    def full(_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        persistence.save(model, path)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert persistence.load(path).hidden_size == 1
+
+
+# ---- Versions --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_of_a_later_version_says_so(models, kind, path, monkeypatch):
+    for step in models[kind]:
+        with monkeypatch.context() as later:
+            later.setattr(_format, "FORMAT", FORMAT + 1)
+            persistence.save(step, path)
+            data = pickle.dumps(step)
+        for read in (lambda: persistence.load(path), lambda: pickle.loads(data)):  # noqa: B023
+            with pytest.raises(ModelFileError, match=f"format {FORMAT + 1}; this version reads"):
+                read()
+
+
+def test_models_of_the_first_format_open_for_ever():
+    expected = json.loads((DATA / "format-1.json").read_text("utf-8"))
+    for model in (
+        persistence.load(DATA / "format-1.skops"),
+        joblib.load(DATA / "format-1.joblib"),
+    ):
+        assert model.predict(expected["texts"]).tolist() == expected["labels"]
+        np.testing.assert_allclose(
+            model.predict_proba(expected["texts"]), expected["probabilities"], atol=1e-6
+        )
+
+
+def test_without_skops_the_way_out_is_named(model, path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    with pytest.raises(ImportError, match=r'pip install "sklearn-rnn\[safe\]"'):
+        persistence.save(model, path)
