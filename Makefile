@@ -39,6 +39,17 @@ test: .venv/dev.stamp ## Build the wheel, install it, test it and its doctests
 	cd tests && OMP_NUM_THREADS=1 TESTED_WHEEL="$$(echo $(CURDIR)/$(WHEEL_DIR)/*.whl)" \
 		$(CURDIR)/$(BIN)/pytest -n 2 --doctest-modules . --pyargs sklearn_rnn $(ARGS)
 
+# The longer forms of tests that `make test` runs in short.
+.PHONY: fuzz
+fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) strange texts
+	FUZZ_TEXTS=$${FUZZ_TEXTS:-2000000} OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest tests/test_any_text.py $(ARGS)
+
+.PHONY: soak
+soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (6,000) times: half an hour
+	SOAK_CYCLES=$${SOAK_CYCLES:-6000} OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
+
 # An environment of its own: the peers' packages are no dependencies of ours.
 .PHONY: bench
 bench: ## Time this library beside its peers, on the reviews in DATA=path/to/imdb

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.helper import predefined_split
 from skorch.utils import to_tensor
@@ -108,6 +109,18 @@ class SequenceNet(NeuralNet):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class."""
         return self.target_.probabilities(self._logits(X))
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """The codes of the labels."""
+        return np.arange(len(self.target_.classes))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if hasattr(self.target_, "classes"):
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags()
+        return tags
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         return self.forward(X).numpy().astype(np.float64)

@@ -39,6 +39,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 def test_the_python_blocks_run_as_written_in_order(name, tmp_path, monkeypatch):
     if "embeddings" in name:
         pytest.importorskip("gensim")
+    if "reliability" in name:
+        pytest.importorskip("skops")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "page"}
     page = PAGES[name]

@@ -1,0 +1,99 @@
+"""Data of unusual shape work, or get a clear error, in a memory that can be told before."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
+
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+LIMIT = 400  # MB beyond what the process holds before
+
+
+def megabytes():
+    """Return the most memory that this process has held since the mark was reset."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        (line,) = (line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.fixture
+def bounded():
+    """Fail if the test takes more memory than it should."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as marks:
+        marks.write("5")  # the highest mark is now what is held now
+    before = megabytes()
+    yield
+    assert megabytes() - before < LIMIT
+
+
+def pipeline(**parameters):
+    return make_pipeline(SequenceVectorizer(), RNNTextClassifier(**QUICK | parameters))
+
+
+def test_a_text_of_a_million_words(bounded):
+    long = "good film " * 500_000
+    model = pipeline().fit([long, "bad film", "good film", "bad"], [1, 0, 1, 0])
+    assert model.predict([long, "bad"]).shape == (2,)
+    assert model[0].transform([long]).shape == (1, 500)
+
+
+def test_a_sequence_of_a_hundred_thousand_tokens_is_read_whole(bounded):
+    words = ("<pad>", "<unk>", "a", "b")
+    X = TokenSequences(np.tile([2, 3], (4, 1)), words)
+    model = RNNTextClassifier(**QUICK, bidirectional=False, pooling="last").fit(X, [0, 1, 0, 1])
+    long = TokenSequences(np.tile([2, 3], (1, 50_000)), words)
+    assert model.transform(long).shape == (1, 4)
+
+
+def test_a_hundred_thousand_empty_texts(bounded):
+    model = pipeline().fit(["good", "bad"] * 5, [1, 0] * 5)
+    shares = model.predict_proba([""] * 100_000)
+    assert (shares == shares[0]).all()
+
+
+def test_empty_texts_alone_teach_no_words():
+    with pytest.raises(ValueError, match="no word is left for the vocabulary"):
+        pipeline().fit([""] * 100, [0, 1] * 50)
+
+
+def test_one_word_and_one_feature():
+    X = np.array([[2], [3]] * 20)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 30, "lr": 0.05}).fit(X, [0, 1] * 20)
+    assert model.score(X, [0, 1] * 20) == 1
+
+
+def test_texts_that_are_all_equal_give_the_shares_of_the_labels():
+    texts, labels = ["the same film"] * 90, [0, 0, 1] * 30
+    model = pipeline(max_epochs=40, lr=0.02, label_smoothing=0.0, branch_dropout=0.0)
+    shares = model.fit(texts, labels).predict_proba(texts[:1])
+    np.testing.assert_allclose(shares, [[2 / 3, 1 / 3]], atol=0.05)
+    assert pipeline().fit(texts, labels).predict(texts[:1]) == [0]
+    assert RNNTextRegressor(**QUICK).fit(np.full((9, 3), 2), np.ones(9)).predict(
+        np.full((1, 3), 2)
+    ) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("by", ["idf", "naive_bayes"])
+def test_a_thousand_classes(bounded, by):
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(1_000), 3)
+    X = np.column_stack([2 + y, rng.integers(2, 1_002, (3_000, 3))])
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 10}, term_weights=by).fit(X, y)
+    assert model.predict_proba(X[:5]).shape == (5, 1_000)
+    assert model.score(X, y) > 0.5
+
+
+def test_one_text_of_each_class():
+    X = np.arange(2, 12).reshape(5, 2)
+    assert RNNTextClassifier(**QUICK).fit(X, list("abcde")).predict(X).shape == (5,)
+
+
+def test_one_text_alone_has_no_classes():
+    with pytest.raises(ValueError, match="expected at least 2 classes"):
+        pipeline().fit(["a film"], ["good"])
