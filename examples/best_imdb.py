@@ -14,7 +14,8 @@ reviews and judges by the fifth: every choice below was made that way. The fifth
 the files, since reviews of one film stand side by side there: a random fifth would be about the
 films that the rest is about, as the test reviews are not, and favour models that learn names by
 heart. Without the option the test reviews are read, once, at the end; a few of them stand among
-the training reviews too, so the accuracy is printed with and without them.
+the training reviews too, so the accuracy is printed with and without them. Two threads of word2vec
+give other vectors each time; one (``--workers 1``) repeats them.
 """
 
 from __future__ import annotations

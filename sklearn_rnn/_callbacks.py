@@ -60,6 +60,7 @@ class SoundGradients(Callback):
         self.max_norm = math.inf if max_norm is None else max_norm
         self.keeps_weights = keeps_weights
         self.sound_weights: dict[str, Tensor] | None = None
+        self.n_sound = 0
 
     def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
         """Scale this step's gradients down, or raise."""
@@ -68,18 +69,30 @@ class SoundGradients(Callback):
         if not norm.isfinite():
             raise diverged(self.who, net, f"a gradient is {norm.item()}", net.history[-1, "epoch"])
 
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Keep the weights that a checkpoint gave."""
+        if self.sound_weights is None and len(net.history) > 1:
+            self._keep(net, len(net.history) - 1)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Keep the weights, to have them if the next epoch fails."""
-        if self.keeps_weights:
-            state = net.module_.state_dict()
-            self.sound_weights = {name: tensor.clone() for name, tensor in state.items()}
+        """Keep the weights, to have them if the next epoch fails, or raise if this one has."""
+        if not all(weight.isfinite().all() for weight in net.module_.parameters()):
+            raise diverged(self.who, net, "a weight is not finite", net.history[-1, "epoch"])
+        self._keep(net, len(net.history))
 
     def put_back(self, net: Any) -> bool:
-        """Give the network the weights of its last epoch; False if it finished none."""
+        """Let go of the epoch that failed; False if there is none before it."""
         if self.sound_weights is None:
             return False
-        net.module_.load_state_dict(self.sound_weights)
+        net.module_.load_state_dict(self.sound_weights, strict=False)
+        del net.history[self.n_sound :]
         return True
+
+    def _keep(self, net: Any, n_epochs: int) -> None:
+        if self.keeps_weights:
+            weights = net.module_.named_parameters()  # buffers do not change
+            self.sound_weights = {name: weight.detach().clone() for name, weight in weights}
+            self.n_sound = n_epochs
 
 
 class LinearDecay(Callback):
@@ -93,9 +106,8 @@ class LinearDecay(Callback):
         """Remember the rates."""
         self.n_steps_ = net.max_epochs * len(net.get_iterator(X, training=True))
         self.step_ = 0
-        optimizers = [o for o in (net.optimizer_, net.tables_) if o is not None]
-        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self.rates_ = [(group, group["lr"]) for group in groups]
+        self.optimizers_ = [o for o in (net.optimizer_, net.tables_) if o is not None]
+        self.rates_ = [group["lr"] for group in self._groups()]
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Set the rates: a fit that goes on from a checkpoint is in the midst of them."""
@@ -109,13 +121,17 @@ class LinearDecay(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Put the rates back, for a fit that goes on."""
-        for group, rate in self.rates_:
+        for group, rate in zip(self._groups(), self.rates_, strict=True):
             group["lr"] = rate
+
+    def _groups(self) -> list[dict[str, Any]]:
+        # As they are now: an optimizer that gets its state back makes new ones.
+        return [group for optimizer in self.optimizers_ for group in optimizer.param_groups]
 
     def _set(self) -> None:
         rising = (self.step_ + 1) / (_WARM_UP * self.n_steps_)
         falling = 1 - self.step_ / self.n_steps_
-        for group, rate in self.rates_:
+        for group, rate in zip(self._groups(), self.rates_, strict=True):
             group["lr"] = rate * min(1, rising) * max(0, falling)
 
 

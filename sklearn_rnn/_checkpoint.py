@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from hashlib import blake2b
+from importlib.util import find_spec
 from io import BytesIO
 from numbers import Real
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
+import skorch
 import torch
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
@@ -25,6 +27,7 @@ from torch import Tensor
 
 from ._files import replacing
 from ._format import FORMAT
+from ._net import training_device
 from ._state import network_state
 from .batching import SequenceDataset
 from .exceptions import CheckpointError
@@ -64,8 +67,15 @@ def open_checkpoint(
             f"{who}: checkpoint_dir needs callbacks=None: what callbacks remember is theirs, and "
             "a fit that goes on would go on without it."
         )
+    if isinstance(estimator.random_state, np.random.RandomState):
+        raise ValueError(
+            f"{who}: checkpoint_dir needs random_state=None or an int, got a RandomState: a fit "
+            "that is called again would find it moved on."
+        )
     path = Path(estimator.checkpoint_dir, "checkpoint.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
+    for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
+        part.unlink()
     identity = _identity(estimator, inputs, data, going_on)
     saved = _read(who, path) if path.exists() else None
     if saved is not None:
@@ -113,6 +123,7 @@ class Checkpoint(Callback):
             self.order.bit_generator.state = record["order"]
             _give_counts(net, record["callbacks"])
             _give_arrays(net, arrays)
+            _give_optimizer(net, record["optimizer"], arrays)
             self.saved = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -124,8 +135,9 @@ class Checkpoint(Callback):
             "history": list(net.history),
             "order": self.order.bit_generator.state,
             "callbacks": _counts(net),
+            "optimizer": _plain(net.optimizer_),
         }
-        text = json.dumps(record, default=lambda number: number.item())
+        text = json.dumps(record, default=_plain_number)
         with replacing(self.path) as file:
             record_bytes = np.frombuffer(text.encode(), np.uint8)
             np.savez(file, allow_pickle=False, **{"record": record_bytes, **_arrays(net)})
@@ -138,17 +150,34 @@ def _identity(
     estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
 ) -> dict[str, Any]:
     """Return what decides about a fit, in a form that can be compared with another's."""
+    who = type(estimator).__name__
     parameters = {
-        name: [joblib.hash(value), repr(value)]
+        name: [_hash(who, name, value), repr(value)]
         for name, value in estimator.get_params(deep=False).items()
         if name not in _FREE
     }
+    versions = {package.__name__: package.__version__ for package in (np, skorch, torch)}
     return {
         "parameters": parameters,
-        "versions": {"torch": torch.__version__, "format": FORMAT},
+        "versions": {
+            **versions,
+            "numba": "there" if find_spec("numba") else "missing",
+            "the device": training_device(who, estimator.device),
+            "the format": FORMAT,
+        },
         "data": _digest(inputs, data),
         "start": joblib.hash(_start(estimator)) if going_on else None,
     }
+
+
+def _hash(who: str, name: str, value: Any) -> str:
+    try:
+        return str(joblib.hash(value))
+    except Exception as error:
+        raise ValueError(
+            f"{who}: checkpoint_dir needs parameters that another process can be given, and "
+            f"{name}={value!r} is none ({error}). Define a function at the top of a module."
+        ) from error
 
 
 def _start(estimator: Any) -> list[Any]:
@@ -221,7 +250,11 @@ def _tensors(net: Any) -> dict[str, Tensor]:
 
 
 def _arrays(net: Any) -> Arrays:
-    tensors = _tensors(net) | _moments(net)
+    tensors = _tensors(net)
+    for weight, entries in net.optimizer_.state_dict()["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{weight}/{name}"] = value
     for keeper in _keepers_of_the_best(net):
         for name, tensor in (keeper.best_model_weights_ or {}).items():
             tensors[f"best/{name}"] = tensor
@@ -235,27 +268,37 @@ def _give_arrays(net: Any, arrays: Arrays) -> None:
         for name, tensor in _tensors(net).items():
             tensor.copy_(tensors[name])
     net.module_.generator.set_state(tensors["masks"])
-    for i, weight in enumerate(_optimized(net)):
-        net.optimizer_.state[weight] = {
-            name: tensor.clone() if name == "step" else tensor.to(weight.device)
-            for name, tensor in _below(f"optimizer/{i}/", tensors).items()
-        }
     for keeper in _keepers_of_the_best(net):
         keeper.best_model_weights_ = _below("best/", tensors) or None
 
 
-def _moments(net: Any) -> dict[str, Tensor]:
-    """Return what the optimizer remembers of each weight."""
-    return {
-        f"optimizer/{i}/{name}": torch.as_tensor(value)
-        for i, weight in enumerate(_optimized(net))
-        for name, value in net.optimizer_.state.get(weight, {}).items()
-        if value is not None
+def _plain(optimizer: Any) -> dict[str, Any]:
+    """Return what an optimizer keeps beside tensors."""
+    state = optimizer.state_dict()
+    entries = {
+        str(weight): {k: v for k, v in values.items() if not isinstance(v, Tensor)}
+        for weight, values in state["state"].items()
     }
+    return {"state": entries, "param_groups": state["param_groups"]}
 
 
-def _optimized(net: Any) -> list[Tensor]:
-    return [weight for group in net.optimizer_.param_groups for weight in group["params"]]
+def _give_optimizer(net: Any, plain: dict[str, Any], arrays: Arrays) -> None:
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    state = {
+        int(weight): {**entries, **_below(f"optimizer/{weight}/", tensors)}
+        for weight, entries in plain["state"].items()
+    }
+    net.optimizer_.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+
+
+def _plain_number(value: Any) -> Any:
+    try:
+        return value.item()
+    except Exception as error:
+        raise ValueError(
+            f"checkpoint_dir: the optimizer keeps {type(value).__name__}, which no checkpoint "
+            "holds. Choose another optimizer, or checkpoint_dir=None."
+        ) from error
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ class VersionedState:
         state: dict[str, Any] = {**super().__getstate__(), _KEY: FORMAT}  # type: ignore[dict-item]
         for name in _VOCABULARIES:
             if isinstance(state.get(name), tuple):
-                state[name] = _as_text(state[name])
+                state[name] = _as_bytes(state[name])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class VersionedState:
             )
         rest = {name: value for name, value in state.items() if name != _KEY}
         for name in _VOCABULARIES:
-            if isinstance(rest.get(name), str):
+            if isinstance(rest.get(name), bytes):
                 rest[name] = _as_words(rest[name])
         super().__setstate__(rest)  # type: ignore[misc]
 
@@ -55,13 +55,14 @@ class VersionedState:
 
 
 @lru_cache(maxsize=2)
-def _as_text(words: tuple[str, ...]) -> str:
-    return json.dumps(words)
+def _as_bytes(words: tuple[str, ...]) -> bytes:
+    # Not escaped: two lone surrogates, of two words, would come back as one character.
+    return json.dumps(words, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=2)
-def _as_words(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+def _as_words(text: bytes) -> tuple[str, ...]:
+    return tuple(json.loads(text.decode("utf-8", "surrogatepass")))
 
 
 def check_method(who: str, function: Any) -> None:

@@ -32,7 +32,7 @@ def figures_of(epoch: Any) -> list[str]:
 def check_training(who: str, net: Any) -> None:
     """Raise or warn where a net's training went wrong."""
     n_epochs, figures = history_arrays(net.history)
-    if n_epochs < len(net.history):
+    if n_epochs < net.max_epochs and not _was_stopped(net):
         warnings.warn(
             f"{who}: training was interrupted in epoch {n_epochs + 1}. The model keeps what it "
             "learned so far.",
@@ -43,6 +43,12 @@ def check_training(who: str, net: Any) -> None:
     if len(bad):
         loss = figures["train_loss"][bad[0]]
         raise diverged(who, net, f"the loss is {loss}", int(bad[0]) + 1)
+
+
+def _was_stopped(net: Any) -> bool:
+    """Return whether early stopping, ours or one of skorch's, has ended training."""
+    stoppers = [c for _, c in net.callbacks_ if hasattr(c, "misses_") and hasattr(c, "patience")]
+    return any(stopper.misses_ >= stopper.patience for stopper in stoppers)
 
 
 def diverged(who: str, net: Any, what: str, epoch: int) -> DivergenceError:

@@ -109,11 +109,12 @@ def label_contrast(
     groups = sparse.hstack([labels, np.ones((labels.shape[0], 1))], format="csr")  # and all
     n_holding = sparse.csr_array((groups.shape[1], len(ngrams.idf)))
     n_texts = np.zeros(groups.shape[1])
-    for ids, places in _different_texts(values, rows):
+    for ids, places in _different_texts(values, rows, labels):
         n_holding = n_holding + groups[places].T @ _held(ids, ngrams)
         n_texts += groups[places].sum(axis=0)
     contrast = np.zeros(len(ngrams.idf))
-    for label in range(labels.shape[1]):  # one by one: a thousand of them would not fit
+    # One by one: a thousand of them would not fit. What all texts have, or none, tells nothing.
+    for label in np.flatnonzero((n_texts[:-1] > 0) & (n_texts[:-1] < n_texts[-1])):
         inside = n_holding[[label]].toarray()[0]
         outside = n_holding[[-1]].toarray()[0] - inside
         ratio = _share(inside, n_texts[label]) / _share(outside, n_texts[-1] - n_texts[label])
@@ -156,18 +157,24 @@ def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _different_texts(
-    values: NDArray[Any], rows: NDArray[np.intp]
+    values: NDArray[Any], rows: NDArray[np.intp], labels: sparse.csr_array | None = None
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
-    """Yield texts, left-aligned, (n, T), and which they are, (n,); of equal texts the first."""
+    """Yield texts, left-aligned, (n, T), and which they are, (n,); of equal texts the first.
+
+    With labels, texts are equal if their labels are too.
+    """
     seen = set[bytes]()
     for start in range(0, len(rows), _TEXTS_AT_ONCE):  # a memory map is never loaded whole
         chunk = rows[start : start + _TEXTS_AT_ONCE]
         ids, lengths = left_align(np.asarray(values[chunk]))
         is_new = np.zeros(len(ids), bool)
         for row, length in enumerate(lengths):
-            digest = blake2b(ids[row, :length].tobytes(), digest_size=16).digest()
-            is_new[row] = digest not in seen
-            seen.add(digest)
+            digest = blake2b(ids[row, :length].tobytes(), digest_size=16)
+            if labels is not None:
+                of_text = slice(*labels.indptr[chunk[row] : chunk[row] + 2])
+                digest.update(b"labels" + np.sort(labels.indices[of_text]).tobytes())
+            is_new[row] = digest.digest() not in seen
+            seen.add(digest.digest())
         yield ids[is_new].astype(np.int64), chunk[is_new]
 
 

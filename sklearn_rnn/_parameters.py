@@ -121,8 +121,9 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
     checkpoint_dir : str, path-like or None, default=None
         Folder for the state of training after each epoch. A `fit` that was killed goes on
         from there when it is called again with the same data and parameters, and ends bit by
-        bit as if nothing had happened. Other data or parameters are refused. Of one fit at
-        a time, so not for a search; needs ``callbacks=None``; `partial_fit` keeps none.
+        bit as if nothing had happened. Other data, parameters or versions are refused. A
+        folder serves one fit: not a search, nor several fits of a warm start. Needs
+        ``callbacks=None`` and an int or None as `random_state`; `partial_fit` keeps none.
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a CUDA device if there
         is one. A saved model opens on the CPU where its device is missing.

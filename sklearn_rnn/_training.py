@@ -67,7 +67,8 @@ def train(
     if checkpoint is not None:
         n_epochs -= checkpoint.attach(net, generator, estimator._seed)
     error = _run(net, training, n_epochs, sound)
-    network.eval().zero_grad()  # gradients are as large as the weights
+    sound.sound_weights = None  # a copy of the weights; gradients are as large too
+    network.eval().zero_grad()
     net.train_split = None  # lets go of the data
     if error is None:
         check_training(who, net)

@@ -10,9 +10,12 @@ it, and of no type that is not known to be harmless. Needs skops:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from ._files import replacing
@@ -88,6 +91,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     SequenceVectorizer(max_len=7)
     """
     io = _skops()
+    for function in _functions(model):
+        _check_named(function)
     data = io.dumps(model)
     for name in io.get_untrusted_types(data=data):
         _check_importable(name)
@@ -120,6 +125,8 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
         written by a later version of this library.
     OSError
         If the file cannot be read.
+    TypeError
+        If `trusted` is a str.
 
     Examples
     --------
@@ -130,6 +137,8 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
     >>> persistence.load(path).max_len
     7
     """
+    if isinstance(trusted, str):
+        raise TypeError(f"load: expected a list of names in trusted=, got a str: [{trusted!r}].")
     io = _skops()
     data = Path(path).read_bytes()  # once: what is opened is what was looked at
     try:
@@ -157,6 +166,23 @@ def _skops() -> Any:
             'sklearn_rnn.persistence needs skops: pip install "sklearn-rnn[safe]". joblib.dump '
             "works without, for files that nobody else can have written."
         ) from error
+
+
+def _functions(model: Any) -> list[Any]:
+    """Return the functions among the parameters of a model and its steps."""
+    parameters = model.get_params().values() if hasattr(model, "get_params") else ()
+    values = (value.func if isinstance(value, partial) else value for value in parameters)
+    return [value for value in values if isinstance(value, FunctionType)]
+
+
+def _check_named(function: Any) -> None:
+    """Raise if a function's name is by now another's, as that of what a decorator wrapped."""
+    module = sys.modules.get(function.__module__)
+    if getattr(module, function.__name__, function) is not function:
+        raise ModelFileError(
+            f"save: {function.__module__}.{function.__name__} is another function than the one in "
+            "the model, and a file can only name it. Give the model the one that has the name."
+        )
 
 
 def _check_importable(name: str) -> None:

@@ -11,6 +11,7 @@ import signal
 import numpy as np
 
 from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._files import replacing
 
 folder, dies_at = globals()["ARGUMENTS"]
 
@@ -44,4 +45,5 @@ model = RNNTextClassifier(
 if dies_at is not None:
     setattr(os, dies_at[0], dying(*dies_at))
 model.fit(X, y)
-np.savez(folder / "result.npz", probabilities=model.predict_proba(X), n_iter=model.n_iter_)
+with replacing(folder / "result.npz") as file:
+    np.savez(file, probabilities=model.predict_proba(X), n_iter=model.n_iter_)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, _checkpoint
-from sklearn_rnn.exceptions import CheckpointError
+from sklearn_rnn._net import SequenceNet
+from sklearn_rnn.exceptions import CheckpointError, DivergenceError
 
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 5, "random_state": 0}
 N_KILLS = 20
@@ -104,7 +106,7 @@ def contents(path):
         record = json.loads(arrays.pop("record").tobytes())
         for epoch in record["history"]:
             del epoch["dur"]
-        del record["callbacks"]["epoch_timer"], record["identity"]  # the time; the folder
+        del record["callbacks"]["epoch_timer"]  # the time of day
         arrays["record"] = np.array(json.dumps(record, sort_keys=True))
     return arrays
 
@@ -122,15 +124,18 @@ def test_a_fit_killed_at_any_moment_ends_bit_by_bit_as_one_that_was_not(
     processes, whole, tmp_path
 ):
     rng = np.random.default_rng(0)
-    kills, folders = 0, [tmp_path / "0"]
+    kills, amid, folders = 0, 0, [tmp_path / "0"]
     while kills < N_KILLS or not (folders[-1] / "result.npz").exists():
         process = processes(folders[-1])
         process.join(rng.uniform(0, 1) if kills < N_KILLS else None)
         process.kill()
         process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
         kills += process.exitcode == -signal.SIGKILL
+        amid += process.exitcode != 0 and (folders[-1] / "checkpoint.npz").exists()
         if process.exitcode == 0 and kills < N_KILLS:
             folders.append(tmp_path / str(len(folders)))
+    assert amid > 0  # some had an epoch behind them
     for folder in folders:
         assert_ends_like(folder, whole)
 
@@ -176,6 +181,60 @@ def test_a_fit_goes_on_as_if_it_had_not_stopped(task, tmp_path, breaks_after, ch
     settings = QUICK | changed
     model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
     assert_same(interrupted(model, X, y, breaks_after), RNNTextClassifier(**settings).fit(X, y), X)
+
+
+def test_epochs_that_are_behind_are_not_trained_again(task, tmp_path, breaks_after, monkeypatch):
+    trained, step = [], SequenceNet.train_step
+
+    def noted(net, *args, **kwargs):
+        trained.append(len(net.history))
+        return step(net, *args, **kwargs)
+
+    monkeypatch.setattr(SequenceNet, "train_step", noted)
+    interrupted(RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path), *task, breaks_after)
+    assert sorted(set(trained)) == [1, 2, 3, 4, 5]
+    assert trained == sorted(trained)
+    assert len(trained) == 5 * 3  # batches of 32 of 80 texts
+
+
+class WeightSchedule(torch.optim.SGD):
+    """An optimizer that counts its steps where torch keeps rates."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            group["lr"] = 0.1 / group.setdefault("count", 1)
+            group["count"] += 1
+        return super().step(closure)
+
+
+def test_what_an_optimizer_keeps_beside_tensors_goes_on_too(task, tmp_path, breaks_after):
+    X, y = task
+    settings = QUICK | {"optimizer": WeightSchedule, "lr_schedule": "constant"}
+    model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
+    whole = RNNTextClassifier(**settings).fit(X, y)
+    assert_same(interrupted(model, X, y, breaks_after), whole, X)
+
+
+class Spoil(Callback):
+    """Make an epoch end in numbers that are none."""
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == 4:
+            with torch.no_grad():
+                net.module_.head.weight.fill_(torch.nan)
+
+
+def test_a_fit_that_diverges_after_going_on_keeps_what_was_sound(
+    task, tmp_path, breaks_after, monkeypatch
+):
+    monkeypatch.setattr(RNNTextClassifier, "_scores", lambda self: [Spoil()])
+    model = RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path)
+    for n_epochs in (3, None):
+        breaks_after(n_epochs)
+        with pytest.raises(DiskError if n_epochs else DivergenceError):
+            model.fit(*task)
+    assert model.n_iter_ == 3
+    assert np.isfinite(model.predict_proba(task[0])).all()
 
 
 def test_a_regressor_goes_on_too(task, tmp_path, breaks_after):
@@ -285,6 +344,32 @@ def test_callbacks_of_ones_own_are_refused(task, tmp_path, callback):
     model = RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path, callbacks=[callback])
     with pytest.raises(ValueError, match="checkpoint_dir needs callbacks=None"):
         model.fit(*task)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"optimizer": lambda weights, lr: None}, "optimizer=<function .* is none"),
+        ({"random_state": np.random.RandomState(0)}, "needs random_state=None or an int"),
+        ({"optimizer": torch.optim.LBFGS, "table_lr": None}, "the optimizer keeps"),
+    ],
+)
+def test_what_no_checkpoint_can_hold_is_refused(task, tmp_path, changed, message):
+    with pytest.raises(ValueError, match=message):
+        RNNTextClassifier(**QUICK | changed, checkpoint_dir=tmp_path).fit(*task)
+
+
+def test_another_machine_is_refused(task, checkpoint, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    with pytest.raises(CheckpointError, match=r"torch was .*, now 1\.0"):
+        RNNTextClassifier(**QUICK, checkpoint_dir=checkpoint).fit(*task)
+
+
+def test_what_a_killed_process_left_is_swept_away(task, tmp_path):
+    part = tmp_path / ".checkpoint.npz.0a1b2c3d.part"
+    part.write_bytes(b"half a file")
+    RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(*task)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_a_checkpoint_holds_no_pickle(checkpoint):

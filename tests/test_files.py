@@ -1,5 +1,6 @@
 """Models in files that run no code, are whole, and open for ever."""
 
+import copy
 import importlib
 import io as streams
 import json
@@ -96,6 +97,14 @@ def test_a_model_of_vectors_from_a_model_comes_back(models, path):
 def test_what_is_to_be_trusted_is_of_this_library(models, kind):
     untrusted = skops.get_untrusted_types(data=skops.dumps(models[kind]))
     assert set(untrusted) <= set(persistence.trusted_types())
+
+
+def test_words_of_lone_surrogates_stay_two_words(path):
+    words = ["\ud83d\ude00", "\U0001f600", "\x00", '"', "é"]
+    vectorizer = SequenceVectorizer(tokenizer=str.split, token_pattern=None, vocabulary=words)
+    ids = vectorizer.fit([" "]).transform(words).ids
+    for copied in (pickle.loads(pickle.dumps(vectorizer)), copy.deepcopy(vectorizer)):
+        np.testing.assert_array_equal(copied.transform(words).ids, ids)
 
 
 def test_the_trusted_types_are_there(models):
@@ -267,6 +276,18 @@ def test_a_function_without_a_name_cannot_be_saved_and_the_old_file_stays(model,
         with pytest.raises(Exception, match=r"[Cc]an't (pickle|get local)"):
             joblib.dump(vectorizer, path.with_name("other"))
     assert path.read_bytes() == before
+
+
+def test_a_name_that_is_anothers_by_now_is_refused(path, words_module):
+    plain = words_module.cut
+    words_module.cut = lambda text: []
+    with pytest.raises(ModelFileError, match=r"my_words.cut is another function"):
+        persistence.save(SequenceVectorizer(tokenizer=plain), path)
+
+
+def test_trusted_names_are_a_list(path):
+    with pytest.raises(TypeError, match=r"expected a list of names in trusted=, got a str"):
+        persistence.load(path, trusted="my_words.cut")
 
 
 # ---- Whole files -----------------------------------------------------------------------------

@@ -138,8 +138,10 @@ def test_the_contrast_is_the_log_ratio_of_shares_of_texts(texts, data):
         ratios = [
             share_with_two_more(held[inside]) / share_with_two_more(held[~inside])
             for inside in np.transpose(labels).astype(bool)
+            if inside.any() and not inside.all()
         ]
-        assert found[name] == pytest.approx(0.1 + np.abs(np.log(ratios)).max(), rel=1e-5)
+        largest = np.abs(np.log(ratios)).max(initial=0)
+        assert found[name] == pytest.approx(0.1 + largest, rel=1e-5)
 
 
 def names_in(text):
@@ -149,6 +151,20 @@ def names_in(text):
 
 def share_with_two_more(held):
     return (held.sum() + 1) / (len(held) + 2)
+
+
+def test_labels_that_all_texts_have_or_none_change_no_contrast():
+    texts, labels = [[2, 3], [3, 4], [2, 4], [2, 3, 4]], [[0], [1], [0], [1]]
+    for constant in (0, 1):
+        with_constant = [[*own, constant] for own in labels]
+        assert contrast_of(texts, with_constant) == contrast_of(texts, labels)
+
+
+def test_the_contrast_of_equal_texts_hangs_on_no_order():
+    texts, labels = [[2, 3], [2, 4]] * 4, [[0], [0], [1], [1]] * 2
+    contrast = contrast_of(texts, labels)
+    assert set(contrast.values()) == {np.float32(0.1)}
+    assert contrast_of(texts[::-1], labels[::-1]) == contrast
 
 
 def test_the_contrast_is_the_same_in_chunks_and_with_texts_twice():

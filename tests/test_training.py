@@ -256,6 +256,20 @@ def test_an_interrupt_in_the_first_epoch_leaves_a_model_too(reviews):
     assert model.set_params(callbacks=None).partial_fit(X, y).n_iter_ == 1
 
 
+class InterruptBetween(Callback):
+    """Press Ctrl-C when an epoch has ended."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_between_epochs_says_so_too(reviews):
+    model = RNNTextClassifier(**QUICK, callbacks=[InterruptBetween()])
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3"):
+        model.fit(*reviews)
+
+
 def test_an_interrupted_fit_keeps_the_best_weights_so_far(reviews):
     X, y = reviews
     watched = QUICK | {"early_stopping": True, "n_iter_no_change": 10, "lr": 0.3}
@@ -295,31 +309,49 @@ def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
 
 
 class Poison(Callback):
-    """Spoil a weight in the midst of an epoch."""
+    """Spoil a weight after one batch."""
 
-    def __init__(self, epoch, value=math.nan):
-        self.epoch = epoch
-        self.value = value
+    def __init__(self, epoch, batch, value):
+        self.epoch, self.batch, self.value = epoch, batch, value
 
-    def on_batch_end(self, net, **kwargs):
-        if len(net.history) == self.epoch:
+    def on_batch_end(self, net, training=False, **kwargs):
+        at = len(net.history), len(net.history[-1, "batches"])
+        if training and at == (self.epoch, self.batch):
             with torch.no_grad():
                 net.module_.head.weight[0, 0] = self.value
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_what_was_sound_before_training_diverged_is_kept(reviews, value):
+@pytest.mark.parametrize(("epoch", "batch"), [(3, 1), (3, 12), (6, 12)])
+def test_what_was_sound_before_training_diverged_is_kept(reviews, value, epoch, batch):
+    """Also where the last step of an epoch, or of all of them, went wrong."""
     X, y = reviews
     witness = WeightsByEpoch()
-    model = RNNTextClassifier(**QUICK, callbacks=[witness, Poison(3, value)])
-    with pytest.raises(DivergenceError, match="in epoch 3"):
+    settings = QUICK | {"n_iter_no_change": 6}
+    model = RNNTextClassifier(**settings, callbacks=[witness, Poison(epoch, batch, value)])
+    with pytest.raises(DivergenceError, match=f"in epoch {epoch}"):
         model.fit(X, y)
-    assert model.n_iter_ == 2
-    assert len(model.history_["train_loss"]) == 2
+    assert model.n_iter_ == epoch - 1
+    assert len(model.history_["train_loss"]) == epoch - 1
     weights = model.net_.module_.state_dict()
     assert all(tensor.isfinite().all() for tensor in weights.values())
     torch.testing.assert_close(weights["head.weight"], witness.weights[-1]["head.weight"])
     assert model.predict(X).shape == y.shape
+
+
+def test_a_chunk_that_diverges_leaves_the_model_as_it_was(reviews):
+    X, y = reviews
+    model = RNNTextClassifier(**QUICK).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(DivergenceError, match="in epoch 1"):
+        model.set_params(callbacks=[Poison(1, 13, math.nan)]).partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_trained_model_holds_its_weights_once(reviews):
+    model = RNNTextClassifier(**QUICK | {"early_stopping": False}).fit(*reviews)
+    held = [vars(callback) for _, callback in model.net_.callbacks_]
+    assert not [key for part in held for key, value in part.items() if isinstance(value, dict)]
 
 
 class Lengths(Callback):
