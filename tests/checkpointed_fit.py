@@ -36,9 +36,9 @@ y = (X == 2).any(axis=1).astype(int)
 model = RNNTextClassifier(
     hidden_size=4,
     embedding_dim=4,
-    max_epochs=30,
+    max_epochs=20,
     early_stopping=True,
-    n_iter_no_change=30,
+    n_iter_no_change=20,
     random_state=0,
     checkpoint_dir=folder,
 )
