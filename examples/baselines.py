@@ -155,13 +155,18 @@ def sms_spam(folder: Path) -> Task:
     return split("SMS spam", texts, np.array(labels))
 
 
-def zh_hotel(folder: Path) -> Task:
+def chinese_words(text: str) -> list[str]:
+    """Return the words of a text. `jieba.lcut` itself, a method, could not be cloned."""
     import jieba
 
     jieba.setLogLevel("WARNING")
+    return jieba.lcut(text)
+
+
+def zh_hotel(folder: Path) -> Task:
     reviews = pd.read_csv(folder / "ChnSentiCorp_htl_all.csv.gz").dropna()
     task = split("Chinese hotel reviews", list(reviews["review"]), reviews["label"].to_numpy())
-    return task._replace(tokenizer=jieba.lcut)
+    return task._replace(tokenizer=chinese_words)
 
 
 def split(title: str, texts: Texts, labels: NDArray[Any], test_size: float = 0.2) -> Task:
