@@ -89,3 +89,14 @@ def test_the_table_of_pretraining_backs_what_is_said_of_it():
     assert sorted(gain[1] for gain in gains.values()) == [6.5, 7.2, 13.4]
     assert gains["word2vec"][2:] == [4.6, 3.4]
     assert max(gains["transfer"][2:] + gains["GloVe"][2:]) < 0
+
+
+def test_the_readmes_accuracies_are_those_of_the_whole_table():
+    row = r"^\| ([^|]+) \| ([\d.]+)%.*? \| ([\d.]+)%.*? \| ([\d.]+)%.*? \|"
+    short = dict.fromkeys(re.findall(row, README, flags=re.MULTILINE))
+    whole = re.findall(row, PAGES["docs/accuracy.md"], flags=re.MULTILINE)
+    assert len(whole) == 8
+    assert set(whole) <= set(short)
+    *sets, mean = (tuple(map(float, cells)) for _, *cells in whole)
+    for total, cells in zip(mean, zip(*sets, strict=True), strict=True):
+        assert total == pytest.approx(sum(cells) / len(cells), abs=0.1)
