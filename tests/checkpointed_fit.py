@@ -13,8 +13,6 @@ import numpy as np
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._files import replacing
 
-folder, dies_at = globals()["ARGUMENTS"]
-
 
 def dying(name, n_calls):
     """Return the function, which does not return from its so many-th call."""
@@ -29,21 +27,26 @@ def dying(name, n_calls):
     return called
 
 
-rng = np.random.default_rng(0)
-X = rng.integers(2, 40, (96, 12))
-y = (X == 2).any(axis=1).astype(int)
+def fit(folder, dies_at):
+    rng = np.random.default_rng(0)
+    X = rng.integers(2, 40, (96, 12))
+    y = (X == 2).any(axis=1).astype(int)
 
-model = RNNTextClassifier(
-    hidden_size=4,
-    embedding_dim=4,
-    max_epochs=20,
-    early_stopping=True,
-    n_iter_no_change=20,
-    random_state=0,
-    checkpoint_dir=folder,
-)
-if dies_at is not None:
-    setattr(os, dies_at[0], dying(*dies_at))
-model.fit(X, y)
-with replacing(folder / "result.npz") as file:
-    np.savez(file, probabilities=model.predict_proba(X), n_iter=model.n_iter_)
+    model = RNNTextClassifier(
+        hidden_size=4,
+        embedding_dim=4,
+        max_epochs=20,
+        early_stopping=True,
+        n_iter_no_change=20,
+        random_state=0,
+        checkpoint_dir=folder,
+    )
+    if dies_at is not None:
+        setattr(os, dies_at[0], dying(*dies_at))
+    model.fit(X, y)
+    with replacing(folder / "result.npz") as file:
+        np.savez(file, probabilities=model.predict_proba(X), n_iter=model.n_iter_)
+
+
+if "ARGUMENTS" in globals():
+    fit(*globals()["ARGUMENTS"])
