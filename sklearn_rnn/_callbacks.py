@@ -50,9 +50,9 @@ class Thaw(Callback):
 
 
 class SoundGradients(Callback):
-    """Keep gradients short, and stop where one is no finite number.
+    """Keep gradients short, and stop where one, or a weight after an epoch, is not finite.
 
-    Of all weights but the tables, whose optimizer bounds its steps by itself.
+    Gradients of all weights but the tables, whose optimizer bounds its steps by itself.
     """
 
     def __init__(self, who: str, max_norm: float | None, keeps_weights: bool) -> None:

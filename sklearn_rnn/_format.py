@@ -17,7 +17,6 @@ FORMAT = 1
 
 _KEY = "_format"
 
-
 _VOCABULARIES = ("_entries", "vocabulary_")
 """Attributes that hold words by id, in a tuple."""
 

@@ -139,8 +139,8 @@ _TERM_WEIGHTS = """\
 term_weights : {"idf", "naive_bayes"}, default="idf"
         What a word or pair weighs in the linear model before training: by how few texts hold
         it, or also by how much more often the texts of one label hold it (NB-SVM; Wang and
-        Manning, 2012). The latter is better from some 10,000 texts on; of few texts it takes
-        chance for evidence.
+        Manning, 2012). The latter is for large training sets, as in
+        ``examples/best_imdb.py``: of few texts it takes chance for evidence.
     """
 
 _LABEL_SMOOTHING = """\
