@@ -33,6 +33,7 @@ from ._state import (
     give_vectors,
     given_vectors,
     network_state,
+    new_network,
     read_as_unknown,
     restore_network,
     restore_target,
@@ -267,16 +268,13 @@ class BaseRecurrentEstimator(
         _check_feature_names(self, X, reset=True)
         self.n_iter_ = 0
         self.history_: dict[str, NDArray[np.float64]] = {}
-        network = self._build()
+        network = new_network(self._plan, self._seed)
         if inputs.vectors is not None and network.embedding is not None:
             give_vectors(network.embedding, inputs.vectors)
         if ngrams is not None and network.linear is not None:
             network.linear.know(ngrams.pairs, ngrams.idf)
             self._is_rare = None if self._has_vectors else ngrams.is_rare
         return network
-
-    def _build(self) -> RecurrentNetwork:
-        return RecurrentNetwork(**self._plan, generator=torch.Generator().manual_seed(self._seed))
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:
@@ -352,9 +350,7 @@ class BaseRecurrentEstimator(
         super().__setstate__(rest)
         if weights is None:
             return
-        network = self._build()
-        restore_network(network, weights)
-        network.eval()
+        network = restore_network(self._plan, self._seed, weights)
         self._target = restore_target(rest["_target"])
         self._memory = None
         self._vectors = given_vectors(weights)

@@ -50,9 +50,6 @@ class Cell(nn.Module):
             torch.cat([orthogonal(n_hidden, generator) for _ in range(self.n_gates)])
         )
         self.bias = nn.Parameter(torch.zeros(self.n_gates * n_hidden))
-        # Torch's kernels carry a second intercept. It adds nothing: no parameter, all zeros.
-        self.no_bias: Tensor
-        self.register_buffer("no_bias", torch.zeros_like(self.bias), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if inputs.is_cuda:
@@ -73,7 +70,9 @@ class Cell(nn.Module):
         return self._torch_kernel(inputs, start)
 
     def _weights(self) -> list[Tensor]:
-        return [self.input_weight, self.recurrent_weight, self.bias, self.no_bias]
+        # Torch's kernels carry a second intercept. It adds nothing: no parameter, all zeros.
+        no_bias = torch.zeros_like(self.bias)
+        return [self.input_weight, self.recurrent_weight, self.bias, no_bias]
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
         raise NotImplementedError

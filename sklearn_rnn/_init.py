@@ -15,10 +15,9 @@ def embedding(n_ids: int, n_dimensions: int, generator: torch.Generator) -> nn.E
 
 
 def dense(n_inputs: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
-    with torch.no_grad():
-        layer.weight.copy_(glorot(n_outputs, n_inputs, generator))
-        layer.bias.zero_()
+    layer = nn.Linear(n_inputs, n_outputs, device="meta")  # torch's own weights are not drawn
+    layer.weight = nn.Parameter(glorot(n_outputs, n_inputs, generator))
+    layer.bias = nn.Parameter(torch.zeros(n_outputs))
     return layer
 
 

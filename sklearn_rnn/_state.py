@@ -14,6 +14,7 @@ from torch import nn
 
 from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
+from .exceptions import ModelFileError
 from .modules import RecurrentNetwork
 from .sequences import PADDING, UNKNOWN
 
@@ -22,6 +23,7 @@ __all__ = [
     "give_vectors",
     "given_vectors",
     "network_state",
+    "new_network",
     "read_as_unknown",
     "restore_network",
     "restore_target",
@@ -54,6 +56,11 @@ def network_state(
     return {"arrays": arrays, "frozen": frozen}
 
 
+def new_network(plan: dict[str, Any], seed: int) -> RecurrentNetwork:
+    """Return the network of a plan, with weights drawn from a seed."""
+    return RecurrentNetwork(**plan, generator=torch.Generator("cpu").manual_seed(seed))
+
+
 def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
     """Let a new embedding start from the table that came with the sequences."""
     with torch.no_grad():
@@ -75,8 +82,19 @@ def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
     return table.array if isinstance(table, SharedTable) else None
 
 
-def restore_network(network: RecurrentNetwork, state: dict[str, Any]) -> None:
-    """Give a network the weights that `network_state` returned."""
+def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> RecurrentNetwork:
+    """Return the network of a plan, with the weights that `network_state` returned.
+
+    Its parts get no memory of their own: a file that asks for more than it holds is refused
+    before anything is made.
+    """
+    if plan["num_layers"] > len(state["arrays"]):
+        raise ModelFileError(
+            f"The model has weights of fewer layers than its {plan['num_layers']}: the file was "
+            "altered."
+        )
+    with torch.device("meta"):
+        network = new_network(plan, seed)
     tensors = {
         name: _tensor(stored.array if isinstance(stored, SharedTable) else stored)
         for name, stored in state["arrays"].items()
@@ -84,6 +102,7 @@ def restore_network(network: RecurrentNetwork, state: dict[str, Any]) -> None:
     network.load_state_dict(tensors, assign=True)
     for name in state["frozen"]:
         network.get_parameter(name).requires_grad_(False)
+    return network.eval()
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

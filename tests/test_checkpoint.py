@@ -380,3 +380,15 @@ def test_what_a_killed_process_left_is_swept_away(task, tmp_path):
 def test_a_checkpoint_holds_no_pickle(checkpoint):
     arrays = np.load(checkpoint / "checkpoint.npz", allow_pickle=False)
     assert all(arrays[name].dtype != object for name in arrays)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_fit_on_a_gpu_goes_on_where_it_was(task, tmp_path, breaks_after):
+    X, y = task
+    settings = QUICK | {"device": "cuda"}
+    whole = RNNTextClassifier(**settings).fit(X, y)
+    model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
+    model = interrupted(model, X, y, breaks_after)
+    assert model.n_iter_ == whole.n_iter_
+    # Sums on a GPU come in any order.
+    np.testing.assert_allclose(model.transform(X), whole.transform(X), atol=1e-4)

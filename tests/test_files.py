@@ -20,7 +20,13 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, _format
+from sklearn_rnn import (
+    RNNTextClassifier,
+    RNNTextRegressor,
+    SequenceVectorizer,
+    TokenSequences,
+    _format,
+)
 from sklearn_rnn._format import FORMAT
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
@@ -315,6 +321,32 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(model, path):
         else:
             assert_same_answers(loaded, model)
     assert noticed > 40
+
+
+@pytest.mark.parametrize(
+    "altered", [{"hidden_size": 10**6}, {"n_ids": 10**9}, {"num_layers": 10**9}, {"n_pairs": -1}]
+)
+def test_a_file_that_asks_for_more_than_it_holds_is_refused_before_anything_is_made(
+    model, path, altered
+):
+    classifier = copy.deepcopy(model[-1])
+    classifier._plan = {**classifier._plan, **altered}
+    persistence.save(classifier, path)
+    with pytest.raises(ModelFileError):
+        persistence.load(path)
+
+
+@pytest.mark.parametrize("write", [persistence.save, joblib.dump])
+@pytest.mark.parametrize("linear", ["none", "words", "pairs"])
+def test_a_file_is_hardly_larger_than_the_arrays_that_a_prediction_reads(path, write, linear):
+    X = np.random.default_rng(0).integers(2, 300, (2_000, 30))
+    words = tuple(f"word-{i}" for i in range(10_000))
+    model = RNNTextClassifier(**QUICK | {"embedding_dim": 64, "max_epochs": 1}, linear=linear)
+    model.fit(TokenSequences(X, words), np.arange(len(X)) % 2)
+    n_bytes = sum(tensor.nbytes for tensor in model.net_.module_.state_dict().values())
+    n_bytes += sum(len(word) + 4 for word in words)  # quoted
+    write(model, path)
+    assert path.stat().st_size < 1.05 * n_bytes
 
 
 def test_a_missing_file_is_missing(path):

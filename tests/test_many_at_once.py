@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import joblib
@@ -13,7 +14,7 @@ from scipy.stats import theilslopes
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn.datasets import make_reviews
 
 N_CYCLES = int(os.environ.get("SOAK_CYCLES", 90))  # `make soak` asks for more
@@ -67,6 +68,7 @@ def resident():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(find_spec("skops") is None, reason="needs skops")
 def test_fitting_predicting_saving_and_loading_hold_no_memory_back(tmp_path):
     classifier = RNNTextClassifier(hidden_size=4, embedding_dim=4, max_epochs=1, random_state=0)
     fresh = make_pipeline(SequenceVectorizer(max_len=20), classifier)
@@ -76,6 +78,8 @@ def test_fitting_predicting_saving_and_loading_hold_no_memory_back(tmp_path):
         model = clone(fresh).fit(texts, labels)
         joblib.dump(model, tmp_path / "model.joblib")
         joblib.load(tmp_path / "model.joblib").predict(texts)
+        persistence.save(model, tmp_path / "model.skops")
+        persistence.load(tmp_path / "model.skops").predict(texts)
         gc.collect()
         held.append(resident())
     settled = held[N_CYCLES // 3 :]  # kernels and caches are made once
