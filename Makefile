@@ -14,7 +14,7 @@ endef
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/plot.stamp ## Run the quickstart, on real reviews with DATA=path/to/imdb
@@ -38,6 +38,20 @@ test: .venv/dev.stamp ## Build the wheel, install it, test it and its doctests
 	$(install_wheel)
 	cd tests && OMP_NUM_THREADS=1 TESTED_WHEEL="$$(echo $(CURDIR)/$(WHEEL_DIR)/*.whl)" \
 		$(CURDIR)/$(BIN)/pytest -n 2 --doctest-modules . --pyargs sklearn_rnn $(ARGS)
+
+# Executes all examples, on the texts in ../shared/data or SKLEARN_RNN_DATA where there are some.
+.PHONY: docs
+docs: .venv/docs.stamp ## Build the site in build/docs; no warning is tolerated
+	$(install_wheel)
+	@rm -rf build/docs docs/auto_examples docs/api/generated
+	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
+
+.PHONY: check-site
+check-site: .venv/docs.stamp ## Read the site that `make docs` built in a headless browser
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && \
+		apt-get install -y chromium; } || \
+		{ echo "The browser is missing: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/python tools/check_site.py build/docs --pictures build/site
 
 # The longer forms of tests that `make test` runs in short.
 .PHONY: fuzz
@@ -72,7 +86,7 @@ lock: .venv/dev.stamp ## Rewrite constraints.txt from what .venv holds
 
 .PHONY: clean
 clean: ## Remove .venv, builds and caches
-	rm -rf .venv build dist
+	rm -rf .venv build dist docs/auto_examples docs/api/generated
 	find . \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -19,7 +19,7 @@ _HOMES = {
     "SequenceVectorizer": "text",
     "TokenSequences": "sequences",
 }
-_MODULES = {"corpora", "datasets", "embeddings", "persistence"}
+_MODULES = {"cards", "corpora", "datasets", "displays", "embeddings", "inspection", "persistence"}
 
 
 def __getattr__(name: str) -> Any:

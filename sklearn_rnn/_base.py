@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ._checkpoint import open_checkpoint
 from ._format import VersionedState
-from ._history import history_arrays
+from ._history import history_arrays, kept_epoch
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import Memory, make_net, usable_device
 from ._parameters import CONSTRAINTS
@@ -169,6 +169,11 @@ class BaseRecurrentEstimator(
         vectors.flags.writeable = False  # it is the network's own memory
         return vectors
 
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers in the network's weights, those of a frozen embedding too."""
+        return sum(parameter.numel() for parameter in self.net_.module_.parameters())
+
     # ---- What a subclass says -------------------------------------------------------------
 
     def _check_y(self, y: Any) -> NDArray[Any]:
@@ -299,6 +304,7 @@ class BaseRecurrentEstimator(
             name: np.concatenate([self.history_.get(name, before), figures.get(name, now)])
             for name in {**self.history_, **figures}
         }
+        self.best_epoch_ = self.n_iter_ + kept_epoch(net)
         self.n_iter_ += n_epochs
         # What predictions go by: a callback may have changed it.
         self._plan = {**self._plan, "branch_dropout": net.module_.branch_dropout.p}

@@ -33,7 +33,8 @@ class Cell(nn.Module):
     kind: str
     """What the parameter `cell` calls it."""
 
-    n_gates: int
+    gates: tuple[str, ...]
+    """What the blocks of the two matrices compute, in their order."""
 
     torch_is_one_call = False
     """Whether torch runs all the steps on a CPU in one call."""
@@ -45,11 +46,12 @@ class Cell(nn.Module):
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(glorot(self.n_gates * n_hidden, n_inputs, generator))
+        n_rows = len(self.gates) * n_hidden
+        self.input_weight = nn.Parameter(glorot(n_rows, n_inputs, generator))
         self.recurrent_weight = nn.Parameter(
-            torch.cat([orthogonal(n_hidden, generator) for _ in range(self.n_gates)])
+            torch.cat([orthogonal(n_hidden, generator) for _ in self.gates])
         )
-        self.bias = nn.Parameter(torch.zeros(self.n_gates * n_hidden))
+        self.bias = nn.Parameter(torch.zeros(n_rows))
 
     def forward(self, inputs: Tensor) -> Tensor:
         if inputs.is_cuda:
@@ -85,7 +87,7 @@ class SimpleRNN(Cell):
     """The lecture's first layer: state = tanh(W x + U state + b)."""
 
     kind = "rnn"
-    n_gates = 1
+    gates = ("state",)
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
         return kernels.simple_rnn(projected, recurrent)
@@ -100,7 +102,7 @@ class GRU(Cell):
     """Gated recurrent unit (Cho et al., 2014), gates in the order reset, update, candidate."""
 
     kind = "gru"
-    n_gates = 3
+    gates = ("reset", "update", "candidate")
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
         return kernels.gru(projected, recurrent)
@@ -118,7 +120,7 @@ class LSTM(Cell):
     """
 
     kind = "lstm"
-    n_gates = 4
+    gates = ("input", "forget", "cell", "output")
     torch_is_one_call = True
 
     def __init__(self, n_inputs: int, n_hidden: int, generator: torch.Generator) -> None:

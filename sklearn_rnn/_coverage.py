@@ -23,10 +23,12 @@ def coverage_of(sequences: TokenSequences, found: NDArray[np.bool_]) -> Bunch:
     counts[UNKNOWN] = 0
     words = sequences.vocabulary
     missing = [i for i in np.argsort(-counts, kind="stable") if not found[i] and i > UNKNOWN]
+    most_frequent = missing[:_MOST_FREQUENT]
     return Bunch(
-        words=float(found[UNKNOWN + 1 :].mean()),
         tokens=float(counts[found].sum() / max(counts.sum(), 1)),
-        missing=[words[i] for i in missing[:_MOST_FREQUENT]],
+        words=float(found[UNKNOWN + 1 :].mean()),
+        missing=[words[i] for i in most_frequent],
+        missing_counts=counts[most_frequent].tolist(),
     )
 
 

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._format import VersionedState
+from ._neighbours import nearest_words
 from ._tables import shared_table
 from ._validation import check_ids
 from .sequences import PADDING, TokenSequences
@@ -53,6 +54,31 @@ class EmbeddingStep(  # type: ignore[call-arg]
                 "the vectorizer that made the training data."
             )
         return TokenSequences(sequences.ids, self.vocabulary_, self.vectors_)
+
+    def most_similar(self, word: str, topn: int = 10) -> list[tuple[str, float]]:
+        """Return the words whose vectors point most nearly the same way as that of a word.
+
+        Parameters
+        ----------
+        word : str
+            The word.
+        topn : int, default=10
+            How many words.
+
+        Returns
+        -------
+        list of (str, float)
+            Words and cosines, the nearest first.
+
+        Raises
+        ------
+        KeyError
+            If the word is not in the vocabulary.
+        ValueError
+            If the word has no vector.
+        """
+        check_is_fitted(self)
+        return nearest_words(type(self).__name__, self.vocabulary_, self.vectors_, word, topn)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vectors, which a data frame would lose.

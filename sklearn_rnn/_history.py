@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .exceptions import DivergenceError
 
-__all__ = ["check_training", "diverged", "figures_of", "history_arrays"]
+__all__ = ["check_training", "diverged", "figures_of", "history_arrays", "kept_epoch"]
 
 
 def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
@@ -22,6 +22,13 @@ def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
         name: np.array([epoch.get(name, np.nan) for epoch in epochs], np.float64) for name in names
     }
     return len(epochs), arrays
+
+
+def kept_epoch(net: Any) -> int:
+    """Return the epoch whose weights a net has: the best one where somebody kept it."""
+    keepers = [c for _, c in net.callbacks_ if getattr(c, "load_best", False)]
+    n_epochs = history_arrays(net.history)[0]
+    return min([keeper.best_epoch_ for keeper in keepers] or [n_epochs])
 
 
 def figures_of(epoch: Any) -> list[str]:

@@ -78,6 +78,31 @@ class LinearEvidence(nn.Module):
             rows, self.weight, per_sample_weights=weights, mode="sum", sparse=self.sparse
         )
 
+    def shares(self, ids: Tensor) -> Tensor:
+        """Return what each token adds to the evidence: (N, T) -> (N, T, C).
+
+        Parameters
+        ----------
+        ids : Tensor of shape (N, T)
+            Left-aligned ids.
+
+        Returns
+        -------
+        Tensor of shape (N, T, C)
+            The evidence, a word's in equal parts with its repetitions, a pair's in halves
+            with its two words. Summed over tokens it is that of the text.
+        """
+        rows = self._rows(ids.long())
+        ordered, weights = self._tf_idf(rows)
+        of_row = _at_first(ordered, weights, rows) / _repetitions(rows)  # (N, 2 T - 1)
+        evidence = of_row[..., None] * self.weight[rows]
+        n_tokens = ids.shape[1]
+        shares, of_pairs = evidence[:, :n_tokens].clone(), evidence[:, n_tokens:] / 2
+        if of_pairs.shape[1]:
+            shares[:, :-1] += of_pairs
+            shares[:, 1:] += of_pairs
+        return shares
+
     def _rows(self, ids: Tensor) -> Tensor:
         """Return the row of each word and each pair; 0 where there is none: (N, 2 T - 1)."""
         if len(self.pairs) == 0:
@@ -93,3 +118,16 @@ class LinearEvidence(nn.Module):
         weights = self.idf[ordered]
         weights[:, 1:] *= ordered[:, 1:] != ordered[:, :-1]
         return ordered, F.normalize(weights, dim=1)
+
+
+def _at_first(ordered: Tensor, values: Tensor, rows: Tensor) -> Tensor:
+    """Return, for each of `rows`, the value where `ordered` holds it first."""
+    places = torch.searchsorted(ordered, rows)
+    return values.gather(1, places)
+
+
+def _repetitions(rows: Tensor) -> Tensor:
+    """Return how often its text holds each row: (N, R) -> (N, R)."""
+    ordered, _ = rows.sort(dim=1)
+    after = torch.searchsorted(ordered, rows, right=True)
+    return after - torch.searchsorted(ordered, rows)

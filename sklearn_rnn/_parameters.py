@@ -172,6 +172,11 @@ vocabulary_ : tuple of str or None
         dropout is on; NaN where an epoch had no validation.
     n_iter_ : int
         Epochs that were run.
+    best_epoch_ : int
+        The epoch whose weights the model has, from 1: the last one, or the best one where
+        `early_stopping` set texts aside.
+    n_parameters_ : int
+        Numbers in the network's weights, those of a frozen embedding too.
     embedding_vectors_ : ndarray of float32 of shape (n_ids, n_dimensions)
         The embedding table, as learned or as it came.
     n_features_in_ : int

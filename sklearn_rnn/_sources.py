@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._gensim import subword_vector
 from ._vector_files import Keep, OfParts, keep_keyed_vectors, read_vectors
 from .sequences import UNKNOWN
 
-__all__ = ["look_up", "named"]
+__all__ = ["look_up", "named", "vocabulary_and_vectors"]
 
 
 def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfParts | None:
@@ -80,8 +81,19 @@ def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
     return fitted[-1]
 
 
+def vocabulary_and_vectors(who: str, source: Any) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Return the words of a fitted estimator or pipeline and their vectors, by id."""
+    step = _with_vectors(who, source, list(_steps(source)))
+    return step.vocabulary_, _table(step)
+
+
+def _table(step: Any) -> NDArray[np.float32]:
+    """Return the vectors that a step has learned, or else those that it has loaded."""
+    return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
+
+
 def _keep_learned(step: Any, wanted: Container[str], keep: Keep) -> None:
-    table = step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
+    table = _table(step)
     # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
     # gave them. The two markers, padding and unknown, are no words.
     found = getattr(step, "found_", None)

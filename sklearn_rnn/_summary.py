@@ -61,6 +61,18 @@ class Summary:
         ]
         return "\n".join([lines[0], rule, *lines[1:], rule, *totals])
 
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{shape}</td><td>{n:,}</td></tr>"
+            for name, shape, n in self.layers
+        )
+        return (
+            "<table><thead><tr><th>Layer</th><th>Output shape</th><th>Parameters</th></tr>"
+            f"</thead><tbody>{rows}</tbody><tfoot><tr><th>Total</th><td></td>"
+            f"<td>{self.total:,}</td></tr><tr><th>Trainable</th><td></td>"
+            f"<td>{self.trainable:,}</td></tr></tfoot></table>"
+        )
+
 
 def summarize(network: RecurrentNetwork, n_places: int) -> Summary:
     """Return the summary of a network.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = [
     "MultilabelTarget",
     "NumericTarget",
     "Target",
+    "Voice",
 ]
 
 
@@ -27,6 +28,19 @@ def _binary_cross_entropy(
 ) -> Tensor:
     smooth = target * (1 - label_smoothing) + label_smoothing / 2
     return F.binary_cross_entropy_with_logits(logits, smooth, reduction=reduction)
+
+
+class Voice(NamedTuple):
+    """Which logit speaks for what is asked about."""
+
+    columns: NDArray[np.intp]
+    """The logit of each text, (N,)."""
+
+    sign: float
+    """-1 where it speaks for it by being low."""
+
+    names: list[Any]
+    """The label that it speaks for, by text; None for numbers."""
 
 
 class Target:
@@ -60,6 +74,14 @@ class Target:
         """Return the probability of each label, (N, len(classes))."""
         raise NotImplementedError
 
+    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+        """Return the logit that speaks for a label, or for a column of numbers."""
+        columns = np.full(len(logits), _column(wanted, self.n_outputs))
+        return Voice(columns, 1.0, self._names(columns))
+
+    def _names(self, columns: NDArray[np.intp]) -> list[Any]:
+        return [None] * len(columns)
+
 
 class ClassTarget(Target):
     """Labels: each logit, or their softmax, gives the probability of one."""
@@ -72,6 +94,9 @@ class ClassTarget(Target):
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the share of texts that are right."""
         raise NotImplementedError
+
+    def _names(self, columns: NDArray[np.intp]) -> list[Any]:
+        return list(self.classes[columns])
 
 
 class _OneLabel(ClassTarget):
@@ -118,6 +143,12 @@ class BinaryTarget(_OneLabel):
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[(logits[:, 0] > 0).astype(np.intp)]
 
+    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+        """By default that of the second class."""
+        place = 1 if wanted is None else _place(self.classes, wanted)
+        n_texts = len(logits)
+        return Voice(np.zeros(n_texts, np.intp), 2.0 * place - 1, [self.classes[place]] * n_texts)
+
 
 class MulticlassTarget(_OneLabel):
     """Three classes or more: one logit each."""
@@ -144,6 +175,12 @@ class MulticlassTarget(_OneLabel):
 
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[logits.argmax(axis=1)]
+
+    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+        """By default those of the labels that are predicted."""
+        predicted = logits.argmax(axis=1)
+        columns = predicted if wanted is None else predicted * 0 + _place(self.classes, wanted)
+        return Voice(columns, 1.0, self._names(columns))
 
 
 class MultilabelTarget(ClassTarget):
@@ -214,3 +251,16 @@ class NumericTarget(Target):
     def decide(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         numbers = logits * self.scale + self.mean
         return numbers[:, 0] if self.one_dimensional else numbers
+
+
+def _column(wanted: Any, n_outputs: int) -> int:
+    if wanted is None and n_outputs > 1:
+        raise ValueError(f"target: name the column to look into, from 0 to {n_outputs - 1}.")
+    return _place(range(n_outputs), 0 if wanted is None else wanted)
+
+
+def _place(choices: Any, wanted: Any) -> int:
+    listed = np.asarray(choices).tolist()
+    if wanted not in listed:
+        raise ValueError(f"target must be one of {listed}, got {wanted!r}.")
+    return listed.index(wanted)

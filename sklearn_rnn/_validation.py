@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
-__all__ = ["check_given", "check_ids", "check_texts", "seed_from"]
+__all__ = ["check_given", "check_ids", "check_texts", "check_vocabulary", "seed_from"]
 
 
 def check_texts(who: str, texts: Iterable[str]) -> Iterator[str]:
@@ -120,3 +120,20 @@ def seed_from(random_state: Any) -> int:
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
     return int(check_random_state(random_state).randint(2**31))
+
+
+def check_vocabulary(who: str, given: Any) -> list[str]:
+    """Return the words of a mapping to ids or of an iterable, in their order, or raise."""
+    # A set has no order that another process would repeat.
+    in_order = sorted(given) if isinstance(given, Set) else list(given)
+    words = sorted(given, key=given.__getitem__) if isinstance(given, Mapping) else in_order
+    if isinstance(given, str) or not all(isinstance(word, str) for word in words):
+        raise TypeError(
+            f"{who}: vocabulary must be a mapping or an iterable of str, got {given!r}."
+        )
+    if not words or len(set(words)) < len(words):
+        raise ValueError(
+            f"{who}: vocabulary must hold at least one word, and each word once, got "
+            f"{len(words)} entries, {len(set(words))} of them distinct."
+        )
+    return words

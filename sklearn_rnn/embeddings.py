@@ -239,7 +239,10 @@ class PretrainedEmbedding(EmbeddingStep):
         Which words the source holds.
     coverage_ : Bunch
         ``words`` and ``tokens``, the shares of the vocabulary and of its running tokens whose
-        vectors were found, and ``missing``, the most frequent words without one.
+        vectors were found, ``missing``, the most frequent words without one, and
+        ``missing_counts``, how often each of them stands in the texts.
+    token_coverage_ : float
+        The share of running tokens whose vectors were found.
 
     See Also
     --------
@@ -331,6 +334,11 @@ class PretrainedEmbedding(EmbeddingStep):
         elif self.oov != "zero":
             noise = np.random.default_rng(seed_from(self.random_state))
             table.fill(missing, self.oov, noise)
+
+    @property
+    def token_coverage_(self) -> float:
+        """The share of running tokens whose vectors were found."""
+        return float(self.coverage_.tokens)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; those of the source are not this estimator's to tune.

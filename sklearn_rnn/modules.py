@@ -136,11 +136,30 @@ class RecurrentNetwork(nn.Module):
         Tensor of shape (N, C)
             The logits.
         """
-        logits: Tensor = self.head(self.dropout(self.features(sequences, lengths)))
+        logits = self.recurrent_logits(self.embed(sequences), lengths)
         if self.linear is None:
             return logits
         recurrent, linear = self.branch_dropout(logits)
         return recurrent * logits + linear * self.linear(sequences)
+
+    def recurrent_logits(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits of the recurrent layers alone: (T, N, D) -> (N, C).
+
+        Parameters
+        ----------
+        vectors : Tensor of shape (T, N, D)
+            The tokens' vectors.
+        lengths : Tensor of shape (N,)
+            Tokens of each text.
+
+        Returns
+        -------
+        Tensor of shape (N, C)
+            The logits, not yet weighed against those of the linear model.
+        """
+        pooled = self.pooling(self.states(vectors, lengths), lengths)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
 
     def features(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Return the pooled states: (N, T) ids or (N, T, D) vectors -> (N, F).
@@ -157,13 +176,44 @@ class RecurrentNetwork(nn.Module):
         Tensor of shape (N, F)
             One vector for each text.
         """
-        states = sequences.transpose(0, 1)
-        if self.embedding is not None:
-            states = self.embedding(states)  # (T, N, D)
-        for layer in self.layers:
-            states = layer(self.input_dropout(states), lengths)  # (T, N, H)
-        pooled: Tensor = self.pooling(states, lengths)
+        pooled: Tensor = self.pooling(self.states(self.embed(sequences), lengths), lengths)
         return pooled
+
+    def embed(self, sequences: Tensor) -> Tensor:
+        """Return the tokens' vectors: (N, T) ids or (N, T, D) vectors -> (T, N, D).
+
+        Parameters
+        ----------
+        sequences : Tensor of shape (N, T) or (N, T, D)
+            Left-aligned ids, or vectors.
+
+        Returns
+        -------
+        Tensor of shape (T, N, D)
+            The vectors, time-major.
+        """
+        steps = sequences.transpose(0, 1)
+        vectors: Tensor = steps if self.embedding is None else self.embedding(steps)
+        return vectors
+
+    def states(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Return the last recurrent layer's states: (T, N, D) -> (T, N, H).
+
+        Parameters
+        ----------
+        vectors : Tensor of shape (T, N, D)
+            The tokens' vectors.
+        lengths : Tensor of shape (N,)
+            Tokens of each text.
+
+        Returns
+        -------
+        Tensor of shape (T, N, H)
+            The states; those past a text's end have no meaning.
+        """
+        for layer in self.layers:
+            vectors = layer(self.input_dropout(vectors), lengths)
+        return vectors
 
 
 class MaskDropout(nn.Module):

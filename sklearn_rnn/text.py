@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self
@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, kept
 from ._format import VersionedState, check_method
-from ._validation import check_ids, check_texts
+from ._validation import check_ids, check_texts, check_vocabulary
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
 __all__ = ["SequenceVectorizer"]
@@ -109,6 +109,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     ----------
     vocabulary_ : dict of str to int
         Token ids by token, without the two markers; ids start at 2.
+    vocabulary_size_ : int
+        Number of ids: those of the tokens and of the two markers.
     n_tokens_ : int
         Length of the sequences that `transform` returns.
 
@@ -254,7 +256,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         check_is_fitted(self)
         texts = check_texts("SequenceVectorizer", raw_documents)
-        return self._sequences(encoded(texts, _analyzer(self), self.vocabulary_, self.n_jobs))
+        return self._sequences(
+            encoded(texts, self.build_analyzer(), self.vocabulary_, self.n_jobs)
+        )
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -275,6 +279,18 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
+    def build_analyzer(self) -> Callable[[str], Iterable[str]]:
+        """Return the function that cuts a text into tokens.
+
+        Returns
+        -------
+        callable
+            From a str to its tokens, before any are cut off or found unknown.
+        """
+        names = set(_COUNT_VECTORIZER_PARAMETERS) - {"min_df", "vocabulary"}
+        counter = CountVectorizer(**{name: getattr(self, name) for name in names})
+        return counter.build_analyzer()
+
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
 
@@ -292,6 +308,11 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             The vectorizer.
         """
         return self
+
+    @property
+    def vocabulary_size_(self) -> int:
+        """Number of ids: words, padding and the unknown token."""
+        return len(self._entries)
 
     @property
     def _n_features_out(self) -> int:
@@ -314,23 +335,6 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         tags.input_tags.two_d_array = False
         return tags
 
-    def _given_words(self) -> list[str]:
-        given: Any = self.vocabulary
-        # A set has no order that another process would repeat.
-        in_order = sorted(given) if isinstance(given, Set) else list(given)
-        words = sorted(given, key=given.__getitem__) if isinstance(given, Mapping) else in_order
-        if isinstance(given, str) or not all(isinstance(word, str) for word in words):
-            raise TypeError(
-                "SequenceVectorizer: vocabulary must be a mapping or an iterable of str, got "
-                f"{given!r}."
-            )
-        if not words or len(set(words)) < len(words):
-            raise ValueError(
-                "SequenceVectorizer: vocabulary must hold at least one word, and each word "
-                f"once, got {len(words)} entries, {len(set(words))} of them distinct."
-            )
-        return words[: self._n_words]
-
     @property
     def _n_words(self) -> int | None:
         return None if self.max_features is None else self.max_features - len(_MARKERS)
@@ -343,11 +347,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Ids are given as words come, since their frequency is known only at the end.
         """
         texts = check_texts("SequenceVectorizer", raw_documents)
-        words: list[str] | None = None if self.vocabulary is None else self._given_words()
+        words: list[str] | None = None
+        if self.vocabulary is not None:
+            words = check_vocabulary("SequenceVectorizer", self.vocabulary)[: self._n_words]
         ids: dict[str, int] = growing_ids() if words is None else _ids(words)
         keeps_all = isinstance(self.min_df, Integral) and self.min_df <= 1
         counts = WordCounts(by_text=words is None and not keeps_all)
-        chunks = keep(counts.watching(encoded(texts, _analyzer(self), ids, self.n_jobs)))
+        chunks = keep(counts.watching(encoded(texts, self.build_analyzer(), ids, self.n_jobs)))
         new_ids = None
         if words is None:
             words, new_ids = self._select(list(ids), counts)
@@ -377,13 +383,6 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         layout = Layout(self.n_tokens_, self.padding, self.truncating)
         return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries)
-
-
-def _analyzer(vectorizer: SequenceVectorizer) -> Callable[[str], Iterable[str]]:
-    names = (name for name in _COUNT_VECTORIZER_PARAMETERS if name not in {"min_df", "vocabulary"})
-    counter = CountVectorizer(**{name: getattr(vectorizer, name) for name in names})
-    analyze: Callable[[str], Iterable[str]] = counter.build_analyzer()
-    return analyze
 
 
 def _ids(words: Iterable[str]) -> dict[str, int]:

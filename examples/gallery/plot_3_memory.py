@@ -1,0 +1,79 @@
+"""
+What a network forgets
+======================
+
+The lecture's claim: of the first of a hundred words, the last state of a SimpleRNN knows next to
+nothing. The derivative of the last state with respect to an input says how much it knows, exactly.
+Here it is taken in networks that were trained, and drawn by how far back the input lies.
+"""
+
+# %%
+# A number multiplied by itself
+# -----------------------------
+#
+# If a state were one number, carried along by one factor, a hundred steps would leave this of it:
+import matplotlib.pyplot as plt
+import numpy as np
+from reviews import load_reviews
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.displays import MemoryDisplay
+from sklearn_rnn.inspection import recurrent_spectrum
+
+for factor in (0.9, 1.2):
+    print(f"{factor}^100 = {factor**100:.3g}")
+
+# %%
+# A state is a vector, and the factor a matrix. What counts then is the largest absolute
+# eigenvalue. Two matrices that differ by a factor only, one of radius 0.9 and one of 1.2:
+rng = np.random.default_rng(0)
+matrix = rng.normal(size=(32, 32))
+matrix /= np.abs(np.linalg.eigvals(matrix)).max()
+steps = np.arange(101)
+figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+for radius in (0.9, 1.2):
+    norms = [np.linalg.norm(np.linalg.matrix_power(radius * matrix, n), 2) for n in steps]
+    (line,) = ax.plot(steps, norms, label=f"matrix of radius {radius}")
+    ax.plot(steps, radius**steps, "--", color=line.get_color(), label=f"{radius} to the power")
+ax.set(yscale="log", xlabel="steps", ylabel="norm", title="What is left after so many steps")
+ax.legend()
+
+# %%
+# Three trained networks
+# ----------------------
+#
+# The lecture's SimpleRNN and LSTM, and a GRU, of 32 states each, that read forward alone:
+reviews = load_reviews(1_000)
+vectorizer = SequenceVectorizer(max_features=10_000, max_len=200)
+X = vectorizer.fit_transform(reviews.train)
+long = vectorizer.transform(reviews.test)[:100]
+networks = {
+    title: RNNTextClassifier(
+        cell=cell,
+        embedding_dim=32,
+        hidden_size=32,
+        bidirectional=False,
+        pooling="last",
+        linear="none",
+        max_epochs=4,
+        random_state=0,
+    ).fit(X, reviews.train_labels)
+    for title, cell in {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}.items()
+}
+
+ax = None
+for title, network in networks.items():
+    display = MemoryDisplay.from_estimator(network, long, name=title, ax=ax)
+    ax = display.ax_
+ax.set_title(f"∂(last state)/∂(input) by distance (reviews: {reviews.source})")
+
+# %%
+# The radii of their recurrent matrices
+# -------------------------------------
+#
+# All start as orthogonal matrices, whose eigenvalues are 1 in absolute value. In a SimpleRNN the
+# matrix is all that carries the state, and tanh makes it smaller still. In LSTM and GRU the state
+# has a way past the matrix, through a gate.
+for title, network in networks.items():
+    radii = ", ".join(f"{s.gate} {s.radius:.2f}" for s in recurrent_spectrum(network))
+    print(f"{title}: {radii}")

@@ -1,0 +1,33 @@
+"""The parts of a fitted model: of a pipeline, or of a search over pipelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["before_last", "final_estimator", "steps_of"]
+
+
+def steps_of(model: Any) -> list[Any]:
+    """Return the steps of a pipeline, or of a search's best one; else the model by itself."""
+    best = getattr(model, "best_estimator_", model)
+    return [step for _, step in getattr(best, "steps", ((None, best),))]
+
+
+def before_last(model: Any) -> Any:
+    """Return the pipeline without its last step."""
+    return getattr(model, "best_estimator_", model)[:-1]
+
+
+def final_estimator(who: str, model: Any) -> Any:
+    """Return the fitted recurrent estimator that a model ends with, or raise."""
+    final = steps_of(model)[-1]
+    if hasattr(final, "_plan"):
+        return final
+    if hasattr(final, "embedding_dim"):
+        check_is_fitted(final)
+    raise TypeError(
+        f"{who}: expected a fitted classifier or regressor of sklearn_rnn, or a pipeline that ends with "
+        f"one, got {type(final).__name__}."
+    )

@@ -1,0 +1,137 @@
+"""Texts and labels in a table: which columns hold them, and in which rows they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._table_files import Table, listed
+
+__all__ = [
+    "complete_rows",
+    "labels_in",
+    "numbers_in",
+    "text_column",
+    "texts_in",
+    "training_columns",
+]
+
+
+def training_columns(table: Table, text: str | None, label: str | None) -> tuple[str, str]:
+    """Return the names of the two columns: those given, or else "text" and "label"."""
+    given = {"text": text, "label": label}
+    unknown = [role for role in given if given[role] is None and role not in table.columns]
+    if unknown:
+        raise ValueError(
+            f"which column of {table.source!r} holds the {' and which the '.join(unknown)}? Add "
+            f"{' and '.join(f'--{role} COLUMN' for role in unknown)}. The columns are "
+            f"{listed(table.columns)}."
+        )
+    names = text or "text", label or "label"
+    for name in names:
+        table.column(name)
+    if names[0] == names[1]:
+        raise ValueError(f"text and label cannot be one column, {names[0]!r}.")
+    return names
+
+
+def text_column(table: Table) -> str:
+    """Return "text" if there is such a column, or else the only one without numbers."""
+    if "text" in table.columns:
+        return "text"
+    wordy = [name for name in table.columns if not _holds_numbers(table.column(name))]
+    if len(wordy) == 1:
+        return wordy[0]
+    raise ValueError(
+        f"which column of {table.source!r} holds the text? Add --text COLUMN. The columns are "
+        f"{listed(table.columns)}."
+    )
+
+
+def complete_rows(table: Table, names: Sequence[str], skip_missing: bool) -> list[int]:
+    """Return the rows, counted from 0, that hold something in each of these columns."""
+    columns = {name: table.column(name) for name in names}
+    gaps = {
+        row: name
+        for row in range(len(table.rows))
+        for name, cells in columns.items()
+        if _is_missing(cells[row])
+    }
+    if gaps and not skip_missing:
+        first, name = next(iter(gaps.items()))
+        others = (
+            f", and {len(gaps) - 1:,} rows after it lack something too" if len(gaps) > 1 else ""
+        )
+        raise ValueError(
+            f"{table.source!r} {table.place(first)} has no {name!r}{others}. Fill it in, or add "
+            "--skip-missing."
+        )
+    complete = [row for row in range(len(table.rows)) if row not in gaps]
+    if not complete:
+        raise ValueError(f"{table.source!r} has no row with {' and '.join(map(repr, names))}.")
+    return complete
+
+
+def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:
+    """Return the texts of some rows."""
+    return [str(cell) for cell in _scalars(table, name, rows, "a text")]
+
+
+def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
+    """Return the labels of some rows, as they stand there: those of a CSV file are str."""
+    labels = np.array(_scalars(table, name, rows, "one label"))
+    n_labels = len(np.unique(labels))
+    if n_labels == 1:
+        raise ValueError(
+            f"{table.source!r}: {name!r} is {str(labels[0])!r} in every row: a classifier needs "
+            "at least two labels to tell apart."
+        )
+    if 2 * n_labels > len(labels):
+        raise ValueError(
+            f"{table.source!r}: {len(labels):,} rows hold {n_labels:,} different {name!r}: labels "
+            "to learn stand in many rows each. Is it another column? To learn numbers, add "
+            "--regression."
+        )
+    return labels
+
+
+def numbers_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[np.float64]:
+    """Return the numbers of some rows."""
+    cells = table.column(name)
+    for row in rows:
+        if not _is_number(cells[row]):
+            raise ValueError(
+                f"{table.source!r} {table.place(row)} has {cells[row]!r} in {name!r}: with "
+                "--regression, this must be a finite number."
+            )
+    return np.array([float(cells[row]) for row in rows])
+
+
+def _scalars(table: Table, name: str, rows: Sequence[int], expected: str) -> list[Any]:
+    cells = table.column(name)
+    for row in rows:
+        if not isinstance(cells[row], str | bool | int | float):
+            raise ValueError(
+                f"{table.source!r} {table.place(row)} has a {type(cells[row]).__name__} in "
+                f"{name!r}: expected {expected}."
+            )
+    return [cells[row] for row in rows]
+
+
+def _holds_numbers(cells: Sequence[Any]) -> bool:
+    return all(_is_missing(cell) or _is_number(cell) for cell in cells)
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except (TypeError, ValueError, OverflowError):
+        return False

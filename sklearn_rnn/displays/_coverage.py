@@ -1,0 +1,105 @@
+"""Words with and without vectors."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from .._models import steps_of
+from ._matplotlib import fonts, pyplot
+
+__all__ = ["CoverageDisplay"]
+
+
+class CoverageDisplay:
+    """Which words an embedding lacks, and how much of the texts it has.
+
+    Parameters
+    ----------
+    tokens : float
+        Share of the running tokens that have a vector.
+    words : float
+        Share of the vocabulary that has one.
+    missing : list of str
+        The most frequent words without one.
+    counts : list of int
+        How often each of them stands in the texts.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        The axes, once drawn.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.displays import CoverageDisplay
+    >>> CoverageDisplay(0.98, 0.9, ["zzz"], [3]).missing
+    ['zzz']
+    """
+
+    def __init__(self, tokens: float, words: float, missing: list[str], counts: list[int]) -> None:
+        self.tokens = tokens
+        self.words = words
+        self.missing = missing
+        self.counts = counts
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, n_missing: int = 20, ax: Any = None) -> Self:
+        """Draw the coverage of a fitted embedding.
+
+        Parameters
+        ----------
+        estimator : PretrainedEmbedding or Pipeline
+            The embedding, or a pipeline with one.
+        n_missing : int, default=20
+            Missing words to show, at most 20.
+        ax : Axes, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        CoverageDisplay
+            What was drawn.
+
+        Raises
+        ------
+        TypeError
+            If there is no fitted `PretrainedEmbedding`.
+        """
+        found = [step.coverage_ for step in steps_of(estimator) if hasattr(step, "coverage_")]
+        if not found:
+            raise TypeError(
+                "CoverageDisplay: expected a fitted PretrainedEmbedding, or a pipeline with one, "
+                f"got {type(estimator).__name__}."
+            )
+        tokens, words = found[-1].tokens, found[-1].words
+        missing, counts = found[-1].missing[:n_missing], found[-1].missing_counts[:n_missing]
+        return cls(tokens, words, missing, counts).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> Self:
+        """Draw the missing words as bars, under the two shares.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        CoverageDisplay
+            The display.
+        """
+        if ax is None:
+            height = 1.2 + 0.22 * max(len(self.missing), 4)
+            _, ax = pyplot().subplots(figsize=(6, height), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        places = np.arange(len(self.missing))
+        ax.barh(places, self.counts)
+        ax.set_yticks(places, self.missing, fontfamily=fonts())
+        ax.invert_yaxis()
+        ax.set(xlabel="times in the texts", ylabel="words without a vector")
+        ax.set_title(f"found: {self.tokens:.1%} of the tokens, {self.words:.1%} of the words")
+        return self

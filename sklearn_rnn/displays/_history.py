@@ -1,0 +1,125 @@
+"""Learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._models import final_estimator
+from ._matplotlib import pyplot
+
+__all__ = ["HistoryDisplay"]
+
+
+class HistoryDisplay:
+    """Losses and scores by epoch, in training and in validation, the epoch kept marked.
+
+    Parameters
+    ----------
+    history : dict of str to ndarray of float64 of shape (n_epochs,)
+        Figures by epoch, such as ``train_loss`` and ``valid_loss``.
+    best_epoch : int
+        The epoch whose weights the model has, from 1.
+    metrics : list of str
+        What is drawn, such as ``loss``: one panel each.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_metrics,)
+        The panels, once drawn.
+    figure_ : Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNTextClassifier
+    >>> from sklearn_rnn.displays import HistoryDisplay
+    >>> model = RNNTextClassifier(hidden_size=4, max_epochs=2, random_state=0)
+    >>> model = model.fit(np.arange(2, 42).reshape(20, 2), np.arange(20) % 2)
+    >>> HistoryDisplay.from_estimator(model).metrics
+    ['loss', 'accuracy']
+    """
+
+    def __init__(
+        self, history: Mapping[str, NDArray[np.float64]], best_epoch: int, metrics: list[str]
+    ) -> None:
+        self.history = history
+        self.best_epoch = best_epoch
+        self.metrics = metrics
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, metrics: Sequence[str] | None = None, ax: Any = None
+    ) -> Self:
+        """Draw the history of a fitted model.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            A fitted classifier or regressor of this library, or a pipeline that ends with one.
+        metrics : sequence of str, default=None
+            What to draw, such as ``["loss"]``. None: all that there is.
+        ax : Axes or array of Axes, default=None
+            Where to draw: one for each metric. None makes a figure.
+
+        Returns
+        -------
+        HistoryDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ValueError
+            If the history has no such metric.
+        """
+        final = final_estimator("HistoryDisplay", estimator)
+        known = list(dict.fromkeys(_metric(name) for name in final.history_ if name != "dur"))
+        missing = set(metrics or ()) - set(known)
+        if missing:
+            raise ValueError(
+                f"HistoryDisplay: the history has no {sorted(missing)}, only {known}."
+            )
+        display = cls(final.history_, final.best_epoch_, list(metrics or known))
+        return display.plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or array of Axes, default=None
+            Where to draw: one for each metric. None makes a figure.
+
+        Returns
+        -------
+        HistoryDisplay
+            The display.
+        """
+        if ax is None:
+            size = (4.5 * len(self.metrics), 3.5)
+            _, ax = pyplot().subplots(
+                1, len(self.metrics), figsize=size, squeeze=False, layout="constrained"
+            )
+        self.axes_ = np.atleast_1d(ax).ravel()
+        self.figure_ = self.axes_[0].figure
+        for panel, metric in zip(self.axes_, self.metrics, strict=True):
+            self._draw(panel, metric)
+        return self
+
+    def _draw(self, ax: Any, metric: str) -> None:
+        for side, label in (("train", "training"), ("valid", "validation"), ("", metric)):
+            figures = self.history.get(f"{side}_{metric}" if side else metric)
+            if figures is not None and not np.isnan(figures).all():
+                ax.plot(np.arange(1, len(figures) + 1), figures, "o-", label=label)
+        ax.axvline(self.best_epoch, ls=":", c="0.4", label=f"kept: epoch {self.best_epoch}")
+        ax.set(xlabel="epoch", ylabel=metric, xlim=(0.5, None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend()
+
+
+def _metric(name: str) -> str:
+    return name.removeprefix("train_").removeprefix("valid_")

@@ -1,0 +1,36 @@
+"""matplotlib, imported when something is drawn, and fonts for all scripts."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["fonts", "pyplot"]
+
+_FALLBACKS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+)
+"""Fonts with the letters that matplotlib's own lacks; those that are there are used."""
+
+
+def pyplot() -> Any:
+    """Return matplotlib.pyplot, or raise where it is missing."""
+    try:
+        return import_module("matplotlib.pyplot")
+    except ImportError as error:
+        raise ImportError('Drawing needs matplotlib: pip install "sklearn-rnn[plot]".') from error
+
+
+def fonts() -> list[str]:
+    """Return the fonts to try for each letter, those that are installed."""
+    there = set(import_module("matplotlib.font_manager").get_font_names())
+    return ["sans-serif", *(name for name in _FALLBACKS if name in there)]
