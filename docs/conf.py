@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-import sklearn_rnn
 from sphinx_gallery import backreferences
 
-ROOT = Path(__file__).resolve().parents[1]
-# The gallery reads real texts where they are, see examples/gallery/reviews.py. Examples run
-# beside each other on few cores: one thread each.
-os.environ.setdefault("SKLEARN_RNN_DATA", str(ROOT.parent / "shared" / "data"))
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import sklearn_rnn
+
 mpl.use("agg")
 
 project = "sklearn_rnn"
@@ -77,6 +69,7 @@ html_context = {"default_mode": "auto"}
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_use_index = False
 html_sidebars = {"index": [], "zh/index": [], "start": [], "lecture": [], "zh/lecture": []}
 html_theme_options = {
     "logo": {"text": "sklearn_rnn"},
@@ -124,7 +117,6 @@ def name_thumbnails(app: Any) -> None:
 
 def setup(app: Any) -> None:
     """Connect the functions above to sphinx."""
-    logging.getLogger("jieba").setLevel(logging.WARNING)
     app.connect("builder-inited", name_thumbnails, priority=100)  # before the gallery
     app.connect("autodoc-skip-member", keep_ours)
     app.connect("autodoc-process-docstring", keep_underscores, priority=900)  # after numpydoc

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor
 
-from ._checkpoint import open_checkpoint
+from ._checkpoint import Checkpoint, open_checkpoint
 from ._format import VersionedState
 from ._history import history_arrays, kept_epoch
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
@@ -222,7 +222,8 @@ class BaseRecurrentEstimator(
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
-            error = self._learn(X, inputs, data, target, going_on, one_epoch)
+            with open_checkpoint(self, inputs, data, going_on, one_epoch) as checkpoint:
+                error = self._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
         if error is not None:
             raise error
         return self
@@ -235,9 +236,9 @@ class BaseRecurrentEstimator(
         target: Target,
         going_on: bool,
         one_epoch: bool,
+        checkpoint: Checkpoint | None,
     ) -> DivergenceError | None:
         """Train on data that were checked; return what ended training early, if anything did."""
-        checkpoint = None if one_epoch else open_checkpoint(self, inputs, data, going_on)
         if not going_on:
             self._seed, self._target = seed_from(self.random_state), target
         if checkpoint is not None and checkpoint.seed is not None:

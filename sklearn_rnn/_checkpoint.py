@@ -8,8 +8,11 @@ same as without the interruption.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from numbers import Real
@@ -49,19 +52,37 @@ class Saved(NamedTuple):
     arrays: Arrays
 
 
+@contextmanager
 def open_checkpoint(
-    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
-) -> Checkpoint | None:
-    """Return the checkpoint of a fit that begins; None if the estimator keeps none.
+    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool, one_epoch: bool
+) -> Iterator[Checkpoint | None]:
+    """Give the checkpoint of a fit, whose folder is this fit's within the block.
+
+    None if the estimator keeps none, or learns one epoch at a time.
 
     Raises
     ------
     CheckpointError
-        If there is one already, of another fit.
+        If there is one already, of another fit, or another fit writes into the folder.
     """
-    if estimator.checkpoint_dir is None:
-        return None
+    if one_epoch or estimator.checkpoint_dir is None:
+        yield None
+        return
     who = type(estimator).__name__
+    _check_parameters(who, estimator)
+    path = Path(estimator.checkpoint_dir, "checkpoint.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(who, path.parent):
+        for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
+            part.unlink()
+        identity = _identity(estimator, inputs, data, going_on)
+        saved = _read(who, path) if path.exists() else None
+        if saved is not None:
+            _check_same(who, path, identity, saved.record["identity"])
+        yield Checkpoint(path, identity, saved)
+
+
+def _check_parameters(who: str, estimator: Any) -> None:
     if estimator.callbacks:
         raise ValueError(
             f"{who}: checkpoint_dir needs callbacks=None: what callbacks remember is theirs, and "
@@ -72,15 +93,6 @@ def open_checkpoint(
             f"{who}: checkpoint_dir needs random_state=None or an int, got a RandomState: a fit "
             "that is called again would find it moved on."
         )
-    path = Path(estimator.checkpoint_dir, "checkpoint.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
-        part.unlink()
-    identity = _identity(estimator, inputs, data, going_on)
-    saved = _read(who, path) if path.exists() else None
-    if saved is not None:
-        _check_same(who, path, identity, saved.record["identity"])
-    return Checkpoint(path, identity, saved)
 
 
 class Checkpoint(Callback):
@@ -118,13 +130,21 @@ class Checkpoint(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Put back what was saved."""
         if self.saved is not None:
-            record, arrays = self.saved
-            net.history_ = History(record["history"])
-            self.order.bit_generator.state = record["order"]
-            _give_counts(net, record["callbacks"])
-            _give_arrays(net, arrays)
-            _give_optimizer(net, record["optimizer"], arrays)
+            try:
+                self._put_back(net, *self.saved)
+            except Exception as error:
+                raise CheckpointError(
+                    f"{str(self.path)!r} does not hold what it should ({error!r}). Delete it to "
+                    "train from the start."
+                ) from error
             self.saved = None
+
+    def _put_back(self, net: Any, record: dict[str, Any], arrays: Arrays) -> None:
+        net.history_ = History(record["history"])
+        self.order.bit_generator.state = record["order"]
+        _give_counts(net, record["callbacks"])
+        _give_arrays(net, arrays)
+        _give_optimizer(net, record["optimizer"], arrays)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write all that the next epoch depends on."""
@@ -266,6 +286,8 @@ def _give_arrays(net: Any, arrays: Arrays) -> None:
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     with torch.no_grad():
         for name, tensor in _tensors(net).items():
+            if tensor.shape != tensors[name].shape or not tensors[name].isfinite().all():
+                raise ValueError(f"{name} has another shape, or is not finite")
             tensor.copy_(tensors[name])
     net.module_.generator.set_state(tensors["masks"])
     for keeper in _keepers_of_the_best(net):
@@ -310,7 +332,7 @@ def _keepers_of_the_best(net: Any) -> list[Any]:
     return [c for _, c in net.callbacks_ if hasattr(c, "best_model_weights_")]
 
 
-# ---- The file --------------------------------------------------------------------------------
+# ---- The folder and its file -----------------------------------------------------------------
 
 
 def _read(who: str, path: Path) -> Saved:
@@ -323,3 +345,22 @@ def _read(who: str, path: Path) -> Saved:
             f"{who}: {str(path)!r} is no checkpoint that can be read ({error!r}). Delete it to "
             "train from the start."
         ) from error
+
+
+@contextmanager
+def _locked(who: str, folder: Path) -> Iterator[None]:
+    """Let one fit at a time write into a folder; a process that ends lets go of it."""
+    with (folder / ".lock").open("ab") as lock:
+        try:
+            if os.name == "posix":
+                fcntl = import_module("fcntl")
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                msvcrt = import_module("msvcrt")
+                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise CheckpointError(
+                f"{who}: another fit is writing its checkpoints into {str(folder)!r}. Give each "
+                "fit a checkpoint_dir of its own."
+            ) from error
+        yield

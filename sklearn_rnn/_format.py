@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import zlib
 from functools import lru_cache
 from types import MethodType
 from typing import Any
@@ -33,7 +35,8 @@ class VersionedState:
         for name in _VOCABULARIES:
             if isinstance(state.get(name), tuple):
                 state[name] = _as_bytes(state[name])
-        return state
+        # A path would be one more type that whoever opens a file has to trust.
+        return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         form = state.get(_KEY, FORMAT)
@@ -56,12 +59,13 @@ class VersionedState:
 @lru_cache(maxsize=2)
 def _as_bytes(words: tuple[str, ...]) -> bytes:
     # Not escaped: two lone surrogates, of two words, would come back as one character.
-    return json.dumps(words, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    text = json.dumps(words, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return zlib.compress(text)  # with a checksum
 
 
 @lru_cache(maxsize=2)
 def _as_words(text: bytes) -> tuple[str, ...]:
-    return tuple(json.loads(text.decode("utf-8", "surrogatepass")))
+    return tuple(json.loads(zlib.decompress(text).decode("utf-8", "surrogatepass")))
 
 
 def check_method(who: str, function: Any) -> None:

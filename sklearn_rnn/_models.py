@@ -28,6 +28,6 @@ def final_estimator(who: str, model: Any) -> Any:
     if hasattr(final, "embedding_dim"):
         check_is_fitted(final)
     raise TypeError(
-        f"{who}: expected a fitted classifier or regressor of sklearn_rnn, or a pipeline that ends with "
-        f"one, got {type(final).__name__}."
+        f"{who}: expected a fitted classifier or regressor of sklearn_rnn, or a pipeline that "
+        f"ends with one, got {type(final).__name__}."
     )

@@ -100,7 +100,8 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         all other weights.
     lr_schedule : {"constant", "linear"}, default="linear"
         Keep the learning rates, or let them rise over the first steps and fall to zero over
-        the rest of `max_epochs`. `partial_fit` keeps them, as does a fit of one epoch.
+        the rest of `max_epochs`. `partial_fit` keeps them, as does a fit of one epoch, and one
+        with an ``LRScheduler`` of skorch's among its `callbacks`.
     {label_smoothing}max_epochs : int, default=10
         Passes over the training data, at most.
     batch_size : int, default=32

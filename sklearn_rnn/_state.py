@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ._runtime import one_blas_thread, steady_arithmetic
 from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .exceptions import ModelFileError
@@ -53,12 +55,16 @@ def network_state(
     as_it_came = vectors is not None and np.array_equal(arrays.get(_EMBEDDING, 0), vectors)
     if vectors is not None and as_it_came and _EMBEDDING in frozen:
         arrays[_EMBEDDING] = shared_table(vectors)
-    return {"arrays": arrays, "frozen": frozen}
+    return {"arrays": arrays, "frozen": frozen, "digest": _digest(arrays)}
 
 
 def new_network(plan: dict[str, Any], seed: int) -> RecurrentNetwork:
-    """Return the network of a plan, with weights drawn from a seed."""
-    return RecurrentNetwork(**plan, generator=torch.Generator("cpu").manual_seed(seed))
+    """Return the network of a plan, with weights drawn from a seed.
+
+    On one thread: the last bits of an orthogonal matrix hang on how the work was shared.
+    """
+    with one_blas_thread(), steady_arithmetic():
+        return RecurrentNetwork(**plan, generator=torch.Generator("cpu").manual_seed(seed))
 
 
 def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
@@ -95,14 +101,39 @@ def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> R
         )
     with torch.device("meta"):
         network = new_network(plan, seed)
-    tensors = {
-        name: _tensor(stored.array if isinstance(stored, SharedTable) else stored)
-        for name, stored in state["arrays"].items()
-    }
+    tensors = {name: _tensor(array) for name, array in _plain(state["arrays"]).items()}
+    if not any(isinstance(array, np.memmap) for array in _plain(state["arrays"]).values()):
+        _check_weights(network, tensors)  # of memory maps nobody reads more than is asked for
+        if state["digest"] != _digest(state["arrays"]):
+            raise ModelFileError("The weights are not those that were saved: the file is damaged.")
     network.load_state_dict(tensors, assign=True)
     for name in state["frozen"]:
         network.get_parameter(name).requires_grad_(False)
     return network.eval()
+
+
+def _plain(arrays: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    return {n: a.array if isinstance(a, SharedTable) else a for n, a in arrays.items()}
+
+
+def _digest(arrays: dict[str, Any]) -> str:
+    """Return a sum over the bytes of all arrays."""
+    digest = blake2b(digest_size=16)
+    for name, array in sorted(_plain(arrays).items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _check_weights(network: RecurrentNetwork, tensors: dict[str, torch.Tensor]) -> None:
+    """Raise if weights are of another kind than the network's, or are no numbers."""
+    for name, expected in network.state_dict().items():
+        found = tensors.get(name, expected)
+        if found.dtype != expected.dtype or not found.isfinite().all():
+            raise ModelFileError(
+                f"{name}: expected finite {expected.dtype}, got {found.dtype}: the file was "
+                "altered."
+            )
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

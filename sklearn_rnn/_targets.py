@@ -228,8 +228,13 @@ class NumericTarget(Target):
         columns = y.reshape(len(y), -1)
         self.one_dimensional = y.ndim == 1
         self.n_outputs = columns.shape[1]
-        self.mean = columns.mean(axis=0)
-        spread = columns.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean, spread = columns.mean(axis=0), columns.std(axis=0)
+        if not np.isfinite(self.mean + spread).all():
+            raise ValueError(
+                "RNNTextRegressor: the numbers in y are too large for their spread to be a "
+                f"number: the largest is {np.abs(columns).max():g}. Scale y."
+            )
         self.scale = np.where(spread > 0, spread, 1.0)
 
     @property

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import EarlyStopping, LRScheduler
 
 from ._callbacks import LinearDecay, Progress, SoundGradients, Thaw, check_callbacks
 from ._checkpoint import Checkpoint
@@ -100,7 +100,9 @@ def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
     freeze = estimator.freeze_embedding
     if estimator._has_vectors and not _learns_vectors(estimator) and freeze is not True:
         callbacks.append(Thaw(freeze - estimator.n_iter_))
-    if estimator.lr_schedule == "linear" and n_epochs > 1:
+    _check_monitors(type(estimator).__name__, callbacks, watched)
+    has_schedule = any(isinstance(_plain(entry), LRScheduler) for entry in callbacks)
+    if estimator.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
         callbacks.append(LinearDecay())
     if estimator.verbose:
         callbacks.append(Progress())
@@ -109,3 +111,18 @@ def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
             EarlyStopping(patience=estimator.n_iter_no_change, threshold=0, load_best=True)
         )
     return callbacks
+
+
+def _plain(entry: Any) -> Any:
+    """Return the callback of a callback, or of a pair of a name and one."""
+    return entry[1] if isinstance(entry, tuple) else entry
+
+
+def _check_monitors(who: str, callbacks: list[Any], watched: bool) -> None:
+    for callback in map(_plain, callbacks):
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid_") and not watched:
+            raise ValueError(
+                f"{who}: the callback {type(callback).__name__} watches {monitor!r}, but no texts "
+                'are set aside. Set early_stopping=True, or monitor="train_loss".'
+            )

@@ -14,9 +14,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from types import FunctionType
 from typing import Any
+from zipfile import ZipFile
 
 from ._files import replacing
 from .exceptions import ModelFileError
@@ -33,6 +35,10 @@ _OURS = (
     "sklearn_rnn.sequences.TokenSequences",
     "sklearn_rnn.text.SequenceVectorizer",
 )
+
+
+_MOST_INFLATION = 10
+"""How much larger than its file what is in it may be: `save` does not compress."""
 
 
 def trusted_types() -> list[str]:
@@ -142,6 +148,7 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
     io = _skops()
     data = Path(path).read_bytes()  # once: what is opened is what was looked at
     try:
+        _check_size(data)
         untrusted = set(io.get_untrusted_types(data=data)) - {*_OURS, *trusted}
         if not untrusted:
             return io.loads(data, trusted=[*_OURS, *trusted])
@@ -156,6 +163,16 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
         f"load: {os.fspath(path)!r} holds {sorted(untrusted)}, which could run code. Nothing was "
         "loaded. If you know what they are and who made the file, name them in trusted=."
     )
+
+
+def _check_size(data: bytes) -> None:
+    """Raise if an archive would take much more memory than its file does."""
+    with ZipFile(BytesIO(data)) as archive:
+        n_bytes = sum(member.file_size for member in archive.infolist())
+    if n_bytes > _MOST_INFLATION * len(data):
+        raise ModelFileError(
+            f"load: {len(data):,} bytes would become {n_bytes:,}: the file was not made by save."
+        )
 
 
 def _skops() -> Any:
@@ -187,9 +204,13 @@ def _check_named(function: Any) -> None:
 
 def _check_importable(name: str) -> None:
     module, _, attribute = name.rpartition(".")
-    if not hasattr(import_module(module), attribute):
+    try:
+        found = hasattr(import_module(module), attribute)
+    except ImportError:  # a method: what it belongs to is no module
+        found = False
+    if not found:
         raise ModelFileError(
             f"save: the model holds {attribute!r} of {module!r}, which cannot be found there by "
             "that name: a file can only name a function. Define it at the top of a module that "
-            "is imported where the model is opened; a lambda cannot be saved."
+            "is imported where the model is opened; a lambda or a method cannot be saved."
         )

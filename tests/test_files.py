@@ -6,6 +6,7 @@ import io as streams
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,7 @@ from sklearn_rnn.exceptions import ModelFileError
 skops = pytest.importorskip("skops.io")
 from sklearn_rnn import persistence  # noqa: E402
 
+PATTERN = re.compile(r"\w+")
 DATA = Path(__file__).with_name("data")
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
@@ -347,6 +349,47 @@ def test_a_file_is_hardly_larger_than_the_arrays_that_a_prediction_reads(path, w
     n_bytes += sum(len(word) + 4 for word in words)  # quoted
     write(model, path)
     assert path.stat().st_size < 1.05 * n_bytes
+
+
+@pytest.mark.parametrize("kind", ["float64", "nan", "flipped"])
+def test_altered_weights_are_refused_by_every_way_of_opening(model, path, kind):
+    classifier = copy.deepcopy(model[-1])
+    state = classifier.__getstate__()
+    weights = np.array(state["_network"]["arrays"]["head.weight"])
+    if kind == "float64":
+        weights = weights.astype(np.float64)
+    else:
+        weights[0, 0] = np.nan if kind == "nan" else weights[0, 0] + 1e-3
+    state["_network"]["arrays"]["head.weight"] = weights
+    altered = type("Altered", (), {"__reduce__": lambda _: (rebuilt, (type(classifier), state))})
+    with pytest.raises(ModelFileError):
+        pickle.loads(pickle.dumps(altered()))
+
+
+def rebuilt(kind, state):
+    model = kind.__new__(kind)
+    model.__setstate__(state)
+    return model
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", "{}" + " " * 10**7)
+    with pytest.raises(ModelFileError, match="was not made by save"):
+        persistence.load(path)
+
+
+@pytest.mark.parametrize("tokenizer", [str.split, PATTERN.findall], ids=["str.split", "bound"])
+def test_a_method_cannot_be_named_in_a_file(path, tokenizer):
+    with pytest.raises((ModelFileError, TypeError)):
+        persistence.save(SequenceVectorizer(tokenizer=tokenizer), path)
+    assert not path.exists()
+
+
+def test_paths_among_the_parameters_need_no_trust(model, path, tmp_path):
+    classifier = clone(model[-1]).set_params(checkpoint_dir=tmp_path / "checkpoints")
+    persistence.save(classifier.fit(model[:-1].transform(TEXTS), LABELS), path)
+    assert persistence.load(path).checkpoint_dir == str(tmp_path / "checkpoints")
 
 
 def test_a_missing_file_is_missing(path):

@@ -126,14 +126,13 @@ def test_skorchs_callbacks_work(model, kind, tmp_path):
     folder = str(tmp_path)
     callback = {
         "early stopping": EarlyStopping(monitor="train_loss", patience=1, threshold=10.0),
-        "rates": LRScheduler("StepLR", step_size=1, gamma=0.5),
+        "rates": ("mine", LRScheduler("StepLR", step_size=1, gamma=0.5)),
         "checkpoint": Checkpoint(dirname=folder, monitor=None),
         "scores": EpochScoring("roc_auc", name="auc", on_train=True),
         "bar": ProgressBar(),
         "at the end": TrainEndCheckpoint(dirname=folder),
     }[kind]
-    settings = {"callbacks": [callback], "max_epochs": 4, "lr_schedule": "constant"}
-    classifier = model[-1].set_params(**settings)
+    classifier = model[-1].set_params(callbacks=[callback], max_epochs=4)
     model.fit(TEXTS, LABELS)
     history = classifier.history_
     assert classifier.n_iter_ == (2 if kind == "early stopping" else 4)
@@ -142,3 +141,9 @@ def test_skorchs_callbacks_work(model, kind, tmp_path):
     if kind == "rates":
         rates = classifier.net_.optimizer_.param_groups[0]["lr"]
         assert rates == pytest.approx(classifier.lr / 16)
+
+
+def test_a_callback_that_watches_what_is_not_there_says_what_to_do(model):
+    model[-1].set_params(callbacks=[EarlyStopping()])
+    with pytest.raises(ValueError, match="EarlyStopping watches 'valid_loss', but no texts are"):
+        model.fit(TEXTS, LABELS)

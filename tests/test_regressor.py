@@ -72,3 +72,9 @@ def test_texts_without_weight_do_not_set_the_scale(ratings):
 def test_the_history_has_the_losses(ratings):
     model = RNNTextRegressor(**QUICK | {"early_stopping": True}).fit(*ratings)
     assert set(model.history_) == {"dur", "train_loss", "valid_loss"}
+
+
+def test_numbers_without_a_finite_spread_are_refused(ratings):
+    X, y = ratings
+    with pytest.raises(ValueError, match=r"too large for their spread.*1e\+160. Scale y"):
+        RNNTextRegressor(**QUICK).fit(X, np.where(np.arange(len(y)) % 2, 1e160, -1e160))

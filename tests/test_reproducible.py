@@ -88,16 +88,19 @@ def test_fitting_again_starts_anew():
     assert_identical(clone(model).fit(X, y), model.fit(X, 1 - y).fit(X, y))
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_the_number_of_torchs_threads_changes_no_bit(n_threads):
+@pytest.mark.parametrize("hidden_size", [4, 64])  # work on larger matrices is shared out
+def test_the_number_of_torchs_threads_changes_no_bit(hidden_size):
     X, y = make_data()
-    on_one_thread = make_model().fit(X, y)
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    models = []
     try:
-        assert_identical(on_one_thread, make_model().fit(X, y))
+        for n_threads in (1, 2, 3):
+            torch.set_num_threads(n_threads)
+            models.append(make_model(hidden_size=hidden_size).fit(X, y))
     finally:
         torch.set_num_threads(before)
+    for model in models[1:]:
+        assert_identical(models[0], model)
 
 
 def test_another_random_state_gives_another_model():
@@ -164,10 +167,13 @@ def test_predicting_leaves_the_model_as_it_is():
         np.testing.assert_array_equal(now, before[name], err_msg=name)
 
 
-def test_cross_validation_in_processes_gives_the_scores_of_one_process():
+@pytest.mark.parametrize("hidden_size", [4, 64])
+def test_cross_validation_in_processes_gives_the_scores_of_one_process(hidden_size):
     texts = ["so good", "not good at all", "bad", "so bad, so bad", "good"] * 8
     labels = ["+", "-", "-", "-", "+"] * 8
-    model = make_pipeline(SequenceVectorizer(max_len=6), make_model(max_epochs=2))
+    model = make_pipeline(
+        SequenceVectorizer(max_len=6), make_model(max_epochs=2, hidden_size=hidden_size)
+    )
     here, there = (
         cross_val_score(model, texts, labels, cv=2, scoring="neg_log_loss", n_jobs=n_jobs)
         for n_jobs in (1, 2)

@@ -6,8 +6,6 @@ What a model is, what it was trained on, how well it does and where it ends: wri
 itself, as far as it knows, and by its author where it cannot.
 """
 
-# sphinx_gallery_thumbnail_path = "_static/thumb_card.png"
-
 # %%
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,3 +39,4 @@ with TemporaryDirectory() as folder:
 # %%
 # It is Markdown; here without the drawing of the pipeline, which is HTML:
 print("\n".join(line for line in text.splitlines() if not line.startswith("<"))[:3_000])
+# sphinx_gallery_thumbnail_path = "_static/thumb_card.png"

@@ -6,8 +6,6 @@ scikit-learn draws a pipeline as boxes. Those of this library say, once fitted, 
 size of the vocabulary, the share of words that have vectors, parameters and epochs.
 """
 
-# sphinx_gallery_thumbnail_path = "_static/thumb_pipeline.png"
-
 # %%
 from sklearn.pipeline import make_pipeline
 
@@ -29,3 +27,4 @@ model.fit(texts, labels)
 # %%
 # The summary of the network is a table, too:
 model[-1].summary()
+# sphinx_gallery_thumbnail_path = "_static/thumb_pipeline.png"
