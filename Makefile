@@ -60,9 +60,16 @@ fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) strange texts
 		$(BIN)/python -m pytest tests/test_any_text.py $(ARGS)
 
 .PHONY: soak
-soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (6,000) times: half an hour
-	SOAK_CYCLES=$${SOAK_CYCLES:-6000} OMP_NUM_THREADS=1 \
+soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: half an hour
+	SOAK_CYCLES=$${SOAK_CYCLES:-4500} OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
+
+# In an environment of its own, since what it brings is no dependency of ours.
+.PHONY: audit
+audit: ## Look up known weaknesses of all that constraints.txt pins; asks a vulnerability service
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/python -m pip --quiet install pip-audit; }
+	.venv-audit/bin/pip-audit --disable-pip --no-deps --requirement constraints.txt $(ARGS)
 
 # An environment of its own: the peers' packages are no dependencies of ours.
 .PHONY: bench
@@ -86,7 +93,7 @@ lock: .venv/dev.stamp ## Rewrite constraints.txt from what .venv holds
 
 .PHONY: clean
 clean: ## Remove .venv, builds and caches
-	rm -rf .venv build dist docs/auto_examples docs/api/generated
+	rm -rf .venv .venv-audit build dist docs/auto_examples docs/api/generated
 	find . \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -13,7 +13,7 @@ import sklearn_rnn
 mpl.use("agg")
 
 project = "sklearn_rnn"
-author = "the authors of sklearn_rnn"
+author = "The sklearn_rnn developers"
 copyright = f"{author}, BSD-3-Clause"
 version = release = sklearn_rnn.__version__
 language = "en"

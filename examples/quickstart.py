@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 import joblib
-import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -20,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import fetch_imdb, make_reviews
+from sklearn_rnn.displays import HistoryDisplay
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     model[-1].summary()
     print_accuracies(model, train_texts, train_labels, test_texts, test_labels)
     predict_once_more(model, test_texts)
-    draw_learning_curves(model[-1].history_, options.picture)
+    HistoryDisplay.from_estimator(model).figure_.savefig(options.picture, dpi=120)
     print(f"\nThe learning curves lie in {options.picture.resolve()}")
 
 
@@ -83,17 +83,6 @@ def predict_once_more(model: Pipeline, texts: list[str]) -> None:
     before, after = model.predict_proba(texts[:100]), loaded.predict_proba(texts[:100])
     print(f"\nSaved ({size / 1e6:.1f} MB) and loaded: equal answers: {(before == after).all()}")
     print(f"  {texts[0][:70]}... -> {loaded.predict(texts[:1])[0]}")
-
-
-def draw_learning_curves(history: dict[str, np.ndarray], path: Path) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    epochs = np.arange(1, len(history["train_loss"]) + 1)
-    for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
-        ax.plot(epochs, history[f"train_{name}"], "o-", label="training")
-        ax.plot(epochs, history[f"valid_{name}"], "o-", label="validation")
-        ax.set(xlabel="epoch", title=name.capitalize())
-        ax.legend()
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from functools import lru_cache
 from types import MethodType
 from typing import Any
 
+import numpy as np
+
+from ._tables import SharedTable
 from .exceptions import ModelFileError
 
 __all__ = ["FORMAT", "VersionedState", "check_method"]
@@ -34,7 +37,7 @@ class VersionedState:
         state: dict[str, Any] = {**super().__getstate__(), _KEY: FORMAT}  # type: ignore[dict-item]
         for name in _VOCABULARIES:
             if isinstance(state.get(name), tuple):
-                state[name] = _as_bytes(state[name])
+                state[name] = _as_table(state[name])
         # A path would be one more type that whoever opens a file has to trust.
         return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in state.items()}
 
@@ -47,8 +50,8 @@ class VersionedState:
             )
         rest = {name: value for name, value in state.items() if name != _KEY}
         for name in _VOCABULARIES:
-            if isinstance(rest.get(name), bytes):
-                rest[name] = _as_words(rest[name])
+            if isinstance(rest.get(name), SharedTable):
+                rest[name] = _as_words(rest[name].array.tobytes())
         super().__setstate__(rest)  # type: ignore[misc]
 
 
@@ -57,10 +60,10 @@ class VersionedState:
 
 
 @lru_cache(maxsize=2)
-def _as_bytes(words: tuple[str, ...]) -> bytes:
+def _as_table(words: tuple[str, ...]) -> SharedTable:
     # Not escaped: two lone surrogates, of two words, would come back as one character.
     text = json.dumps(words, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return zlib.compress(text)  # with a checksum
+    return SharedTable(np.frombuffer(zlib.compress(text), np.uint8))  # with a checksum
 
 
 @lru_cache(maxsize=2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
 from weakref import WeakValueDictionary
 
-import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["SharedTable", "shared_table"]
@@ -17,14 +17,14 @@ class SharedTable:
     even one that it has written already. So states hold this object in an array's place.
     """
 
-    def __init__(self, array: NDArray[np.float32]) -> None:
+    def __init__(self, array: NDArray[Any]) -> None:
         self.array = array
 
 
 _in_use: WeakValueDictionary[int, SharedTable] = WeakValueDictionary()
 
 
-def shared_table(array: NDArray[np.float32]) -> SharedTable:
+def shared_table(array: NDArray[Any]) -> SharedTable:
     """Return the one `SharedTable` of an array, for as long as somebody holds it.
 
     A pickler holds what it has written until it is done, so all steps that are written by

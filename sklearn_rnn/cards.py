@@ -89,11 +89,11 @@ def model_card(
     final = final_estimator("model_card", pipeline)
     card = _skops_card().Card(pipeline, template=None, model_diagram=False)
     card.add(**{"Model": description or _TO_FILL_IN})
-    card.add_table(**{"Model/In numbers": _numbers(pipeline, final)})
-    card.add_table(**{"Model/Layers": _layers(final)})
+    _add_table(card, "Model/In numbers", _numbers(pipeline, final))
+    _add_table(card, "Model/Layers", _layers(final))
     card.add(**{"Intended use and limits": limits or _TO_FILL_IN})
     card.add(**{"Training data": data or _TO_FILL_IN})
-    card.add_table(description=_kept(final), **{"Learning curves": _history(final)})
+    _add_table(card, "Learning curves", _history(final), _kept(final))
     if folder is not None:
         _add_curves(card, pipeline, Path(folder))
     if X is not None:
@@ -107,6 +107,11 @@ def _skops_card() -> Any:
         return import_module("skops.card")
     except ImportError as error:
         raise ImportError('model_card needs skops: pip install "sklearn-rnn[safe]".') from error
+
+
+def _add_table(card: Any, section: str, table: dict[str, list[str]], words: str = "") -> None:
+    card.add_table(description=words, **{section: table})
+    card.select(section).title = section.rpartition("/")[2]  # skops shows the whole path
 
 
 def _numbers(pipeline: Any, final: Any) -> dict[str, list[str]]:
@@ -171,7 +176,7 @@ def _add_evaluation(card: Any, pipeline: Any, X: Any, y: Any) -> None:
     rounded = {name: f"{score:.4f}" for name, score in scores.items()}
     card.add_metrics(section=section, description=description, **rounded)
     if is_classifier(pipeline) and type_of_target(y) in ("binary", "multiclass"):
-        card.add_table(**{f"{section}/By class": _by_class(y, predicted)})
+        _add_table(card, f"{section}/By class", _by_class(y, predicted))
 
 
 def _by_class(y: Any, predicted: Any) -> dict[str, list[str]]:

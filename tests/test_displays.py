@@ -235,7 +235,7 @@ def test_the_summary_is_a_table_in_a_notebook(model, capsys):
 def test_the_diagram_of_a_pipeline_tells_its_size(model):
     rows = re.findall(r"<tr.*?</tr>", model._repr_html_(), flags=re.DOTALL)
     cells = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
-    told = {name: value for name, *_, value in cells}
+    told = {row[0]: row[-1] for row in cells if row}
     assert told["vocabulary_size_"] == str(model[0].vocabulary_size_)
     assert told["n_parameters_"] == str(model[-1].n_parameters_)
     assert told["n_iter_"] == "3"

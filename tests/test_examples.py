@@ -82,6 +82,23 @@ def test_the_baselines_stand_beside_this_library(tmp_path, trec_home):
     assert all(60 < float(cell.partition("%")[0]) < 100 for cell in rows[2][1:])
 
 
+def test_the_poolings_stand_beside_each_other(tmp_path, trec_home):
+    options = ["--tasks", "trec6", "--poolings", "max", "--seeds", "1"]
+    printed = run("pooling.py", tmp_path, trec_home.parent, *options)
+    assert re.search(r"TREC, 6 classes \| [78]\d\.\d%", printed)
+
+
+GALLERY = sorted((EXAMPLES / "gallery").glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_an_example_of_the_gallery_runs_on_made_up_reviews(tmp_path, path, monkeypatch):
+    for package in ("captum", "gensim", "skops"):
+        pytest.importorskip(package)
+    monkeypatch.setenv("SKLEARN_RNN_DATA", str(tmp_path))  # no real reviews there
+    run(f"gallery/{path.name}", tmp_path)
+
+
 def test_the_best_recipe_judges_by_reviews_that_it_has_not_read(tmp_path, imdb_home):
     pytest.importorskip("gensim")
     options = ["--held-out", "validation", "--every", "50", "--workers", "1"]

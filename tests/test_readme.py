@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 README = PAGES["README.md"]
 FENCED = r"^```.*?^```"
@@ -35,12 +35,23 @@ COMMANDS = "\n".join(
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
+NEEDS = {
+    "embeddings": ["gensim"],
+    "gensim": ["gensim"],
+    "lecture": ["gensim"],
+    "recipes": ["gensim", "jieba", "skops"],
+    "reliability": ["skops"],
+    "zh/index": ["jieba"],
+}
+"""Optional packages that a page's code imports."""
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_python_blocks_run_as_written_in_order(name, tmp_path, monkeypatch):
-    if "embeddings" in name:
-        pytest.importorskip("gensim")
-    if "reliability" in name:
-        pytest.importorskip("skops")
+    for part, needed in NEEDS.items():
+        if part in name:
+            for package in needed:
+                pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "page"}
     page = PAGES[name]
@@ -100,3 +111,18 @@ def test_the_readmes_accuracies_are_those_of_the_whole_table():
     *sets, mean = (tuple(map(float, cells)) for _, *cells in whole)
     for total, cells in zip(mean, zip(*sets, strict=True), strict=True):
         assert total == pytest.approx(sum(cells) / len(cells), abs=0.1)
+
+
+def code_of(name):
+    return re.findall(r"^```(?:python|sh)\n.*?^```", PAGES[name], flags=re.MULTILINE | re.DOTALL)
+
+
+def lecture_table(name):
+    return re.findall(r"^\| [^|]+( \| \d{3},\d{3} \| .*)$", PAGES[name], flags=re.MULTILINE)
+
+
+def test_the_chinese_lecture_has_the_code_and_the_figures_of_the_english_one():
+    english, chinese = "docs/lecture.md", "docs/zh/lecture.md"
+    assert code_of(english) == code_of(chinese)
+    assert len(lecture_table("README.md")) == 8
+    assert lecture_table("README.md") == lecture_table(english) == lecture_table(chinese)
