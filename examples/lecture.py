@@ -130,7 +130,7 @@ def fit(title: str, training: Split) -> tuple[RNNTextClassifier, float]:
     start = time.perf_counter()
     model.fit(training.sequences, training.labels)
     seconds = time.perf_counter() - start
-    model.summary()
+    print(model.summary())
     return model, seconds
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     )
     print(f"Training on {len(train_texts):,} reviews ...")
     model.fit(train_texts, train_labels)
-    model[-1].summary()
+    print(model[-1].summary())
     print_accuracies(model, train_texts, train_labels, test_texts, test_labels)
     predict_once_more(model, test_texts)
     HistoryDisplay.from_estimator(model).figure_.savefig(options.picture, dpi=120)

@@ -147,17 +147,16 @@ class BaseRecurrentEstimator(
         return self._run(X, RecurrentNetwork.features)
 
     def summary(self) -> Summary:
-        """Print and return the table of layers, output shapes and numbers of parameters.
+        """Return the table of layers, output shapes and numbers of parameters.
 
         Returns
         -------
         Summary
-            The table, with ``layers``, ``total``, ``trainable`` and ``non_trainable``.
+            The table, with ``layers``, ``total``, ``trainable`` and ``non_trainable``. It shows
+            by itself where one works interactively; in a script, print it.
         """
         check_is_fitted(self)
-        summary = summarize(self.net_.module_, self.n_features_in_)
-        print(summary)
-        return summary
+        return summarize(self.net_.module_, self.n_features_in_)
 
     @property
     def embedding_vectors_(self) -> NDArray[np.float32]:

@@ -223,7 +223,7 @@ def test_what_has_no_coverage_is_refused(model):
 # ---- In notebooks ----------------------------------------------------------------------------
 
 
-def test_the_summary_is_a_table_in_a_notebook(model, capsys):
+def test_the_summary_is_a_table_in_a_notebook(model):
     summary = model[-1].summary()
     page = Reader(summary._repr_html_())
     assert "table" in page.tags

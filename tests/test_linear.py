@@ -249,7 +249,7 @@ def test_sequences_of_vectors_have_no_linear_model():
     assert model.net_.module_.linear is None
 
 
-def test_the_summary_counts_the_linear_models_weights(task, capsys):
+def test_the_summary_counts_the_linear_models_weights(task):
     X, y = task
     summary = RNNTextClassifier(**QUICK).fit(X, y).summary()
     assert summary.layers[-1].name == "Linear model"

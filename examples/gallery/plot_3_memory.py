@@ -36,7 +36,7 @@ for radius in (0.9, 1.2):
     (line,) = ax.plot(steps, norms, label=f"matrix of radius {radius}")
     ax.plot(steps, radius**steps, "--", color=line.get_color(), label=f"{radius} to the power")
 ax.set(yscale="log", xlabel="steps", ylabel="norm", title="What is left after so many steps")
-ax.legend()
+_ = ax.legend()
 
 # %%
 # Three trained networks
@@ -65,7 +65,7 @@ ax = None
 for title, network in networks.items():
     display = MemoryDisplay.from_estimator(network, long, name=title, ax=ax)
     ax = display.ax_
-ax.set_title(f"∂(last state)/∂(input) by distance (reviews: {reviews.source})")
+_ = ax.set_title(f"∂(last state)/∂(input) by distance (reviews: {reviews.source})")
 
 # %%
 # The radii of their recurrent matrices
