@@ -32,7 +32,7 @@ _PIECES, _POINTS = 4, 8
 _MOST_HALVINGS, _MOST_PIECES = 16, 64
 """How often a piece is halved, and how many pieces of a text may wait for it."""
 
-_AIM, _PROMISE = 0.005, 0.01
+_AIM, _PROMISE = 0.002, 0.01
 """How far the sum may be from the difference of the logits, as a share of it."""
 
 _SMALLEST = 0.1

@@ -179,11 +179,10 @@ def _range_of(numbers: NDArray[np.float64]) -> str:
 def _size(model: Pipeline, n_epochs: int, seconds: float) -> list[tuple[str, str]]:
     vectorizer, estimator = model[0], model[-1]
     tokens = "characters" if vectorizer.analyzer == "char" else "words"
-    n_parameters = sum(weights.numel() for weights in estimator.net_.module_.parameters())
     interrupted = f" of {n_epochs}, then interrupted" if estimator.n_iter_ < n_epochs else ""
     return [
         ("vocabulary", f"{len(vectorizer.vocabulary_):,} {tokens}"),
-        ("parameters", f"{n_parameters:,}"),
+        ("parameters", f"{estimator.n_parameters_:,}"),
         ("epochs", f"{estimator.n_iter_}{interrupted}"),
         ("seconds", f"{seconds:.1f}"),
     ]
@@ -299,8 +298,11 @@ def explain(options: Namespace) -> bool:
     label = answer["prediction"] if "probability" in answer else None
     display = TokenAttributionDisplay.from_estimator(model, text, target=label)
     _print_aligned([(name, str(value)) for name, value in answer.items()])
-    print(f"\nWhat each token says {_signs(label)}:\n")
-    _print_bars(display.tokens, display.values)
+    if not display.tokens:
+        print("\nThe text holds no token that the model could read.")
+    else:
+        print(f"\nWhat each token says {_signs(label)}, beside an unknown one:\n")
+        _print_bars(display.tokens, display.values)
     if options.html is not None:
         _write_page(display, options.html)
         print(f"\nThe page lies in {options.html}")

@@ -78,7 +78,9 @@ class EmbeddingStep(  # type: ignore[call-arg]
             If the word has no vector.
         """
         check_is_fitted(self)
-        return nearest_words(type(self).__name__, self.vocabulary_, self.vectors_, word, topn)
+        found = getattr(self, "found_", None)
+        words, table = self.vocabulary_, self.vectors_
+        return nearest_words(type(self).__name__, words, table, word, topn, found)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vectors, which a data frame would lose.

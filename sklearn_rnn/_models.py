@@ -10,14 +10,17 @@ __all__ = ["before_last", "final_estimator", "steps_of"]
 
 
 def steps_of(model: Any) -> list[Any]:
-    """Return the steps of a pipeline, or of a search's best one; else the model by itself."""
+    """Return the steps of a pipeline, of one within another, and of a search's best one."""
     best = getattr(model, "best_estimator_", model)
-    return [step for _, step in getattr(best, "steps", ((None, best),))]
+    inner = [step for _, step in getattr(best, "steps", ())]
+    return [part for step in inner for part in steps_of(step)] if inner else [best]
 
 
-def before_last(model: Any) -> Any:
-    """Return the pipeline without its last step."""
-    return getattr(model, "best_estimator_", model)[:-1]
+def before_last(model: Any, X: Any) -> Any:
+    """Return what the last step of a model reads."""
+    for step in steps_of(model)[:-1]:
+        X = X if step in (None, "passthrough") else step.transform(X)
+    return X
 
 
 def final_estimator(who: str, model: Any) -> Any:

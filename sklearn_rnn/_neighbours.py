@@ -13,20 +13,28 @@ __all__ = ["nearest_words"]
 
 
 def nearest_words(
-    who: str, vocabulary: tuple[str, ...], vectors: NDArray[np.float32], word: str, topn: int
+    who: str,
+    vocabulary: tuple[str, ...],
+    vectors: NDArray[np.float32],
+    word: str,
+    topn: int,
+    found: NDArray[np.bool_] | None = None,
 ) -> list[tuple[str, float]]:
     """Return the words whose vectors point most nearly the same way, and the cosines.
 
-    Words without a vector, and the two markers, are no neighbours.
+    Words without a vector, or with one that was made up for want of a better (not `found`), and
+    the two markers, are no neighbours.
     """
+    if topn < 1:
+        raise ValueError(f"{who}: topn must be at least 1, got {topn}.")
     row = _row(who, vocabulary, word)
     lengths = np.linalg.norm(vectors, axis=1)
+    if found is not None:
+        lengths = np.where(found, lengths, 0)
     if lengths[row] == 0:
         raise ValueError(f"{who}: {word!r} has no vector: it was not found in the source.")
-    cosines = (
-        vectors @ vectors[row] / np.maximum(lengths * lengths[row], np.finfo(np.float32).tiny)
-    )
-    cosines[lengths == 0] = -np.inf
+    cosines = np.full(len(vectors), -np.inf)
+    np.divide(vectors @ vectors[row], lengths * lengths[row], out=cosines, where=lengths > 0)
     cosines[[*range(UNKNOWN + 1), row]] = -np.inf
     best = np.argsort(-cosines, kind="stable")[:topn]
     return [(vocabulary[i], float(cosines[i])) for i in best if np.isfinite(cosines[i])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._gensim import subword_vector
+from ._models import steps_of
 from ._vector_files import Keep, OfParts, keep_keyed_vectors, read_vectors
 from .sequences import UNKNOWN
 
-__all__ = ["look_up", "named", "vocabulary_and_vectors"]
+__all__ = ["look_up", "named", "words_and_vectors"]
 
 
 def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfParts | None:
@@ -43,7 +44,7 @@ def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfPart
         return keep_keyed_vectors(
             vectors, wanted, keep, lambda problem: ValueError(f"{who}: {named(source)} {problem}")
         )
-    steps = list(_steps(source))
+    steps = steps_of(source)
     _keep_learned(_with_vectors(who, source, steps), wanted, keep)
     return _of_parts(steps)
 
@@ -51,16 +52,6 @@ def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfPart
 def named(source: Any) -> str:
     """Return what a message calls a source."""
     return repr(source) if isinstance(source, str | os.PathLike) else type(source).__name__
-
-
-def _steps(source: Any) -> Iterator[Any]:
-    """Give the steps of a pipeline, of one within another, and of a search's best one."""
-    best = getattr(source, "best_estimator_", source)
-    inner = [step for _, step in getattr(best, "steps", ())]
-    if not inner:
-        yield best
-    for step in inner:
-        yield from _steps(step)
 
 
 def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
@@ -81,10 +72,12 @@ def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
     return fitted[-1]
 
 
-def vocabulary_and_vectors(who: str, source: Any) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Return the words of a fitted estimator or pipeline and their vectors, by id."""
-    step = _with_vectors(who, source, list(_steps(source)))
-    return step.vocabulary_, _table(step)
+def words_and_vectors(
+    who: str, source: Any
+) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the words of a fitted estimator or pipeline, their vectors, and which were found."""
+    step = _with_vectors(who, source, steps_of(source))
+    return step.vocabulary_, _table(step), getattr(step, "found_", None)
 
 
 def _table(step: Any) -> NDArray[np.float32]:

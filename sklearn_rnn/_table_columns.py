@@ -63,9 +63,9 @@ def complete_rows(table: Table, names: Sequence[str], skip_missing: bool) -> lis
     }
     if gaps and not skip_missing:
         first, name = next(iter(gaps.items()))
-        others = (
-            f", and {len(gaps) - 1:,} rows after it lack something too" if len(gaps) > 1 else ""
-        )
+        n_more = len(gaps) - 1
+        rows = "row after it lacks" if n_more == 1 else "rows after it lack"
+        others = f", and {n_more:,} {rows} something too" if n_more else ""
         raise ValueError(
             f"{table.source!r} {table.place(first)} has no {name!r}{others}. Fill it in, or add "
             "--skip-missing."
@@ -83,7 +83,14 @@ def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:
 
 def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Return the labels of some rows, as they stand there: those of a CSV file are str."""
-    labels = np.array(_scalars(table, name, rows, "one label"))
+    cells = _scalars(table, name, rows, "one label")
+    kinds = sorted({type(cell).__name__ for cell in cells})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{table.source!r}: {name!r} holds labels of several kinds, {' and '.join(kinds)}: 1, "
+            'true and "1" would become one label. Write them all in one way.'
+        )
+    labels = np.array(cells)
     n_labels = len(np.unique(labels))
     if n_labels == 1:
         raise ValueError(

@@ -266,6 +266,6 @@ def _column(wanted: Any, n_outputs: int) -> int:
 
 def _place(choices: Any, wanted: Any) -> int:
     listed = np.asarray(choices).tolist()
-    if wanted not in listed:
+    if not np.isscalar(wanted) or wanted not in listed:
         raise ValueError(f"target must be one of {listed}, got {wanted!r}.")
     return listed.index(wanted)

@@ -110,7 +110,8 @@ def _skops_card() -> Any:
 
 
 def _add_table(card: Any, section: str, table: dict[str, list[str]], words: str = "") -> None:
-    card.add_table(description=words, **{section: table})
+    safe = {name: [cell.replace("|", "\\|") for cell in cells] for name, cells in table.items()}
+    card.add_table(description=words, **{section: safe})
     card.select(section).title = section.rpartition("/")[2]  # skops shows the whole path
 
 
@@ -119,7 +120,7 @@ def _numbers(pipeline: Any, final: Any) -> dict[str, list[str]]:
     rows = {"kind": type(final).__name__}
     for step in steps_of(pipeline):
         if hasattr(step, "vocabulary_size_"):
-            rows["vocabulary"] = f"{step.vocabulary_size_:,}"
+            rows["vocabulary"] = f"{len(step.vocabulary_):,} words"
         if hasattr(step, "token_coverage_"):
             rows["tokens with a vector from elsewhere"] = f"{step.token_coverage_:.1%}"
     if is_classifier(final):

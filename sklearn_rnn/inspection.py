@@ -18,7 +18,7 @@ from ._jacobians import ENDS, norms_by_distance
 from ._models import before_last, final_estimator, steps_of
 from ._neighbours import nearest_words
 from ._prediction import read_in_batches
-from ._sources import vocabulary_and_vectors
+from ._sources import words_and_vectors
 from .modules import RecurrentNetwork
 from .sequences import PADDING, UNKNOWN, TokenSequences
 from .text import SequenceVectorizer
@@ -77,7 +77,8 @@ def token_attributions(
     """Share out a text's logit among its tokens.
 
     Both methods compare the text with one of as many unknown tokens. Integrated gradients add
-    up: the values of a text sum to the difference of the two logits, within one percent. They
+    up: the values of a text sum to the difference of the two logits, within one percent (or
+    within 0.001, where it is smaller than 0.1), or a warning says by how much they miss it. They
     follow the vectors of the recurrent layers; a linear model beside these is a sum already,
     of which a pair of words goes to its words in halves. Occlusion puts the unknown token in
     place of one token at a time, and says how far the logit falls.
@@ -124,7 +125,7 @@ def token_attributions(
     >>> from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
     >>> from sklearn_rnn.inspection import token_attributions
     >>> model = make_pipeline(SequenceVectorizer(), RNNTextClassifier(random_state=0))
-    >>> model = model.fit(["so good", "so bad"] * 20, ["+", "-"] * 20)
+    >>> model = model.fit(["so good", "bad", "good", "so bad"] * 20, ["+", "-"] * 40)
     >>> found = token_attributions(model, ["so bad"], target="-")
     >>> found.tokens[0][found.values[0].argmax()]
     'bad'
@@ -133,6 +134,9 @@ def token_attributions(
         raise ValueError(
             f"token_attributions: method must be one of {sorted(METHODS)}, got {method!r}."
         )
+    if batch_size < 1:
+        raise ValueError(f"token_attributions: batch_size must be at least 1, got {batch_size}.")
+    texts = texts if isinstance(texts, str) else list(texts)
     vectorizer, estimator, sequences = _read(pipeline, texts)
     inputs = check_known(estimator, sequences, estimator._plan)
     network, device = estimator.net_.module_, estimator.net_.device
@@ -225,8 +229,7 @@ def memory_profile(
     if of not in ENDS:
         raise ValueError(f"memory_profile: of must be one of {sorted(ENDS)}, got {of!r}.")
     final = final_estimator("memory_profile", estimator)
-    sequences = X if final is estimator else before_last(estimator).transform(X)
-    values = check_known(final, sequences, final._plan).values
+    values = check_known(final, before_last(estimator, X), final._plan).values
     network, device = final.net_.module_, final.net_.device
     norms, n_texts = norms_by_distance(network, ENDS[of], values, device, bool(verbose))
     return MemoryProfile(np.arange(len(norms)), norms, n_texts, of)
@@ -313,16 +316,18 @@ def most_similar(estimator: Any, word: str, topn: int = 10) -> list[tuple[str, f
 
     Examples
     --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNTextClassifier, TokenSequences
     >>> from sklearn_rnn.inspection import most_similar
-    >>> model = make_pipeline(SequenceVectorizer(), RNNTextClassifier(random_state=0))
-    >>> model = model.fit(["so good", "so bad", "so great"] * 20, [1, 0, 1] * 20)
-    >>> [word for word, _ in most_similar(model, "good", topn=1)]
-    ['great']
+    >>> words = ("<pad>", "<unk>", "good", "bad", "great")
+    >>> table = np.array([[0, 0], [0, 0], [1, 2], [-1, 2], [1, 3]], np.float32)
+    >>> X = TokenSequences(np.array([[2, 4], [3, 3]]), words, table)
+    >>> model = RNNTextClassifier(freeze_embedding=True, random_state=0).fit(X, [1, 0])
+    >>> [(word, round(cosine, 2)) for word, cosine in most_similar(model, "good")]
+    [('great', 0.99), ('bad', 0.6)]
     """
-    vocabulary, vectors = vocabulary_and_vectors("most_similar", estimator)
-    return nearest_words("most_similar", vocabulary, vectors, word, topn)
+    words, vectors, found = words_and_vectors("most_similar", estimator)
+    return nearest_words("most_similar", words, vectors, word, topn, found)
 
 
 # ---- Parts of a model ------------------------------------------------------------------------
@@ -334,12 +339,12 @@ def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences
     if not isinstance(steps[0], SequenceVectorizer):
         raise TypeError(
             "token_attributions: expected a fitted pipeline that begins with a "
-            f"SequenceVectorizer, got {type(pipeline).__name__}."
+            f"SequenceVectorizer, got {type(steps[0]).__name__} at its begin."
         )
     return (
         steps[0],
         final_estimator("token_attributions", pipeline),
-        before_last(pipeline).transform(texts),
+        before_last(pipeline, texts),
     )
 
 

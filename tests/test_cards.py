@@ -46,7 +46,7 @@ def test_a_card_holds_the_words_and_the_numbers(model):
     assert ["accuracy", f"{accuracy_score(LABELS, predicted):.4f}"] in table
     assert ["macro F1", f"{f1_score(LABELS, predicted, average='macro'):.4f}"] in table
     assert ["parameters", f"{model[-1].n_parameters_:,}"] in table
-    assert ["vocabulary", f"{model[0].vocabulary_size_:,}"] in table
+    assert ["vocabulary", f"{len(model[0].vocabulary_):,} words"] in table
     assert ["classes", "negative, positive"] in table
     assert ["rnntextclassifier__hidden_size", "4"] in table
     assert any(row[0] == "negative" and row[-1] == "60" for row in table)
@@ -79,6 +79,14 @@ def test_numbers_and_several_labels_have_their_own_scores():
     labels = np.eye(3, dtype=int)[np.arange(40) % 3]
     several = RNNTextClassifier(**QUICK).fit(X, labels)
     assert "macro F1" in model_card(several, X, labels).render()
+
+
+def test_a_class_with_a_bar_in_its_name_stays_in_its_cell():
+    X = np.arange(2, 82).reshape(40, 2)
+    y = np.array(["a|b", "c"])[np.arange(40) % 2]
+    page = model_card(RNNTextClassifier(**QUICK).fit(X, y), X, y).render()
+    assert "a\\|b" in page
+    assert "## In numbers" in page
 
 
 def test_half_of_what_is_needed_is_refused(model, monkeypatch):

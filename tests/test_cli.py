@@ -4,6 +4,7 @@ import contextlib
 import csv
 import gzip
 import io
+import json
 import os
 import re
 import subprocess
@@ -741,7 +742,7 @@ def test_each_token_stands_in_its_place_with_what_it_adds(trained, capsys):
     model = joblib.load(trained.path)
     (label,) = model.predict([TEXT])
     assert re.search(rf"^prediction   {label}\nprobability  0\.\d+\n", printed)
-    assert f"What each token says for (+) or against (-) {label}:" in printed
+    assert f"What each token says for (+) or against (-) {label}, beside" in printed
     rows = BAR.findall(printed)
     assert " ".join(token for _, _, token in rows) == "the film was never dull i loved it"
     values = token_attributions(model, [TEXT], target=label).values[0]
@@ -783,7 +784,7 @@ def test_a_token_cannot_drive_the_terminal(tmp_path, capsys):
     joblib.dump(model.fit(["a", "b\x1b ", "c"] * 3, range(9)), tmp_path / "m.joblib")
     assert run("explain", tmp_path / "m.joblib", "b\x1b[31m 了") == 0
     printed = capsys.readouterr().out
-    assert "What each token says for a higher (+) or lower (-) number:" in printed
+    assert "What each token says for a higher (+) or lower (-) number, beside" in printed
     assert "\x1b" not in printed
     tokens = [line[31:] for line in printed.splitlines()[-8:]]
     assert tokens == ["b", r"'\x1b'", "[", "3", "1", "m", "' '", "了"]
@@ -925,3 +926,12 @@ def test_the_help_does_not_wait_for_torch():
     with process("-c", STARTS) as program:
         out, _ = program.communicate()
     assert out.splitlines()[-1] == b"[]"
+
+
+def test_labels_of_several_kinds_are_refused(tmp_path, out, fits, capsys):
+    rows = [{"text": "good", "label": 1}, {"text": "bad", "label": "1"}] * 4
+    table = tmp_path / "t.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    line = failure(capsys, "train", table, "--out", out)
+    assert "'label' holds labels of several kinds, int and str" in line
+    assert not fits

@@ -49,7 +49,7 @@ def test_a_file_of_another_encoding_is_read_where_it_is_named(tmp_path):
     ("content", "message"),
     [
         ("good\nso bäd\n".encode("latin-1"), r"texts' line 2 is not utf-8-sig .*latin-1"),
-        (gzip.compress(b"so good\n" * 1_000)[:-9], "cannot be unpacked after line"),
+        (gzip.compress(b"so good\n" * 1_000, mtime=0)[:-9], "cannot be unpacked after line"),
         (b"\x1f\x8b and no more", "cannot be unpacked after line 0"),
     ],
     ids=["encoding", "cut", "no gzip"],

@@ -4,6 +4,7 @@ import html
 import itertools
 import re
 import sys
+import warnings
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -74,6 +75,15 @@ def test_the_kept_epoch_counts_on_over_warm_starts():
     assert model.best_epoch_ == 4 + np.argmin(model.history_["valid_loss"][3:])
     model.partial_fit(X, y)
     assert model.best_epoch_ == model.n_iter_ == 7
+
+
+def test_axes_are_one_for_each_metric(model, plt):
+    _, ax = plt.subplots()
+    with pytest.raises(
+        ValueError, match=r"expected axes for \['loss', 'accuracy'\], one for each"
+    ):
+        HistoryDisplay.from_estimator(model, ax=ax)
+    assert HistoryDisplay.from_estimator(model, metrics="loss", ax=ax).metrics == ["loss"]
 
 
 def test_a_metric_that_there_is_not_is_refused(model):
@@ -168,6 +178,29 @@ def test_a_drawn_text_has_each_token_once_in_reading_order_and_within_its_page(s
         assert follows or after.y1 < before.y1  # beside it, or on the next line
 
 
+@pytest.mark.parametrize("text", ["$x", r"$\frac$", "好", "a|b", "$5 to $10"])
+def test_whatever_words_hold_is_drawn_as_it_is(text, tmp_path):
+    ours = TokenAttributionDisplay([text], np.ones(1), text, title=text).plot()
+    bars = CoverageDisplay(0.5, 0.5, [text], [1]).plot()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # where no font has the letter
+        for display in (ours, bars):
+            display.figure_.savefig(tmp_path / "picture.png")
+    assert ours.ax_.get_title(loc="left") == text
+    assert bars.ax_.get_yticklabels()[0].get_text() == text
+
+
+def test_a_long_text_is_written_smaller_until_it_fits_into_the_axes_that_are_given(plt):
+    tokens = SCRIPTS["english"] * 40
+    _, ax = plt.subplots(figsize=(5, 3))
+    TokenAttributionDisplay(tokens, np.ones(len(tokens))).plot(ax=ax)
+    page = ax.get_window_extent()
+    shown = [text for text in ax.texts if text.get_alpha() != 0]
+    assert len(shown) == len(tokens)
+    assert min(text.get_window_extent().y0 for text in shown) >= page.y0 - 3
+    assert shown[0].get_fontsize() < 10
+
+
 def test_numbers_have_no_class():
     found = TokenAttributions([["a"]], [np.ones(1)], [None], np.ones(1), np.zeros(1), "occlusion")
     display = TokenAttributionDisplay.from_attributions(found)
@@ -209,6 +242,12 @@ def test_the_bars_of_the_coverage_are_the_missing_words(tmp_path):
     assert display.tokens == embedding_of(pipeline).token_coverage_ == pytest.approx(16 / 19)
     assert display.ax_.get_title() == "found: 84.2% of the tokens, 50.0% of the words"
     assert CoverageDisplay.from_estimator(pipeline, n_missing=1).missing == ["odd"]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in table_rows(pipeline)]
+    assert ["token_coverage_", "float", "0.8421"] in rows
+
+
+def table_rows(pipeline):
+    return re.findall(r"<tr.*?</tr>", pipeline._repr_html_(), flags=re.DOTALL)
 
 
 def embedding_of(pipeline):
@@ -233,8 +272,7 @@ def test_the_summary_is_a_table_in_a_notebook(model):
 
 
 def test_the_diagram_of_a_pipeline_tells_its_size(model):
-    rows = re.findall(r"<tr.*?</tr>", model._repr_html_(), flags=re.DOTALL)
-    cells = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
+    cells = [re.sub(r"<[^>]+>", " ", row).split() for row in table_rows(model)]
     told = {row[0]: row[-1] for row in cells if row}
     assert told["vocabulary_size_"] == str(model[0].vocabulary_size_)
     assert told["n_parameters_"] == str(model[-1].n_parameters_)

@@ -8,13 +8,14 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from sklearn_rnn._jacobians import ENDS, jacobian_norms
 from sklearn_rnn._linear import LinearEvidence
 from sklearn_rnn.datasets import make_reviews
-from sklearn_rnn.embeddings import PretrainedEmbedding
+from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.inspection import (
     memory_profile,
     most_similar,
@@ -54,6 +55,36 @@ WAYS_TO_READ = [
 def test_integrated_gradients_add_up_to_the_difference_of_the_logits(way):
     pytest.importorskip("captum")
     found = token_attributions(fitted(RNNTextClassifier(**QUICK | way)), TEXTS[:20])
+    gaps = found.logits - found.baseline_logits
+    sums = [values.sum() for values in found.values]
+    np.testing.assert_array_less(np.abs(sums - gaps), 0.01 * np.abs(gaps).clip(min=0.1))
+
+
+@pytest.mark.parametrize(
+    "kind", ["many classes", "several labels", "numbers", "vectors", "nested", "search"]
+)
+def test_every_kind_of_model_is_explained_in_full(kind):
+    pytest.importorskip("captum")
+    reader = RNNTextClassifier(**QUICK)
+    y = {
+        "many classes": np.arange(120) % 3,
+        "several labels": np.eye(3, dtype=int)[np.arange(120) % 3],
+        "numbers": np.arange(120) / 7,
+    }.get(kind, LABELS)
+    if kind == "numbers":
+        model = fitted(RNNTextRegressor(**QUICK), y)
+    elif kind in ("vectors", "nested"):
+        pytest.importorskip("gensim")
+        rest = [Word2VecEmbedding(vector_size=4, epochs=1, random_state=0), reader]
+        steps = [make_pipeline(*rest)] if kind == "nested" else rest
+        model = make_pipeline(SequenceVectorizer(max_len=60), *steps).fit(TEXTS, y)
+    elif kind == "search":
+        model = GridSearchCV(fitted(reader), {"rnntextclassifier__cell": ["gru"]}, cv=2)
+        model.fit(TEXTS, y)
+    else:
+        model = fitted(reader, y)
+    target = 1 if kind == "several labels" else None
+    found = token_attributions(model, (text for text in TEXTS[:20]), target=target)
     gaps = found.logits - found.baseline_logits
     sums = [values.sum() for values in found.values]
     np.testing.assert_array_less(np.abs(sums - gaps), 0.01 * np.abs(gaps).clip(min=0.1))
@@ -174,7 +205,7 @@ def test_what_cannot_be_explained_is_refused(model, monkeypatch):
         token_attributions(model, TEXTS[:1], method="magic")
     with pytest.raises(ValueError, match=r"target must be one of \['negative', 'positive'\]"):
         token_attributions(model, TEXTS[:1], target="neutral")
-    with pytest.raises(TypeError, match="begins with a SequenceVectorizer, got RNNTextClassifier"):
+    with pytest.raises(TypeError, match="begins with a SequenceVectorizer, got RNNTextClassi"):
         token_attributions(model[-1], TEXTS[:1])
     with pytest.raises(ValueError, match="expected a sequence of texts, got one str"):
         token_attributions(model, TEXTS[0])
@@ -261,10 +292,10 @@ def test_the_profile_counts_distances_from_the_end_over_texts_that_reach_so_far(
     assert profile.norms[4] == pytest.approx(alone[2][4], rel=1e-5)
 
 
-def test_ids_vectors_and_texts_give_one_profile(model):
+def test_texts_and_their_sequences_give_one_profile(model):
     sequences = model[0].transform(TEXTS[:10])
-    for X, estimator in ((TEXTS[:10], model), (sequences, model[-1])):
-        profile = memory_profile(estimator, X, of="logit")
+    for X in (sequences, sequences.ids):
+        profile = memory_profile(model[-1], X, of="logit")
         np.testing.assert_allclose(
             profile.norms, memory_profile(model, TEXTS[:10], of="logit").norms
         )
@@ -328,6 +359,18 @@ def test_neighbours_are_ranked_by_the_angle(embedding):
     assert [word for word, _ in found] == ["eastward", "north", "west"]
     assert [cosine for _, cosine in found] == pytest.approx([0.9988, 0, -1], abs=1e-3)
     assert most_similar(step, "east", topn=1) == found[:1]
+
+
+def test_words_whose_vectors_were_made_up_are_no_neighbours(tmp_path):
+    source = tmp_path / "vectors.txt"
+    source.write_text("good 1 2\nfine 1 3\n", encoding="utf-8")
+    sequences = SequenceVectorizer().fit_transform(["good fine odd odd", "good fine"])
+    step = PretrainedEmbedding(source, oov="mean").fit(sequences)
+    assert [word for word, _ in step.most_similar("good")] == ["fine"]
+    with pytest.raises(ValueError, match="'odd' has no vector"):
+        most_similar(step, "odd")
+    with pytest.raises(ValueError, match="topn must be at least 1, got 0"):
+        step.most_similar("good", topn=0)
 
 
 def test_an_embedding_has_neighbours_before_and_after_it_thawed(embedding):

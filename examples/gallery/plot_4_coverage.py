@@ -29,8 +29,8 @@ CoverageDisplay.from_estimator(embedding, n_missing=20)
 
 # %%
 # Where contractions head the list, as with GloVe, which cuts "it's" in two, a ``token_pattern``
-# that does the same finds them. The numbers behind the title; rare words are many, but make up few
-# of the running ones:
+# that does the same finds them. The numbers behind the title (most words are rare, so a small
+# share of the text misses a larger share of the vocabulary):
 coverage = embedding.coverage_
 print(f"{coverage.words:.1%} of the {len(X.vocabulary) - 2:,} words have a vector,")
 print(f"{coverage.tokens:.1%} of the running words (reviews: {reviews.source})")

@@ -41,8 +41,8 @@ for title, step in {"before": embedding, "after": classifier}.items():
 # The map
 # -------
 #
-# Words that speak, as far as the reviews use them, in two dimensions of the fifty: those in which
-# they differ most.
+# Words of praise and of blame, as far as the reviews use them, in two dimensions of the fifty:
+# those in which they differ most.
 GOOD = "good great excellent wonderful best perfect superb loved clever moving brilliant"
 BAD = "bad terrible awful worst boring poor dull hated waste horrible tedious"
 

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inspection import TokenAttributions, token_attributions
-from ._matplotlib import fonts, pyplot
+from ._matplotlib import plain, pyplot
 from ._shading import as_html, colour, reads_from_the_right
 
 __all__ = ["TokenAttributionDisplay"]
+
+_FONT_SIZES = (10, 8, 6.5, 5, 4)
+"""In points: the largest in which a text fits into its axes; what does not at last is cut off."""
 
 
 class TokenAttributionDisplay:
@@ -130,18 +133,22 @@ class TokenAttributionDisplay:
             ax = _page(sum(len(token) + 2 for token in self.tokens))
         self.ax_, self.figure_ = ax, ax.figure
         ax.set_axis_off()
-        ax.set_title(self.title, loc="left", fontsize="medium")
-        self._write(ax)
+        ax.set_title(self.title, loc="left", fontsize="medium", **plain())
+        for size in _FONT_SIZES:
+            if self._write(ax, size):
+                break
         return self
 
-    def _write(self, ax: Any) -> None:
-        """Put tokens side by side, and go to the next line where one is full."""
+    def _write(self, ax: Any, size: float) -> bool:
+        """Put tokens side by side, line under line; return whether they fit into the axes."""
+        for text in list(ax.texts):
+            text.remove()
         largest = float(np.abs(self.values).max(initial=0.0))
         from_right = reads_from_the_right(self.tokens)
-        style = {"transform": ax.transAxes, "fontfamily": fonts(), "parse_math": False}
+        style = {"transform": ax.transAxes, "fontsize": size, "clip_on": True, **plain()}
         style["ha"] = "right" if from_right else "left"
-        width_of_space, height = _size(ax.text(0, 0, "Ag", **style, alpha=0), ax)
-        x, y, gap = 0.0, 1 - height, width_of_space / 2
+        gap, height = _size(ax.text(0, 0, "Ag", **style, alpha=0), ax)
+        x, y = 0.0, 1 - height
         for token, value in zip(self.tokens, self.values.tolist(), strict=True):
             box = {"boxstyle": "round,pad=0.15", "fc": colour(value, largest), "ec": "none"}
             text = ax.text(0, y, token, c="black", bbox=box, **style)
@@ -149,7 +156,8 @@ class TokenAttributionDisplay:
             if x + width > 1 and x > 0:
                 x, y = 0.0, y - 1.8 * height
             text.set_position((1 - x if from_right else x, y))
-            x += width + gap
+            x += width + gap / 2
+        return y >= 0
 
     def _repr_html_(self) -> str:
         towards = "higher" if self.target is None else f"for {self.target}"

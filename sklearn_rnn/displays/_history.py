@@ -53,7 +53,7 @@ class HistoryDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, metrics: Sequence[str] | None = None, ax: Any = None
+        cls, estimator: Any, *, metrics: str | Sequence[str] | None = None, ax: Any = None
     ) -> Self:
         """Draw the history of a fitted model.
 
@@ -61,8 +61,8 @@ class HistoryDisplay:
         ----------
         estimator : estimator or Pipeline
             A fitted classifier or regressor of this library, or a pipeline that ends with one.
-        metrics : sequence of str, default=None
-            What to draw, such as ``["loss"]``. None: all that there is.
+        metrics : str or sequence of str, default=None
+            What to draw, such as ``"loss"``. None: all that there is.
         ax : Axes or array of Axes, default=None
             Where to draw: one for each metric. None makes a figure.
 
@@ -77,6 +77,8 @@ class HistoryDisplay:
             If the history has no such metric.
         """
         final = final_estimator("HistoryDisplay", estimator)
+        if isinstance(metrics, str):
+            metrics = [metrics]
         known = list(dict.fromkeys(_metric(name) for name in final.history_ if name != "dur"))
         missing = set(metrics or ()) - set(known)
         if missing:
@@ -105,6 +107,11 @@ class HistoryDisplay:
                 1, len(self.metrics), figsize=size, squeeze=False, layout="constrained"
             )
         self.axes_ = np.atleast_1d(ax).ravel()
+        if len(self.axes_) != len(self.metrics):
+            raise ValueError(
+                f"HistoryDisplay: expected axes for {self.metrics}, one for each, got "
+                f"{len(self.axes_)}. Pass as many, or name the metrics to draw."
+            )
         self.figure_ = self.axes_[0].figure
         for panel, metric in zip(self.axes_, self.metrics, strict=True):
             self._draw(panel, metric)

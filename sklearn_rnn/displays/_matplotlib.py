@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["fonts", "pyplot"]
+__all__ = ["plain", "pyplot"]
 
 _FALLBACKS = (
     "Noto Sans CJK SC",
@@ -30,7 +30,8 @@ def pyplot() -> Any:
         raise ImportError('Drawing needs matplotlib: pip install "sklearn-rnn[plot]".') from error
 
 
-def fonts() -> list[str]:
-    """Return the fonts to try for each letter, those that are installed."""
+def plain() -> dict[str, Any]:
+    """Return how text of users is drawn: as it is, "$" too, in fonts that have its letters."""
     there = set(import_module("matplotlib.font_manager").get_font_names())
-    return ["sans-serif", *(name for name in _FALLBACKS if name in there)]
+    families = ["sans-serif", *(name for name in _FALLBACKS if name in there)]
+    return {"fontfamily": families, "parse_math": False}

@@ -105,6 +105,7 @@ class MemoryDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         for name, profile in self.profiles.items():
             ax.plot(profile.distances, profile.norms, label=name)
-        ax.set(yscale="log", xlabel="steps before the end", ylabel="norm of the gradient")
+        ends = " / ".join(dict.fromkeys(profile.of for profile in self.profiles.values()))
+        ax.set(yscale="log", xlabel="steps before the end", ylabel=f"norm of ∂ {ends} / ∂ input")
         ax.legend()
         return self

@@ -68,7 +68,7 @@ def _legend(largest: float, named: tuple[str, str]) -> str:
     grounds = ", ".join(colour(value, 1.0) for value in (-1.0, 0.0, 1.0))
     against, for_ = map(escape, named)
     return (
-        f'<div style="font-size:smaller">{against} {-largest:+.2f} '
+        f'<div style="font-size:smaller">{against} {0 - largest:+.2f} '
         f'<span style="display:inline-block;width:8em;height:0.8em;'
         f'background:linear-gradient(to right, {grounds})"></span> {largest:+.2f} {for_}</div>'
     )
