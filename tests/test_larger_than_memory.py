@@ -45,9 +45,9 @@ limit_memory()
 IN_MEMORY = "list(Corpus())"
 
 STREAMED = """
-vectorizer = SequenceVectorizer(max_len=100, max_features=30_000, memmap_dir="ids")
+vectorizer = SequenceVectorizer(max_len=100, max_features=10_000, memmap_dir="ids")
 X = vectorizer.fit_transform(Corpus())
-assert X.shape[1] == 100 and len(X.vocabulary) == 30_000
+assert X.shape[1] == 100 and len(X.vocabulary) == 10_000
 again = vectorizer.transform(Corpus())
 for start in range(0, len(X), 10_000):
     np.testing.assert_array_equal(X.ids[start : start + 10_000], again.ids[start : start + 10_000])
