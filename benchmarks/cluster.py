@@ -51,7 +51,7 @@ def main() -> None:
     every = slice(None, None, len(reviews.data) // options.reviews)
     texts, labels = reviews.data[every], reviews.target[every]
     with (
-        LocalCluster(N_WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(N_WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         assert set(client.run(torch.get_num_threads).values()) == {1}

@@ -23,6 +23,12 @@ from dask.distributed import Client, LocalCluster
 
 from sklearn_rnn.distributed import fit_vocabulary, predict
 
+# A cluster that comes and goes leaves sockets behind it for a while: Dask's matter, not ours.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 TEXTS, LABELS = make_reviews(200, n_filler=(0, 2), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 GRID = {
@@ -36,7 +42,7 @@ def client():
     """Two workers, processes of their own, with a scheduler in front of them."""
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Client(cluster) as client,
     ):
