@@ -39,7 +39,6 @@ NEEDS = {
     "embeddings": ["gensim"],
     "gensim": ["gensim"],
     "lecture": ["gensim"],
-    "scale": ["distributed"],
     "recipes": ["gensim", "jieba", "skops"],
     "reliability": ["skops"],
     "zh/index": ["jieba"],
