@@ -64,6 +64,11 @@ soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: 
 	SOAK_CYCLES=$${SOAK_CYCLES:-4500} OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
 
+.PHONY: large
+large: .venv/dev.stamp ## Read a corpus of CORPUS_MB (2,048) within LIMIT_MB (700) of private memory
+	CORPUS_MB=$${CORPUS_MB:-2048} LIMIT_MB=$${LIMIT_MB:-700} \
+		$(BIN)/python -m pytest tests/test_larger_than_memory.py -s $(ARGS)
+
 # In an environment of its own, since what it brings is no dependency of ours.
 .PHONY: audit
 audit: ## Look up known weaknesses of all that constraints.txt pins; asks a vulnerability service

@@ -19,7 +19,16 @@ _HOMES = {
     "SequenceVectorizer": "text",
     "TokenSequences": "sequences",
 }
-_MODULES = {"cards", "corpora", "datasets", "displays", "embeddings", "inspection", "persistence"}
+_MODULES = {
+    "cards",
+    "corpora",
+    "datasets",
+    "displays",
+    "distributed",
+    "embeddings",
+    "inspection",
+    "persistence",
+}
 
 
 def __getattr__(name: str) -> Any:

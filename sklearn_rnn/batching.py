@@ -25,6 +25,8 @@ _TOKENS_AT_ONCE = 16_384
 """Tokens in a batch that is only predicted: keeps the activations within the cache."""
 
 
+_ROWS_AT_ONCE = 65_536
+
 _STEPS = 8
 """Batches have a multiple of so many steps: oneDNN prepares a kernel for each number it meets."""
 
@@ -141,7 +143,11 @@ class SequenceDataset(Dataset[Batch]):
 def _lengths(values: NDArray[Any]) -> NDArray[np.int64]:
     if values.ndim == 3:
         return np.full(len(values), values.shape[1], np.int64)
-    return np.maximum(np.count_nonzero(values != PADDING, axis=1), 1).astype(np.int64)
+    lengths = np.empty(len(values), np.int64)
+    for start in range(0, len(values), _ROWS_AT_ONCE):  # a memory map is never loaded whole
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        lengths[rows] = np.count_nonzero(values[rows] != PADDING, axis=1)
+    return np.maximum(lengths, 1)
 
 
 class ShuffledBuckets:

@@ -357,9 +357,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         new_ids = None
         if words is None:
             words, new_ids = self._select(list(ids), counts)
-        self.vocabulary_, self._entries = _ids(words), (*_MARKERS, *words)
-        self.n_tokens_ = self.max_len or max(counts.longest, 1)
+        self._adopt(words, counts.longest)
         return chunks, new_ids
+
+    def _adopt(self, words: list[str], longest: int) -> None:
+        """Take words as the vocabulary, in their order."""
+        self.vocabulary_, self._entries = _ids(words), (*_MARKERS, *words)
+        self.n_tokens_ = self.max_len or max(longest, 1)
 
     def _select(self, words: list[str], counts: WordCounts) -> tuple[list[str], NDArray[np.int32]]:
         """Choose the vocabulary; return its words, and the new id of each word as first seen."""

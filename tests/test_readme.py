@@ -39,6 +39,7 @@ NEEDS = {
     "embeddings": ["gensim"],
     "gensim": ["gensim"],
     "lecture": ["gensim"],
+    "scale": ["distributed"],
     "recipes": ["gensim", "jieba", "skops"],
     "reliability": ["skops"],
     "zh/index": ["jieba"],

@@ -1,0 +1,209 @@
+"""The way from texts to predictions over many machines, on Dask.
+
+Searches need nothing from here: ``joblib.parallel_config("dask")`` runs them on a cluster. What is
+here learns a vocabulary from texts that lie in pieces, and asks a model about such texts.
+Needs Dask: ``pip install "sklearn-rnn[dask]"``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._encoding import WordCounts, encoded, growing_ids
+from .text import SequenceVectorizer
+
+__all__ = ["fit_vocabulary", "predict"]
+
+_MERGED_AT_ONCE = 8
+
+_METHODS = ("predict", "predict_proba", "transform")
+
+
+def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVectorizer:
+    """Fit a vectorizer on texts that lie in pieces, on the machines where they lie.
+
+    Each piece is counted by itself, and the counts are merged, eight at a time. What comes out is
+    what ``vectorizer.fit`` learns from all texts in one place: merging adds, so neither the
+    pieces nor their order change it.
+
+    Parameters
+    ----------
+    vectorizer : SequenceVectorizer
+        The vectorizer. It is fitted in its place.
+    texts : dask.bag.Bag of str
+        The texts.
+
+    Returns
+    -------
+    SequenceVectorizer
+        The same vectorizer.
+
+    Raises
+    ------
+    TypeError
+        If `texts` is no bag, or a text is not a str.
+    ValueError
+        If there is no text, or no word is left for the vocabulary; or if the vectorizer was
+        given its vocabulary, which leaves nothing to learn.
+
+    Examples
+    --------
+    >>> import dask.bag
+    >>> from sklearn_rnn import SequenceVectorizer
+    >>> from sklearn_rnn.distributed import fit_vocabulary
+    >>> bag = dask.bag.from_sequence(["so good", "not good", "good"], npartitions=2)
+    >>> fit_vocabulary(SequenceVectorizer(), bag).vocabulary_
+    {'good': 2, 'not': 3, 'so': 4}
+    """
+    if not isinstance(texts, _dask("dask.bag").Bag):
+        raise TypeError(
+            f"fit_vocabulary: expected a dask.bag.Bag of texts, got {type(texts).__name__}. Make "
+            "one: dask.bag.from_sequence(texts) or dask.bag.read_text(paths)."
+        )
+    vectorizer._validate_params()
+    if vectorizer.vocabulary is not None:
+        raise ValueError(
+            "fit_vocabulary: the vectorizer was given its vocabulary: there is nothing to learn. "
+            "Call fit with any text."
+        )
+    found = texts.reduction(
+        partial(_count, vectorizer), _merge, split_every=_MERGED_AT_ONCE
+    ).compute()
+    if not found.n_texts:
+        raise ValueError("SequenceVectorizer: expected at least one text, got none.")
+    words, _ = vectorizer._select(found.words, found.counts())
+    vectorizer._adopt(words, found.longest)
+    return vectorizer
+
+
+def predict(model: Any, texts: Any, method: str = "predict") -> Any:
+    """Ask a fitted model about texts that lie in pieces, on the machines where they lie.
+
+    The model travels once to each machine, the answers stay where the texts are until they are
+    asked for.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A fitted pipeline that begins with texts.
+    texts : dask.bag.Bag of str, or dask.dataframe.Series of str
+        The texts.
+    method : {"predict", "predict_proba", "transform"}, default="predict"
+        What to ask.
+
+    Returns
+    -------
+    dask.bag.Bag, or dask.dataframe.Series
+        The answers, lazy, in the order and the pieces of the texts. Of a series a series, with
+        its index; where an answer is several numbers, each row holds an array of them.
+
+    Raises
+    ------
+    TypeError
+        If `texts` is neither a bag nor a series.
+    ValueError
+        If `method` is none of the three.
+
+    Examples
+    --------
+    >>> import dask.bag
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+    >>> from sklearn_rnn.distributed import predict
+    >>> model = make_pipeline(SequenceVectorizer(), RNNTextClassifier(random_state=0))
+    >>> model = model.fit(["good", "bad"] * 20, ["+", "-"] * 20)
+    >>> bag = dask.bag.from_sequence(["bad", "good", "bad"], npartitions=2)
+    >>> predict(model, bag).compute(scheduler="sync")
+    ['-', '+', '-']
+    """
+    if method not in _METHODS:
+        raise ValueError(f"predict: method must be one of {sorted(_METHODS)}, got {method!r}.")
+    travelling = _dask("dask").delayed(model, pure=False, traverse=False)
+    if isinstance(texts, _dask("dask.bag").Bag):
+        return texts.map_partitions(_answers, travelling, method)
+    if hasattr(texts, "map_partitions") and getattr(texts, "ndim", None) == 1:
+        answers: Any = texts.map_partitions(
+            _series_of_answers, travelling, method, meta=(texts.name, object)
+        )
+        return answers
+    raise TypeError(
+        f"predict: expected a dask.bag.Bag or a dask Series of texts, got {type(texts).__name__}."
+    )
+
+
+# ---- On the machines ---------------------------------------------------------------------------
+
+
+class _Counted(NamedTuple):
+    """What was counted in some texts."""
+
+    words: list[str]
+    in_all: NDArray[np.int64]
+    in_texts: NDArray[np.int64]
+    n_texts: int
+    longest: int
+
+    def counts(self) -> WordCounts:
+        counts = WordCounts(by_text=True)
+        counts.n_texts, counts.longest = self.n_texts, self.longest
+        counts.in_all, counts.in_texts = self.in_all, self.in_texts
+        return counts
+
+
+def _count(vectorizer: SequenceVectorizer, texts: Iterable[str]) -> _Counted:
+    ids, counts = growing_ids(), WordCounts(by_text=True)
+    chunks = encoded(_checked(texts), vectorizer.build_analyzer(), ids)
+    deque(counts.watching(chunks), maxlen=0)
+    return _Counted(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
+
+
+def _checked(texts: Iterable[str]) -> Iterable[str]:
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(
+                f"SequenceVectorizer: expected a str for each text, got {type(text).__name__}: "
+                f"{text!r:.60}."
+            )
+        yield text
+
+
+def _merge(parts: Iterable[_Counted]) -> _Counted:
+    """Add up what was counted in several places."""
+    ids, listed = growing_ids(), list(parts)
+    places = [
+        np.fromiter(map(ids.__getitem__, part.words), np.intp, len(part.words)) for part in listed
+    ]
+    in_all, in_texts = np.zeros((2, len(ids)), np.int64)
+    for part, place in zip(listed, places, strict=True):
+        in_all[place] += part.in_all
+        in_texts[place] += part.in_texts
+    n_texts = sum(part.n_texts for part in listed)
+    longest = max((part.longest for part in listed), default=0)
+    return _Counted(list(ids), in_all, in_texts, n_texts, longest)
+
+
+def _answers(texts: Iterable[str], model: Any, method: str) -> list[Any]:
+    listed = list(texts)
+    return list(getattr(model, method)(listed)) if listed else []
+
+
+def _series_of_answers(texts: Any, model: Any, method: str) -> Any:
+    answers = np.empty(len(texts), object)
+    answers[:] = _answers(texts.tolist(), model, method)
+    return type(texts)(answers, index=texts.index, name=texts.name)
+
+
+def _dask(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            'sklearn_rnn.distributed needs Dask: pip install "sklearn-rnn[dask]".'
+        ) from error

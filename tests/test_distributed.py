@@ -1,0 +1,232 @@
+"""On a cluster of real processes, results are those of one process, even where one is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+
+pytest.importorskip("distributed")
+import dask.bag
+import dask.dataframe
+import pandas as pd
+from dask.distributed import Client, LocalCluster
+
+from sklearn_rnn.distributed import fit_vocabulary, predict
+
+# A cluster that comes and goes leaves sockets behind it for a while: Dask's matter, not ours.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+TEXTS, LABELS = make_reviews(200, n_filler=(0, 2), random_state=0)
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+GRID = {
+    "rnntextclassifier__cell": ["lstm", "gru"],
+    "rnntextclassifier__hidden_size": [4, 8],
+}
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers, processes of their own, with a scheduler in front of them."""
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def search(model=None):
+    model = model or make_pipeline(SequenceVectorizer(max_len=40), RNNTextClassifier(**QUICK))
+    folds = StratifiedKFold(2)
+    return GridSearchCV(model, GRID, cv=folds, scoring="neg_log_loss", error_score="raise")
+
+
+def assert_same_search(ours, theirs):
+    assert ours.best_params_ == theirs.best_params_
+    for name in ("mean_test_score", "split0_test_score", "split1_test_score"):
+        np.testing.assert_array_equal(ours.cv_results_[name], theirs.cv_results_[name])
+    np.testing.assert_array_equal(ours.predict_proba(TEXTS), theirs.predict_proba(TEXTS))
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return search().fit(TEXTS, LABELS)
+
+
+def test_a_search_on_the_cluster_finds_what_one_process_finds(client, alone):
+    with joblib.parallel_config("dask"):
+        assert_same_search(search().fit(TEXTS, LABELS), alone)
+
+
+def test_predictions_of_folds_on_the_cluster_are_those_of_one_process(client):
+    model = make_pipeline(SequenceVectorizer(max_len=40), RNNTextClassifier(**QUICK))
+    settings = {"cv": StratifiedKFold(2), "method": "predict_proba"}
+    expected = cross_val_predict(model, TEXTS, LABELS, **settings)
+    with joblib.parallel_config("dask"):
+        np.testing.assert_array_equal(
+            cross_val_predict(model, TEXTS, LABELS, **settings), expected
+        )
+
+
+class DiesOnce(TransformerMixin, BaseEstimator):
+    """Kills the process in which it is fitted, unless one has died here before."""
+
+    def __init__(self, mark, own_pid):
+        self.mark = mark
+        self.own_pid = own_pid
+
+    def fit(self, X, y=None):
+        if os.getpid() != self.own_pid:
+            try:
+                os.close(os.open(self.mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return self
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+    def transform(self, X):
+        return X
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_worker_that_is_killed_changes_no_result(client, alone, tmp_path):
+    mark = str(tmp_path / "died")
+    model = make_pipeline(
+        SequenceVectorizer(max_len=40), DiesOnce(mark, os.getpid()), RNNTextClassifier(**QUICK)
+    )
+    # The data go to both workers: joblib by itself leaves them with one, and they would be lost.
+    with joblib.parallel_config("dask", scatter=[TEXTS, LABELS]):
+        found = search(model).fit(TEXTS, LABELS)
+    assert os.path.exists(mark)
+    assert_same_search(found, alone)
+
+
+# ---- Vocabulary ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_pieces", [1, 3, 40])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"min_df": 3}, {"min_df": 0.05, "max_features": 30}, {"max_len": None}]
+)
+def test_a_vocabulary_of_pieces_is_that_of_the_whole(parameters, n_pieces):
+    texts = [*TEXTS, "", "rare", "!"]
+    bag = dask.bag.from_sequence(texts, npartitions=n_pieces)
+    with dask.config.set(scheduler="sync"):
+        ours = fit_vocabulary(SequenceVectorizer(**parameters), bag)
+    serial = SequenceVectorizer(**parameters).fit(texts)
+    assert ours.vocabulary_ == serial.vocabulary_
+    assert ours.n_tokens_ == serial.n_tokens_
+    np.testing.assert_array_equal(ours.transform(texts).ids, serial.transform(texts).ids)
+
+
+def test_a_vocabulary_is_counted_where_the_texts_are(client):
+    bag = dask.bag.from_sequence(TEXTS, npartitions=5)
+    ours = fit_vocabulary(SequenceVectorizer(), bag)
+    assert ours.vocabulary_ == SequenceVectorizer().fit(TEXTS).vocabulary_
+
+
+def test_what_is_no_bag_of_texts_is_refused():
+    with pytest.raises(TypeError, match=r"expected a dask.bag.Bag of texts, got list. Make one"):
+        fit_vocabulary(SequenceVectorizer(), TEXTS)
+    with pytest.raises(ValueError, match="was given its vocabulary"):
+        fit_vocabulary(SequenceVectorizer(vocabulary=["a"]), dask.bag.from_sequence(TEXTS))
+    with dask.config.set(scheduler="sync"):
+        with pytest.raises(TypeError, match="expected a str for each text, got int: 7"):
+            fit_vocabulary(SequenceVectorizer(), dask.bag.from_sequence(["a", 7]))
+        with pytest.raises(ValueError, match="at least one text"):
+            fit_vocabulary(
+                SequenceVectorizer(),
+                dask.bag.from_sequence(TEXTS).filter(bool).take(0, compute=False),
+            )
+
+
+# ---- Predictions -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    pipeline = make_pipeline(SequenceVectorizer(max_len=40), RNNTextClassifier(**QUICK))
+    return pipeline.fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform"])
+def test_texts_in_pieces_get_the_answers_of_the_whole(client, model, method):
+    expected = getattr(model, method)(TEXTS)
+    bag = dask.bag.from_sequence(TEXTS, npartitions=7)
+    np.testing.assert_array_equal(np.stack(predict(model, bag, method).compute()), expected)
+    frame = pd.DataFrame({"text": TEXTS}, index=np.arange(len(TEXTS)) * 2)
+    series = predict(model, dask.dataframe.from_pandas(frame, npartitions=3)["text"], method)
+    answers = series.compute()
+    np.testing.assert_array_equal(np.stack(answers.to_list()), expected)
+    assert answers.index.tolist() == frame.index.tolist()
+
+
+class NotesLoads(TransformerMixin, BaseEstimator):
+    """Writes down the process in which it is unpickled."""
+
+    def __init__(self, notes):
+        self.notes = notes
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        with open(self.notes, "a", encoding="ascii") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_the_model_travels_once_to_each_worker(client, model, tmp_path):
+    notes = tmp_path / "notes"
+    noting = make_pipeline(*[step for _, step in model.steps[:-1]], NotesLoads(notes), model[-1])
+    bag = dask.bag.from_sequence(TEXTS, npartitions=20)
+    assert predict(noting, bag).compute() == model.predict(TEXTS).tolist()
+    # The scheduler, here in this process, looks into what it hands out.
+    at_workers = [pid for pid in notes.read_text("ascii").split() if int(pid) != os.getpid()]
+    assert 1 <= len(at_workers) == len(set(at_workers)) <= 2
+
+
+def test_an_empty_piece_has_no_answers(model):
+    bag = dask.bag.from_sequence(TEXTS, npartitions=4).filter(lambda text: text == TEXTS[0])
+    assert predict(model, bag).compute(scheduler="sync") == [model.predict(TEXTS[:1])[0]]
+
+
+def test_what_cannot_be_asked_is_refused(model):
+    with pytest.raises(ValueError, match=r"one of \['predict', 'predict_proba', 'transform'\]"):
+        predict(model, dask.bag.from_sequence(TEXTS), "score")
+    with pytest.raises(TypeError, match=r"expected a dask\.bag\.Bag or a dask Series"):
+        predict(model, TEXTS)
+
+
+def test_searching_texts_needs_no_dask_to_import():
+    code = (
+        "import sys; sys.modules['dask'] = sys.modules['dask.bag'] = None\n"
+        "from sklearn_rnn import SequenceVectorizer, distributed\n"
+        "try: distributed.fit_vocabulary(SequenceVectorizer(), [])\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'pip install "sklearn-rnn[dask]"' in done.stdout

@@ -1,0 +1,78 @@
+"""A corpus that no memory holds is read, laid out and predicted from."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_rnn
+
+CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048
+LIMIT_MB = int(
+    os.environ.get("LIMIT_MB", 0)
+)  # of all private memory; 0: 50 above what imports took
+
+PRELUDE = f"""
+import random, resource, sys
+import numpy as np
+from sklearn_rnn import SequenceVectorizer
+
+class Corpus:
+    '''Texts of 500 words each, made up as they are read; another pass gives the same.'''
+
+    def __iter__(self):
+        draw, n_letters = random.Random(0), 0
+        while n_letters < {CORPUS_MB} * 2**20:
+            words = [f"word{{int(50_000 ** draw.random())}}" for _ in range(500)]
+            for start in range(0, 500, 10):  # in another order: it costs less than to draw anew
+                text = " ".join(words[start:] + words[:start])
+                n_letters += len(text)
+                yield text
+
+def private_megabytes():
+    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmData"))
+    return int(line.split()[1]) / 1024
+
+def limit_memory():
+    limit = {LIMIT_MB} or private_megabytes() + 50
+    resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 2**20),) * 2)
+
+limit_memory()
+"""
+
+IN_MEMORY = "list(Corpus())"
+
+STREAMED = """
+vectorizer = SequenceVectorizer(max_len=100, max_features=10_000, memmap_dir="ids")
+X = vectorizer.fit_transform(Corpus())
+assert X.shape[1] == 100 and len(X.vocabulary) == 10_000
+again = vectorizer.transform(Corpus())
+for start in range(0, len(X), 10_000):
+    np.testing.assert_array_equal(X.ids[start : start + 10_000], again.ids[start : start + 10_000])
+print(f"{len(X):,} texts, {private_megabytes():.0f} MB private")
+"""
+
+needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def run(code, folder):
+    home = str(Path(sklearn_rnn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": home}
+    command = [sys.executable, "-c", PRELUDE + code]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@needs_linux
+def test_the_corpus_is_larger_than_the_memory(tmp_path):
+    """Or else the next test would show nothing."""
+    assert "MemoryError" in run(IN_MEMORY, tmp_path).stderr
+
+
+@needs_linux
+def test_a_corpus_larger_than_memory_is_learned_and_laid_out(tmp_path):
+    done = run(STREAMED, tmp_path)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "ids").iterdir())  # the file went with the array
