@@ -22,11 +22,13 @@ from torch import Tensor
 from ._checkpoint import Checkpoint, open_checkpoint
 from ._format import VersionedState
 from ._history import history_arrays, kept_epoch
+from ._identity import check_agreed
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import Memory, make_net, usable_device
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of
 from ._prediction import read_in_batches
+from ._processes import current_processes
 from ._split import split_for_validation
 from ._state import (
     all_or_nothing,
@@ -221,6 +223,7 @@ class BaseRecurrentEstimator(
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
+            check_agreed(self, inputs, data, going_on)
             with open_checkpoint(self, inputs, data, going_on, one_epoch) as checkpoint:
                 error = self._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
         if error is not None:
@@ -239,7 +242,8 @@ class BaseRecurrentEstimator(
     ) -> DivergenceError | None:
         """Train on data that were checked; return what ended training early, if anything did."""
         if not going_on:
-            self._seed, self._target = seed_from(self.random_state), target
+            seed = seed_from(self.random_state)
+            self._seed, self._target = current_processes().told(lambda: seed), target
         if checkpoint is not None and checkpoint.seed is not None:
             self._seed = checkpoint.seed
         training, validation = (data, None) if one_epoch else self._split(data)

@@ -13,7 +13,15 @@ from tqdm.auto import tqdm
 
 from ._history import diverged, figures_of
 
-__all__ = ["LinearDecay", "Progress", "SoundGradients", "Thaw", "check_callbacks", "watch"]
+__all__ = [
+    "InStep",
+    "LinearDecay",
+    "Progress",
+    "SoundGradients",
+    "Thaw",
+    "check_callbacks",
+    "watch",
+]
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 
@@ -93,6 +101,17 @@ class SoundGradients(Callback):
             weights = net.module_.named_parameters()  # buffers do not change
             self.sound_weights = {name: weight.detach().clone() for name, weight in weights}
             self.n_sound = n_epochs
+
+
+class InStep(Callback):
+    """Give all processes the main one's figures of the epoch: what they decide by is the same."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Take the figures of the epoch that has ended."""
+        epoch = net.history[-1]
+        epoch.update(
+            net.processes_.told(lambda: {n: v for n, v in epoch.items() if n != "batches"})
+        )
 
 
 class LinearDecay(Callback):

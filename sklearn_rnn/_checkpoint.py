@@ -10,18 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from io import BytesIO
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
-import skorch
 import torch
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
@@ -30,17 +26,12 @@ from torch import Tensor
 
 from ._files import replacing
 from ._format import FORMAT
-from ._net import training_device
-from ._state import network_state
+from ._identity import Identity, differences, fit_identity
+from ._processes import current_processes
 from .batching import SequenceDataset
 from .exceptions import CheckpointError
 
 __all__ = ["Checkpoint", "open_checkpoint"]
-
-_FREE = {"checkpoint_dir", "verbose"}
-"""Parameters that change nothing about the fit."""
-
-_ROWS_AT_ONCE = 1_024
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -58,7 +49,8 @@ def open_checkpoint(
 ) -> Iterator[Checkpoint | None]:
     """Give the checkpoint of a fit, whose folder is this fit's within the block.
 
-    None if the estimator keeps none, or learns one epoch at a time.
+    None if the estimator keeps none, or learns one epoch at a time. Of several processes the
+    main one reads and writes, and tells the others what it has read.
 
     Raises
     ------
@@ -68,18 +60,34 @@ def open_checkpoint(
     if one_epoch or estimator.checkpoint_dir is None:
         yield None
         return
-    who = type(estimator).__name__
+    who, processes = type(estimator).__name__, current_processes()
     _check_parameters(who, estimator)
     path = Path(estimator.checkpoint_dir, "checkpoint.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(who, path.parent):
-        for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
-            part.unlink()
-        identity = _identity(estimator, inputs, data, going_on)
-        saved = _read(who, path) if path.exists() else None
+    identity = fit_identity("checkpoint_dir", estimator, inputs, data, going_on)
+    with ExitStack() as folder:
+        saved = processes.told(lambda: _saved_in(folder, who, path))
         if saved is not None:
             _check_same(who, path, identity, saved.record["identity"])
-        yield Checkpoint(path, identity, saved)
+        yield Checkpoint(path, identity, saved, writes=processes.is_main)
+
+
+def _saved_in(folder: ExitStack, who: str, path: Path) -> Saved | None:
+    """Make a folder this fit's, and return what an earlier process has left in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.enter_context(_locked(who, path.parent))
+    for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
+        part.unlink()
+    return _read(who, path) if path.exists() else None
+
+
+def _check_same(who: str, path: Path, ours: Identity, theirs: Identity) -> None:
+    """Raise if a checkpoint is another fit's, and say in what it differs."""
+    differing = list(differences(ours, theirs))
+    if differing:
+        raise CheckpointError(
+            f"{who}: {str(path)!r} is the checkpoint of another fit: {', '.join(differing)}. "
+            "Go on with what it was made of, name another checkpoint_dir, or delete the file."
+        )
 
 
 def _check_parameters(who: str, estimator: Any) -> None:
@@ -101,10 +109,13 @@ class Checkpoint(Callback):
     To stand behind all callbacks that remember something.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any], saved: Saved | None) -> None:
+    def __init__(
+        self, path: Path, identity: Identity, saved: Saved | None, writes: bool = True
+    ) -> None:
         self.path = path
         self.identity = identity
         self.saved = saved
+        self.writes = writes
 
     @property
     def seed(self) -> int | None:
@@ -148,6 +159,8 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write all that the next epoch depends on."""
+        if not self.writes:
+            return
         record = {
             "format": FORMAT,
             "identity": self.identity,
@@ -161,84 +174,6 @@ class Checkpoint(Callback):
         with replacing(self.path) as file:
             record_bytes = np.frombuffer(text.encode(), np.uint8)
             np.savez(file, allow_pickle=False, **{"record": record_bytes, **_arrays(net)})
-
-
-# ---- What a fit is made of -------------------------------------------------------------------
-
-
-def _identity(
-    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
-) -> dict[str, Any]:
-    """Return what decides about a fit, in a form that can be compared with another's."""
-    who = type(estimator).__name__
-    parameters = {
-        name: [_hash(who, name, value), repr(value)]
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _FREE
-    }
-    versions = {package.__name__: package.__version__ for package in (np, skorch, torch)}
-    return {
-        "parameters": parameters,
-        "versions": {
-            **versions,
-            "numba": "there" if find_spec("numba") else "missing",
-            "the device": training_device(who, estimator.device),
-            "the format": FORMAT,
-        },
-        "data": _digest(inputs, data),
-        "start": joblib.hash(_start(estimator)) if going_on else None,
-    }
-
-
-def _hash(who: str, name: str, value: Any) -> str:
-    try:
-        return str(joblib.hash(value))
-    except Exception as error:
-        raise ValueError(
-            f"{who}: checkpoint_dir needs parameters that another process can be given, and "
-            f"{name}={value!r} is none ({error}). Define a function at the top of a module."
-        ) from error
-
-
-def _start(estimator: Any) -> list[Any]:
-    """Return what a warm start goes on with."""
-    weights = network_state(estimator.net_.module_, None)
-    return [weights, estimator.n_iter_, estimator._seed]
-
-
-def _digest(inputs: Any, data: SequenceDataset) -> str:
-    digest = blake2b(digest_size=16)
-    for array in (data.values, data.target, data.sample_weight, inputs.vectors):
-        if array is not None:
-            digest.update(f"{array.dtype} {array.shape}".encode())
-            for start in range(0, len(array), _ROWS_AT_ONCE):  # it may be a memory map
-                digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).data)
-    digest.update(repr(inputs.vocabulary).encode())
-    return digest.hexdigest()
-
-
-def _check_same(who: str, path: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """Raise if a checkpoint is another fit's, and say in what it differs."""
-    differences = list(_differences(ours, theirs))
-    if differences:
-        raise CheckpointError(
-            f"{who}: {str(path)!r} is the checkpoint of another fit: {', '.join(differences)}. "
-            "Go on with what it was made of, name another checkpoint_dir, or delete the file."
-        )
-
-
-def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
-    for name, (digest, shown) in ours["parameters"].items():
-        then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
-        if digest != then:
-            yield f"{name} was {shown_then}, now {shown}"
-    for name, version in ours["versions"].items():
-        if version != theirs["versions"].get(name):
-            yield f"{name} was {theirs['versions'].get(name)}, now {version}"
-    if ours["data"] != theirs["data"]:
-        yield "the data differ"
-    if ours["start"] != theirs["start"]:
-        yield "the model that it went on with was another one"
 
 
 # ---- What training changes -------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import reduce
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -23,7 +24,7 @@ from ._runtime import settle_thread
 from .batching import rounded
 from .modules import BranchDropout, MaskDropout, RecurrentNetwork
 
-__all__ = ["HalfBatches", "has_hooks"]
+__all__ = ["Half", "HalfBatches", "Inputs", "Loss", "drawn_seed", "has_hooks", "learning"]
 
 _DROPOUTS = (MaskDropout, BranchDropout)
 
@@ -32,7 +33,7 @@ Loss = Callable[[Tensor, Any, Inputs], Tensor]
 
 
 class Half(NamedTuple):
-    """What one half of a batch gives."""
+    """What one half of a batch gives, or a smaller part."""
 
     logits: Tensor  # (N / 2, C)
     loss: Tensor  # its share of the batch's
@@ -81,9 +82,8 @@ class HalfBatches:
 
     def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
-        weights = _learning(self.network)
+        weights = learning(self.network)
         _follow(self.twin, self.network)
-        self.twin.generator.manual_seed(_drawn(self.network.generator))
         halves = self._halves(inputs, target)
         for weight, *gradients in zip(weights, *(half.gradients for half in halves), strict=True):
             weight.grad = self._sum(weight, [g for g in gradients if g is not None])
@@ -91,22 +91,23 @@ class HalfBatches:
         return logits, torch.stack([half.loss for half in halves]).sum()
 
     def _halves(self, inputs: Inputs, target: Any) -> list[Half]:
-        middle = (len(target) + 1) // 2 if self.network.in_one_call else len(target)
-        first = self.network, inputs, target, slice(middle)
-        second = self.twin, inputs, target, slice(middle, None)
-        if middle == len(target):
+        n_texts = len(target)
+        self.twin.generator.manual_seed(drawn_seed(self.network.generator))
+        middle = (n_texts + 1) // 2 if self.network.in_one_call else n_texts
+        first = self.network, _part(inputs, slice(middle)), target[:middle], n_texts
+        if middle == n_texts:
             return [self._half(*first)]
+        second = self.twin, _part(inputs, slice(middle, None)), target[middle:], n_texts
         if self.helper is None:
             return [self._half(*first), self._half(*second)]
         later = self.helper.submit(self._half, *second)
         return [self._half(*first), later.result()]
 
-    def _half(self, network: nn.Module, inputs: Inputs, target: Any, texts: slice) -> Half:
-        part = _part(inputs, texts)
-        logits = network(**part)
-        share = len(logits) / len(target)
-        loss = self.loss(logits, target[texts], part) * share
-        gradients = torch.autograd.grad(loss, _learning(network), allow_unused=True)
+    def _half(self, network: nn.Module, inputs: Inputs, target: Any, n_texts: int) -> Half:
+        """Compute some texts' logits, and their share of the loss of a batch of `n_texts`."""
+        logits = network(**inputs)
+        loss = self.loss(logits, target, inputs) * (len(logits) / n_texts)
+        gradients = torch.autograd.grad(loss, learning(network), allow_unused=True)
         return Half(logits.detach(), loss.detach(), gradients)
 
     def _sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor | None:
@@ -114,7 +115,7 @@ class HalfBatches:
             return None
         if gradients[0].is_sparse:
             return _chain(gradients) if self.sparse else self.dense[weight].sum(weight, gradients)
-        return gradients[0] if len(gradients) == 1 else torch.add(*gradients)
+        return reduce(torch.add, gradients)
 
 
 def has_hooks(network: nn.Module) -> bool:
@@ -128,7 +129,8 @@ def has_hooks(network: nn.Module) -> bool:
     )
 
 
-def _learning(network: nn.Module) -> list[nn.Parameter]:
+def learning(network: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that training changes."""
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 
@@ -146,7 +148,8 @@ def _follow(twin: nn.Module, network: nn.Module) -> None:
             copied.p = module.p
 
 
-def _drawn(generator: torch.Generator) -> int:
+def drawn_seed(generator: torch.Generator) -> int:
+    """Draw the seed of another generator."""
     return int(torch.randint(2**62, (), generator=generator))
 
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
 from ._optimizers import OPTIMIZERS, TableOptimizer
+from ._processes import ALONE, Processes, current_processes
+from ._ranks import RankBatches
 from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .modules import RecurrentNetwork
@@ -35,6 +37,7 @@ class SequenceNet(NeuralNet):
     """A skorch net that trains on halves of batches, which may carry weights of their texts."""
 
     n_threads_ = 1
+    processes_: Processes = ALONE
     halves_: HalfBatches | None = None
     table_lr_: float | None = None
     tables_: TableOptimizer | None = None
@@ -67,13 +70,30 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Read all batches once, to train or to validate."""
         with ExitStack() as epoch:
-            on_cpu = torch.device(self.device).type == "cpu"
-            if training and on_cpu and not has_hooks(self.module_):
-                apart = self.tables_ is not None
-                halves = HalfBatches(self.module_, self._mean_loss, self.n_threads_, apart)
+            halves = self._halves() if training else None
+            if halves is not None:
                 self.halves_ = epoch.enter_context(halves)
                 epoch.callback(setattr, self, "halves_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        if training:
+            # The same already, but for processors that round differently.
+            self.processes_.give_out(list(self.module_.parameters()))
+
+    def _halves(self) -> HalfBatches | None:
+        apart = self.tables_ is not None
+        if self.processes_.size > 1:
+            return RankBatches(self.module_, self._mean_loss, self.processes_, apart)
+        on_cpu = torch.device(self.device).type == "cpu"
+        if on_cpu and not has_hooks(self.module_):
+            return HalfBatches(self.module_, self._mean_loss, self.n_threads_, apart)
+        return None
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        """Count the texts of the batch, also those that other processes read."""
+        side = "train" if training else "valid"
+        self.history.record_batch(f"{side}_batch_size", len(batch[1]))
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the gradients of one batch."""
@@ -155,6 +175,7 @@ def make_net(
     generator: np.random.Generator | None = None,
     validation: SequenceDataset | None = None,
     callbacks: Sequence[Any] = (),
+    processes: Processes = ALONE,
 ) -> SequenceNet:
     """Return an initialized skorch net around a module whose weights are set already."""
     net = SequenceNet(
@@ -166,13 +187,14 @@ def make_net(
         batch_size=batch_size,
         iterator_train=ShuffledBuckets,
         iterator_train__generator=generator,
+        iterator_train__processes=processes,
         iterator_valid=LengthSortedBatches,
         train_split=None if validation is None else predefined_split(validation),
         callbacks=list(callbacks),
         verbose=0,
         device=device,
     )
-    net.target_, net.table_lr_ = target, table_lr
+    net.target_, net.table_lr_, net.processes_ = target, table_lr, processes
     net.initialize()
     if table_lr and module.tables:
         rates = [table_lr * target.table_rate * share for share in module.table_rates]
@@ -184,6 +206,8 @@ def make_net(
 
 def training_device(who: str, device: str) -> str:
     """Return the device to train on, or raise if this machine has none such."""
+    if device == "auto" and current_processes().device is not None:
+        return str(current_processes().device)
     usable = usable_device(device)
     if device not in ("auto", usable):
         raise ValueError(

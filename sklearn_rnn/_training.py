@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from skorch.callbacks import EarlyStopping, LRScheduler
 
-from ._callbacks import LinearDecay, Progress, SoundGradients, Thaw, check_callbacks
+from ._callbacks import InStep, LinearDecay, Progress, SoundGradients, Thaw, check_callbacks
 from ._checkpoint import Checkpoint
 from ._history import check_training
 from ._net import Memory, SequenceNet, make_net, training_device
+from ._processes import current_processes
 from ._runtime import one_blas_thread, steady_arithmetic
 from .batching import SequenceDataset
 from .exceptions import DivergenceError
@@ -61,7 +62,8 @@ def train(
         batch_size=estimator.batch_size,
         generator=generator,
         validation=validation,
-        callbacks=[sound, *_callbacks(estimator, validation is not None, n_epochs)],
+        callbacks=[InStep(), sound, *_callbacks(estimator, validation is not None, n_epochs)],
+        processes=current_processes(),
         device=training_device(who, estimator.device),
     )
     if checkpoint is not None:
@@ -104,7 +106,7 @@ def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
     has_schedule = any(isinstance(_plain(entry), LRScheduler) for entry in callbacks)
     if estimator.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
         callbacks.append(LinearDecay())
-    if estimator.verbose:
+    if estimator.verbose and current_processes().is_main:
         callbacks.append(Progress())
     if watched:  # last, since it ends the epoch for all that come after it
         callbacks.append(

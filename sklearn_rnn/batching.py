@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from ._processes import ALONE, Processes
 from .sequences import PADDING, UNKNOWN
 
 __all__ = ["LengthSortedBatches", "SequenceDataset", "ShuffledBuckets", "left_align", "rounded"]
@@ -122,13 +123,36 @@ class SequenceDataset(Dataset[Batch]):
 
     def __getitem__(self, places: NDArray[np.intp]) -> Batch:
         """Return the batch at these places: what the network reads, and the targets."""
-        rows = self.rows[places]
+        return self._inputs(self.rows[places]), self._targets(self.rows[places])
+
+    def shared(self, places: NDArray[np.intp], processes: Processes) -> Batch:
+        """Return what this process reads of a batch, and the targets of all of it.
+
+        Parameters
+        ----------
+        places : ndarray of int of shape (n_places,)
+            Places of the batch.
+        processes : Processes
+            Who reads a part each. One for which no text is left gets the first.
+
+        Returns
+        -------
+        tuple of dict and Tensor
+            The inputs of some texts, and the targets of all.
+        """
+        own = places[processes.part_of(len(places))]
+        inputs = self._inputs(self.rows[own if len(own) else places[:1]])
+        return inputs, self._targets(self.rows[places])
+
+    def _inputs(self, rows: NDArray[np.intp]) -> dict[str, Any]:
         sequences, lengths = self._sequences(rows)
         inputs = {"sequences": torch.from_numpy(sequences), "lengths": torch.from_numpy(lengths)}
         if self.sample_weight is not None:
             inputs["sample_weight"] = torch.from_numpy(self.sample_weight[rows].astype(np.float32))
-        target = torch.empty(0) if self.target is None else torch.from_numpy(self.target[rows])
-        return inputs, target
+        return inputs
+
+    def _targets(self, rows: NDArray[np.intp]) -> torch.Tensor:
+        return torch.empty(0) if self.target is None else torch.from_numpy(self.target[rows])
 
     def _sequences(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         values = np.asarray(self.values[rows])  # a copy, also of a read-only memory map
@@ -161,14 +185,21 @@ class ShuffledBuckets:
         Texts in a batch; the last one may hold fewer.
     generator : numpy.random.Generator
         Source of the order.
+    processes : Processes, default=None
+        Who reads a part of each batch, each its own; None: this one alone, all of it.
     """
 
     def __init__(
-        self, dataset: SequenceDataset, batch_size: int, generator: np.random.Generator
+        self,
+        dataset: SequenceDataset,
+        batch_size: int,
+        generator: np.random.Generator,
+        processes: Processes | None = None,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.processes = processes or ALONE
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
@@ -179,7 +210,7 @@ class ShuffledBuckets:
         blurred = lengths * self.generator.uniform(low, high, len(lengths))
         order = np.argsort(blurred, kind="stable")
         for start in self.generator.permutation(len(self)) * self.batch_size:
-            yield self.dataset[order[start : start + self.batch_size]]
+            yield self.dataset.shared(order[start : start + self.batch_size], self.processes)
 
 
 class LengthSortedBatches:

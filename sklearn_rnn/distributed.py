@@ -1,14 +1,16 @@
-"""The way from texts to predictions over many machines, on Dask.
+"""The way from texts to predictions over many machines.
 
 Searches need nothing from here: ``joblib.parallel_config("dask")`` runs them on a cluster. What is
-here learns a vocabulary from texts that lie in pieces, and asks a model about such texts.
-Needs Dask: ``pip install "sklearn-rnn[dask]"``.
+here learns a vocabulary from texts that lie in pieces, and asks a model about such texts, on Dask
+(``pip install "sklearn-rnn[dask]"``), or has several processes train one network, through
+Accelerate (``pip install "sklearn-rnn[parallel]"``).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -17,13 +19,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._encoding import WordCounts, encoded, growing_ids
+from ._processes import Processes, joined_processes
 from .text import SequenceVectorizer
 
-__all__ = ["fit_vocabulary", "predict"]
+__all__ = ["data_parallel", "fit_vocabulary", "predict"]
 
 _MERGED_AT_ONCE = 8
 
 _METHODS = ("predict", "predict_proba", "transform")
+
+
+def data_parallel(
+    device: str = "auto", timeout: float = 600.0
+) -> AbstractContextManager[Processes]:
+    """Have fits within a block shared out among all processes that run this script.
+
+    To be launched by ``torchrun --nproc-per-node 2 script.py``, ``accelerate launch`` or
+    ``mpirun``, on one machine or many; alone, a process trains as it always does. Each process is
+    given all data and calls `fit`. Of each batch it computes its part, and all parts' gradients
+    make the step, so that all processes end with the same model. Two of them end with that of a
+    single process, to the last bit.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu"}, default="auto"
+        Where to train: by default each process on a GPU of its own where there are GPUs.
+    timeout : float, default=600.0
+        Seconds after which a process gives up waiting for another one. One that has ended is
+        noticed at once.
+
+    Returns
+    -------
+    context manager of Processes
+        What the block gets has ``rank``, ``size`` and ``is_main``: the main process is the one
+        that should write files. Of a fit's own files, only it writes any.
+
+    Raises
+    ------
+    ImportError
+        If Accelerate is missing.
+    LostProcessError
+        From `fit`, where another process has ended or waits for something else.
+    ValueError
+        From `fit`, where the processes were not given the same data or parameters.
+
+    Notes
+    -----
+    Only fits of the thread that entered the block are shared out: jobs of joblib that go to
+    other threads or processes train alone. Texts set aside by `early_stopping` are read by each
+    process.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import RNNTextClassifier
+    >>> from sklearn_rnn.distributed import data_parallel
+    >>> with data_parallel() as processes:
+    ...     model = RNNTextClassifier(random_state=0).fit([[2, 3], [4, 3]] * 20, [0, 1] * 20)
+    >>> processes.size, processes.is_main
+    (1, True)
+    """
+    if device not in ("auto", "cpu"):
+        raise ValueError(f'data_parallel: device must be "auto" or "cpu", got {device!r}.')
+    return joined_processes(device, timeout)
 
 
 def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVectorizer:

@@ -7,6 +7,7 @@ below is for what no argument can be blamed for::
     ├── CheckpointError (ValueError)    a checkpoint is of other data or parameters, or damaged
     ├── DatasetError (OSError)          a data set is missing, damaged or out of reach
     ├── DivergenceError (ValueError)    a loss or gradient is no finite number any more
+    ├── LostProcessError (ConnectionError)    another process of a fit is gone
     ├── ModelFileError (ValueError)     a saved model is damaged, unsafe, or of a later version
     └── VectorFileError (ValueError)    a file of word vectors is damaged, or of no known format
 
@@ -16,6 +17,7 @@ __all__ = [
     "CheckpointError",
     "DatasetError",
     "DivergenceError",
+    "LostProcessError",
     "ModelFileError",
     "SklearnRNNError",
     "VectorFileError",
@@ -42,6 +44,10 @@ class DivergenceError(SklearnRNNError, ValueError):
 
     It is a `ValueError` too: the parameters, most of all the learning rate, were arguments.
     """
+
+
+class LostProcessError(SklearnRNNError, ConnectionError):
+    """Processes that fit one model together have lost one of them, or are out of step."""
 
 
 class ModelFileError(SklearnRNNError, ValueError):

@@ -1,0 +1,109 @@
+"""What two processes gain that train one network: beside one process, in turn.
+
+    python benchmarks/data_parallel.py --data FOLDER
+
+FOLDER holds the IMDB reviews. Each process has one thread; one process with two threads, which
+trains on the two halves of a batch, stands beside them. Bytes are those of the loopback interface,
+so nothing else may use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import psutil
+import torch
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn.datasets import fetch_imdb
+from sklearn_rnn.distributed import data_parallel
+
+LAUNCHERS = {
+    "one process, one thread": ([], 1),
+    "one process, two threads": ([], 2),
+    "two processes": (["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"], 1),
+}
+
+
+def main() -> None:
+    options = parse_arguments()
+    if options.here:
+        print(json.dumps(timed_fit(options)))
+        return
+    runs = [{name: launched(name) for name in LAUNCHERS} for _ in range(options.rounds)]
+    alone = [run["one process, one thread"]["seconds"] for run in runs]
+    losses = {str(figures["losses"]) for run in runs for figures in run.values()}
+    assert len(losses) == 1, "not the same losses, to the last bit"
+    for name in LAUNCHERS:
+        times = [run[name]["seconds"] for run in runs]
+        gain = median(one / some for one, some in zip(alone, times, strict=True))
+        figures = runs[-1][name]
+        print(
+            f"{name}: {median(times):.1f} s, {gain:.2f} times faster, "
+            f"{figures['tokens'] / median(times):,.0f} tokens a second, "
+            f"{figures['bytes'] / figures['steps'] / 1e6:.2f} MB sent for each step"
+        )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the IMDB reviews")
+    parser.add_argument("--reviews", type=int, default=2_000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--here", action="store_true", help="fit in this process")
+    return parser.parse_args()
+
+
+def launched(name: str) -> dict:
+    """Fit in new processes; return what the main one measured."""
+    launcher, n_threads = LAUNCHERS[name]
+    done = subprocess.run(
+        [sys.executable, *launcher, *sys.argv, "--here"],
+        env={**os.environ, "OMP_NUM_THREADS": str(n_threads)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    lines = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    return next(figures for figures in lines if figures["rank"] == 0)
+
+
+def timed_fit(options: argparse.Namespace) -> dict:
+    reviews = fetch_imdb(options.data, subset=("train",)).train
+    every = slice(None, None, len(reviews.data) // options.reviews)
+    X = SequenceVectorizer(max_features=10_000).fit_transform(reviews.data[every])
+    y = reviews.target[every]
+    model = RNNTextClassifier(max_epochs=2, batch_size=options.batch_size, random_state=0)
+    with data_parallel() as processes:
+        model.fit(X[:64], np.arange(64) % 2)  # kernels are made
+        processes.wait()
+        sent, start = n_bytes_sent(), time.perf_counter()
+        model.fit(X, y)
+        seconds = time.perf_counter() - start
+        sent = n_bytes_sent() - sent
+    return {
+        "rank": processes.rank,
+        "seconds": seconds,
+        "bytes": sent,
+        "steps": model.max_epochs * -(-len(y) // options.batch_size),
+        "tokens": model.max_epochs * int((X.ids > 0).sum()),
+        "losses": model.history_["train_loss"].tolist(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def n_bytes_sent() -> int:
+    return psutil.net_io_counters(pernic=True)["lo"].bytes_sent
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What decides about a fit, in a form that can be compared with another's.
+
+With what a checkpoint was made of, or what another process was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from importlib.util import find_spec
+from typing import Any
+
+import joblib
+import numpy as np
+import skorch
+import torch
+
+from ._format import FORMAT
+from ._net import training_device
+from ._processes import current_processes
+from ._state import network_state
+from .batching import SequenceDataset
+
+__all__ = ["Identity", "check_agreed", "differences", "fit_identity"]
+
+Identity = dict[str, Any]
+
+_FREE = {"checkpoint_dir", "verbose"}
+"""Parameters that change nothing about the fit."""
+
+_ROWS_AT_ONCE = 1_024
+
+
+def fit_identity(
+    needs: str, estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
+) -> Identity:
+    """Return what decides about a fit, in a form that can be compared with another's.
+
+    Parameters
+    ----------
+    needs : str
+        What needs it, for an error about a parameter that has no such form.
+    estimator : estimator
+        What is fitted.
+    inputs : Inputs
+        The sequences, with their vocabulary and vectors.
+    data : SequenceDataset
+        The sequences, with targets and weights.
+    going_on : bool
+        Whether the fit begins with what the estimator has learned before.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is something that only this process knows.
+    """
+    who = type(estimator).__name__
+    parameters = {
+        name: [_hash(who, needs, name, value), repr(value)]
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _FREE
+    }
+    versions = {package.__name__: package.__version__ for package in (np, skorch, torch)}
+    return {
+        "parameters": parameters,
+        "versions": {
+            **versions,
+            "numba": "there" if find_spec("numba") else "missing",
+            "the device": torch.device(training_device(who, estimator.device)).type,
+            "the format": FORMAT,
+        },
+        "data": _digest(inputs, data),
+        "start": joblib.hash(_start(estimator)) if going_on else None,
+    }
+
+
+def check_agreed(estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool) -> None:
+    """Raise, in each process, if the processes that train together were not given the same."""
+    if current_processes().size == 1:
+        return
+    ours = fit_identity("data_parallel", estimator, inputs, data, going_on)
+    first, *others = current_processes().collected(ours)
+    for rank, other in enumerate(others, start=1):
+        differing = list(differences(other, first))
+        if differing:
+            raise ValueError(
+                f"{type(estimator).__name__}: process {rank} and process 0 were not given the "
+                f"same fit: {', '.join(differing)}. Give each process all data, in the same order."
+            )
+
+
+def _hash(who: str, needs: str, name: str, value: Any) -> str:
+    try:
+        return str(joblib.hash(value))
+    except Exception as error:
+        raise ValueError(
+            f"{who}: {needs} needs parameters that another process can be given, and "
+            f"{name}={value!r} is none ({error}). Define a function at the top of a module."
+        ) from error
+
+
+def _start(estimator: Any) -> list[Any]:
+    """Return what a warm start goes on with."""
+    weights = network_state(estimator.net_.module_, None)
+    return [weights, estimator.n_iter_, estimator._seed]
+
+
+def _digest(inputs: Any, data: SequenceDataset) -> str:
+    digest = blake2b(digest_size=16)
+    for array in (data.values, data.target, data.sample_weight, inputs.vectors):
+        if array is not None:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            for start in range(0, len(array), _ROWS_AT_ONCE):  # it may be a memory map
+                digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).data)
+    digest.update(repr(inputs.vocabulary).encode())
+    return digest.hexdigest()
+
+
+def differences(ours: Identity, theirs: Identity) -> Iterator[str]:
+    """Say in what a fit differs from an earlier one.
+
+    Yields
+    ------
+    str
+        One difference.
+    """
+    for name, (digest, shown) in ours["parameters"].items():
+        then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
+        if digest != then:
+            yield f"{name} was {shown_then}, now {shown}"
+    for name, version in ours["versions"].items():
+        if version != theirs["versions"].get(name):
+            yield f"{name} was {theirs['versions'].get(name)}, now {version}"
+    if ours["data"] != theirs["data"]:
+        yield "the data differ"
+    if ours["start"] != theirs["start"]:
+        yield "the model that it went on with was another one"

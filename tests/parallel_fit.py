@@ -1,0 +1,152 @@
+"""Fits that several processes share out among them, run in each of these processes.
+
+A process gets `ARGUMENTS` from whoever runs this, or its command line: the folder for what came
+out, and the names of the fits. What came out is one file for each process and fit.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from skorch.callbacks import Callback
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
+from sklearn_rnn.distributed import data_parallel
+
+SMALL = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 4, "batch_size": 16}
+EXACT = {**SMALL, "input_dropout": 0.0, "dropout": 0.0, "branch_dropout": 0.0}
+
+
+def sequences(n_texts=91):
+    """Texts of 0 to 12 words, and whether they hold the word 2, with noise."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(2, 40, (n_texts, 12)) * (np.arange(12) < rng.integers(0, 13, (n_texts, 1)))
+    return X, (X == 2).any(axis=1) ^ (rng.random(n_texts) < 0.1)
+
+
+def classifier(**parameters):
+    X, y = sequences()
+    return RNNTextClassifier(**{**SMALL, "random_state": 0, **parameters}).fit(X, y)
+
+
+def weighted():
+    X, y = sequences()
+    model = RNNTextClassifier(**SMALL, random_state=0, table_lr=None, class_weight="balanced")
+    return model.fit(X, y + X[:, 0] % 2, sample_weight=1 + np.arange(len(y)) % 3)
+
+
+def regressor():
+    X, _ = sequences()
+    return RNNTextRegressor(**SMALL, random_state=0).fit(X, np.c_[X.sum(axis=1), X[:, 0]])
+
+
+def thawing():
+    X, y = sequences()
+    vectors = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
+    words = ("<pad>", "<unk>", *map(str, range(38)))
+    model = RNNTextClassifier(**SMALL, random_state=0, freeze_embedding=2)
+    return model.fit(TokenSequences(X.astype(np.int32), words, vectors), y)
+
+
+def going_on():
+    X, y = sequences()
+    model = RNNTextClassifier(**SMALL, random_state=0, warm_start=True).fit(X, y)
+    return model.fit(X, y).partial_fit(X[:20], y[:20])
+
+
+def search():
+    X, y = sequences()
+    model = RNNTextClassifier(**SMALL, random_state=0)
+    found = GridSearchCV(model, {"lr": [1e-3, 1e-2]}, cv=StratifiedKFold(2), error_score="raise")
+    return found.fit(X, y).best_estimator_
+
+
+FITS = {
+    "stopping early": lambda: classifier(early_stopping=True),
+    "lstm": classifier,
+    "gru": lambda: classifier(cell="gru", num_layers=2),
+    "rnn": lambda: classifier(cell="rnn", bidirectional=False),
+    "weighted": weighted,
+    "regressor": regressor,
+    "thawing": thawing,
+    "going on": going_on,
+    "search": search,
+    "unseeded": lambda: classifier(random_state=None),
+    "exact": lambda: classifier(**EXACT),
+    "batches of one": lambda: classifier(**EXACT | {"batch_size": 1, "max_epochs": 1}),
+}
+
+
+def contents(model):
+    """Return what a fit came to, but for the seconds it took."""
+    weights = {f"weight {n}": w.numpy() for n, w in model.net_.module_.state_dict().items()}
+    history = {n: values for n, values in model.history_.items() if n != "dur"}
+    return {**weights, **history, "features": model.transform(sequences()[0])}
+
+
+# ---- Processes that come to grief ------------------------------------------------------------
+
+
+class Dies(Callback):
+    """Ends its process in an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kept(folder, rank, dies_in=None):
+    """Fit with checkpoints, each process in a folder of its own; the last may be killed."""
+    model = RNNTextClassifier(
+        **SMALL, random_state=0, early_stopping=True, checkpoint_dir=folder / f"checkpoint {rank}"
+    )
+    if dies_in is not None and rank > 0:
+        callbacks = model._scores
+        model._scores = lambda: [*callbacks(), Dies(dies_in)]
+    return model.fit(*sequences())
+
+
+def unlike(rank, **changes):
+    X, y = sequences()
+    model = RNNTextClassifier(**SMALL, random_state=0)
+    return model.set_params(**changes if rank else {}).fit(X[: len(X) - rank], y[: len(y) - rank])
+
+
+def alone(folder, rank):
+    """Fit in the first process, while the other reads a pipe until that has failed."""
+    if rank > 0:
+        sys.exit((folder / "done").read_text() or 0)
+    try:
+        return classifier()
+    finally:
+        (folder / "done").write_text("")
+
+
+def in_rank(folder, names, timeout=60):
+    with data_parallel(timeout=timeout) as processes:
+        rank = processes.rank
+        troubles = {
+            "kept": lambda: kept(folder, rank),
+            "killed": lambda: kept(folder, rank, dies_in=3),
+            "other data": lambda: unlike(rank),
+            "alone": lambda: alone(folder, rank),
+        }
+        for name in names:
+            try:
+                model = (FITS | troubles)[name]()
+            except Exception as error:
+                (folder / f"{name} {rank}.txt").write_text(f"{type(error).__name__}: {error}")
+                raise
+            np.savez(folder / f"{name} {rank}.npz", **contents(model))
+
+
+if "ARGUMENTS" in globals():
+    in_rank(*globals()["ARGUMENTS"])
+elif __name__ == "__main__":
+    in_rank(Path(sys.argv[1]), sys.argv[2:])

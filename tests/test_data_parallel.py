@@ -1,0 +1,197 @@
+"""Processes that train one network together end with one model, that of a single process."""
+
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import distributed as dist
+
+import sklearn_rnn
+from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn.distributed import data_parallel
+
+pytest.importorskip("accelerate")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork servers and SIGKILL")
+
+SCRIPT = Path(__file__).with_name("parallel_fit.py")
+FITS = runpy.run_path(str(SCRIPT))
+LONGEST = 120  # seconds, for processes that take five
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """Start processes that know of each other; forked, so that each begins at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sklearn_rnn.classifier", "sklearn_rnn._compiled_functions"])
+    first = context.Process(target=int)  # the server imports the library now
+    first.start()
+    first.join()
+
+    def start(size, *arguments):
+        # The place where they meet is this process's: nobody else can take its port.
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        ranks = [
+            context.Process(target=run, args=(rank, size, store.port, arguments), daemon=True)
+            for rank in range(size)
+        ]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(LONGEST)
+        unfinished = [rank for rank in ranks if rank.is_alive()]
+        for rank in unfinished:
+            rank.kill()
+        assert not unfinished, f"{len(unfinished)} of {size} processes hang"
+        return [rank.exitcode for rank in ranks]
+
+    return start
+
+
+def run(rank, size, port, arguments):
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "LOCAL_WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "OMP_NUM_THREADS": "1",
+    }
+    runpy.run_path(str(SCRIPT), {"ARGUMENTS": arguments})
+
+
+def assert_same(ours, theirs, **tolerance):
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_allclose(ours[name], theirs[name], **tolerance, err_msg=name)
+
+
+def assert_one_model(folder, name, n_ranks):
+    """Assert that all processes have the same bits; return what they have."""
+    first, *others = [np.load(folder / f"{name} {rank}.npz") for rank in range(n_ranks)]
+    for other in others:
+        assert_same(other, first, rtol=0, atol=0)
+    return first
+
+
+# ---- The same model --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two(forked, tmp_path_factory):
+    """The folder of all fits by two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    assert forked(2, folder, list(FITS["FITS"])) == [0, 0]
+    return folder
+
+
+@pytest.mark.parametrize("name", [n for n in FITS["FITS"] if n != "unseeded"])
+def test_two_processes_end_with_the_model_of_one_bit_by_bit(two, name):
+    model = FITS["FITS"][name]()
+    if not model.net_.module_.in_one_call:
+        pytest.skip("needs numba: without it one process does not halve batches of this cell")
+    ours = assert_one_model(two, name, 2)
+    assert_same(ours, FITS["contents"](model), rtol=0, atol=0)
+
+
+def test_processes_without_a_seed_still_end_with_one_model(two):
+    assert_one_model(two, "unseeded", 2)
+
+
+def test_three_processes_follow_the_losses_of_one_within_rounding(forked, tmp_path):
+    names = ["exact", "batches of one"]  # without dropout, whose masks are drawn for each part
+    assert forked(3, tmp_path, names) == [0, 0, 0]
+    for name in names:
+        ours = assert_one_model(tmp_path, name, 3)
+        assert_same(ours, FITS["contents"](FITS["FITS"][name]()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        "torch.distributed.run --standalone --nproc-per-node 2",
+        "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
+        "--mixed_precision no --dynamo_backend no --main_process_port 0",
+    ],
+    ids=["torchrun", "accelerate"],
+)
+def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", *launcher.split(), str(SCRIPT), str(tmp_path), "lstm"]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=LONGEST
+    )
+    assert done.returncode == 0, done.stderr
+    ours = assert_one_model(tmp_path, "lstm", 2)
+    assert_same(ours, FITS["contents"](FITS["FITS"]["lstm"]()), rtol=0, atol=0)
+
+
+def test_a_process_by_itself_trains_as_ever():
+    X, y = FITS["sequences"]()
+    with data_parallel() as processes:
+        model = RNNTextClassifier(**FITS["SMALL"], random_state=0).fit(X, y)
+    assert (processes.rank, processes.size, processes.is_main) == (0, 1, True)
+    np.testing.assert_array_equal(model.transform(X), FITS["FITS"]["lstm"]().transform(X))
+
+
+# ---- Files, and processes that die -----------------------------------------------------------
+
+
+def test_only_the_main_process_writes_and_a_killed_job_goes_on_where_it_was(forked, tmp_path):
+    """Each process is told a folder of its own, so that what it writes can be told apart."""
+    assert forked(2, tmp_path, ["killed"]) == [1, -signal.SIGKILL]
+    assert [path.name for path in tmp_path.glob("checkpoint*/*.npz")] == ["checkpoint.npz"]
+    assert (tmp_path / "checkpoint 0" / "checkpoint.npz").exists()
+    assert forked(2, tmp_path, ["kept"]) == [0, 0]
+    ours = assert_one_model(tmp_path, "kept", 2)
+    assert_same(ours, FITS["contents"](FITS["FITS"]["stopping early"]()), rtol=0, atol=0)
+    assert not (tmp_path / "checkpoint 1").exists()
+
+
+def test_a_dead_process_ends_the_others_with_an_error_that_says_so(forked, tmp_path):
+    assert forked(2, tmp_path, ["killed"]) == [1, -signal.SIGKILL]
+    message = (tmp_path / "killed 0.txt").read_text()
+    assert message.startswith("LostProcessError: data_parallel: process 0 of 2 waited in vain")
+    assert "checkpoint_dir goes on from its last epoch" in message
+
+
+def test_a_process_that_never_comes_is_waited_for_only_so_long(forked, tmp_path):
+    os.mkfifo(tmp_path / "done")
+    assert forked(2, tmp_path, ["alone"], 1) == [1, 0]
+    assert "waited in vain" in (tmp_path / "alone 0.txt").read_text()
+
+
+def test_processes_with_different_data_all_say_so(forked, tmp_path):
+    assert forked(2, tmp_path, ["other data"]) == [1, 1]
+    for rank in range(2):
+        assert (tmp_path / f"other data {rank}.txt").read_text() == (
+            "ValueError: RNNTextClassifier: process 1 and process 0 were not given the same fit: "
+            "the data differ. Give each process all data, in the same order."
+        )
+
+
+def test_a_device_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"device must be .auto. or .cpu., got 'gpu'"):
+        data_parallel("gpu")
+
+
+def test_without_accelerate_the_error_names_the_extra():
+    code = (
+        "import sys; sys.modules['accelerate'] = None\n"
+        "from sklearn_rnn.distributed import data_parallel\n"
+        "try: data_parallel().__enter__()\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'pip install "sklearn-rnn[parallel]"' in done.stdout
