@@ -36,7 +36,9 @@ LAUNCHERS = {
 def main() -> None:
     options = parse_arguments()
     if options.here:
-        print(json.dumps(timed_fit(options)))
+        figures = timed_fit(options)
+        if figures["rank"] == 0:
+            print(json.dumps(figures))
         return
     runs = [{name: launched(name) for name in LAUNCHERS} for _ in range(options.rounds)]
     alone = [run["one process, one thread"]["seconds"] for run in runs]
@@ -73,8 +75,7 @@ def launched(name: str) -> dict:
         text=True,
         check=True,
     )
-    lines = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
-    return next(figures for figures in lines if figures["rank"] == 0)
+    return json.loads(done.stdout)
 
 
 def timed_fit(options: argparse.Namespace) -> dict:
