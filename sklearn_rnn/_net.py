@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Self
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from ._halves import HalfBatches, has_hooks
 from ._optimizers import OPTIMIZERS, TableOptimizer
 from ._processes import ALONE, Processes, current_processes
-from ._ranks import RankBatches
+from ._ranks import RankBatches, shared_logits
 from ._targets import Target
 from .batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .modules import RecurrentNetwork
@@ -38,6 +39,7 @@ class SequenceNet(NeuralNet):
 
     n_threads_ = 1
     processes_: Processes = ALONE
+    logits_: deque[Tensor] | None = None
     halves_: HalfBatches | None = None
     table_lr_: float | None = None
     tables_: TableOptimizer | None = None
@@ -74,10 +76,23 @@ class SequenceNet(NeuralNet):
             if halves is not None:
                 self.halves_ = epoch.enter_context(halves)
                 epoch.callback(setattr, self, "halves_", None)
+            if not training and iterator is not None and self.processes_.size > 1:
+                self.logits_ = deque(shared_logits(self._validated, iterator, self.processes_))
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training:
             # The same already, but for processors that round differently.
             self.processes_.give_out(list(self.module_.parameters()))
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Return the logits of a batch, which may be known already."""
+        logits: Tensor
+        logits = self.logits_.popleft() if self.logits_ else super().infer(x, **fit_params)
+        return logits
+
+    def _validated(self, inputs: Any) -> Tensor:
+        self._set_training(False)
+        with torch.no_grad():
+            return self.infer(inputs)
 
     def _halves(self) -> HalfBatches | None:
         apart = self.tables_ is not None

@@ -1,4 +1,4 @@
-"""A training step shared out among processes: each computes the gradients of its part of a batch.
+"""A training step shared out among processes: each computes the gradients of a part of a batch.
 
 Then each has the gradients of all, adds them up in the same order, and takes the same step. Of two
 processes each computes what would be one half of the batch in a single process, with the same
@@ -9,17 +9,19 @@ Gradients of tables travel as rows, those of the words in the batch: a tenth of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ._halves import Half, HalfBatches, Inputs, Loss, drawn_seed, learning
 from ._processes import Processes
+from .batching import LengthSortedBatches
 from .modules import RecurrentNetwork
 
-__all__ = ["RankBatches"]
+__all__ = ["RankBatches", "shared_logits"]
 
 _NOTHING = torch.empty(0)
 
@@ -71,6 +73,21 @@ class RankBatches(HalfBatches):
             return self._half(self.network, own, target[part], len(target))
         self.twin.generator.manual_seed(seeds[rank - 1])
         return self._half(self.twin, own, target[part], len(target))
+
+
+def shared_logits(
+    infer: Callable[[Inputs], Tensor], batches: LengthSortedBatches, processes: Processes
+) -> list[Tensor]:
+    """Return the logits of each batch, of which each process computes every so many-th.
+
+    Whole batches, not parts of each: as one process computes them, to the last bit.
+    """
+    own = [infer(batches[i][0]) for i in range(processes.rank, len(batches), processes.size)]
+    n_rounds = -(-len(batches) // processes.size)
+    messages = processes.gathered(own + [_NOTHING] * (n_rounds - len(own)))
+    in_order = [logits for of_round in zip(*messages, strict=True) for logits in of_round]
+    sizes = np.diff(np.minimum(batches.starts, len(batches.order)))
+    return [logits.view(n, -1) for logits, n in zip(in_order, sizes, strict=False)]
 
 
 def _packed(half: Half | None, weights: Sequence[Tensor]) -> list[Tensor]:

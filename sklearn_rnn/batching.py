@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -240,6 +239,9 @@ class LengthSortedBatches:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def __getitem__(self, place: int) -> Batch:
+        """Return the batch at a place."""
+        return self.dataset[self.order[self.starts[place] : self.starts[place + 1]]]
+
     def __iter__(self) -> Iterator[Batch]:
-        for start, stop in pairwise(self.starts):
-            yield self.dataset[self.order[start:stop]]
+        return map(self.__getitem__, range(len(self)))

@@ -66,8 +66,7 @@ def data_parallel(
     Notes
     -----
     Only fits of the thread that entered the block are shared out: jobs of joblib that go to
-    other threads or processes train alone. Texts set aside by `early_stopping` are read by each
-    process.
+    other threads or processes train alone.
 
     Examples
     --------

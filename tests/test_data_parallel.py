@@ -6,14 +6,22 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 from torch import distributed as dist
 
 import sklearn_rnn
 from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._processes import Processes
+from sklearn_rnn._ranks import shared_logits
+from sklearn_rnn.batching import LengthSortedBatches, SequenceDataset
 from sklearn_rnn.distributed import data_parallel
 
 pytest.importorskip("accelerate")
@@ -135,6 +143,38 @@ def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
     assert done.returncode == 0, done.stderr
     ours = assert_one_model(tmp_path, "lstm", 2)
     assert_same(ours, FITS["contents"](FITS["FITS"]["lstm"]()), rtol=0, atol=0)
+
+
+@dataclass(frozen=True)
+class InThread(Processes):
+    """A process that is a thread."""
+
+    board: list[list[torch.Tensor]] = field(default_factory=list)
+    all_here: threading.Barrier | None = None
+
+    def gathered(self, parts):
+        self.board[self.rank] = parts
+        self.all_here.wait(LONGEST)
+        return self.board
+
+
+@pytest.mark.parametrize("n_processes", [2, 3])
+@pytest.mark.parametrize("n_texts", [1, 5, 30])
+def test_texts_set_aside_are_shared_out_in_whole_batches(n_texts, n_processes):
+    batches = LengthSortedBatches(SequenceDataset(np.full((n_texts, 3_000), 2)))
+    board, all_here = [None] * n_processes, threading.Barrier(n_processes)
+
+    def validate(rank):
+        infers = Mock(side_effect=lambda inputs: inputs["sequences"][:, :2].float())
+        process = InThread(rank, n_processes, board=board, all_here=all_here)
+        return shared_logits(infers, batches, process), infers.call_count
+
+    with ThreadPoolExecutor(n_processes) as threads:
+        results = list(threads.map(validate, range(n_processes)))
+    assert sum(n_calls for _, n_calls in results) == len(batches)
+    assert max(n_calls for _, n_calls in results) == -(-len(batches) // n_processes)
+    for logits, _ in results:
+        assert [x.shape for x in logits] == [(len(y["lengths"]), 2) for y, _ in batches]
 
 
 def test_a_process_by_itself_trains_as_ever():
