@@ -220,9 +220,15 @@ def make_net(
 
 
 def training_device(who: str, device: str) -> str:
-    """Return the device to train on, or raise if this machine has none such."""
-    if device == "auto" and current_processes().device is not None:
-        return str(current_processes().device)
+    """Return the device to train on, or raise if this machine has none such, or another one."""
+    shared = current_processes().device
+    if shared is not None:
+        if device not in ("auto", shared, torch.device(shared).type):
+            raise ValueError(
+                f"{who}: expected the device on which the processes train together, {shared!r}, "
+                f'got {device!r}. Set device="auto".'
+            )
+        return shared
     usable = usable_device(device)
     if device not in ("auto", usable):
         raise ValueError(

@@ -4,7 +4,7 @@ Then each has the gradients of all, adds them up in the same order, and takes th
 processes each computes what would be one half of the batch in a single process, with the same
 dropout masks: all three end with the same weights, to the last bit.
 
-Gradients of tables travel as rows, those of the words in the batch: a tenth of the table or less.
+Gradients of tables travel as rows, one for each token of the batch, not as whole tables.
 """
 
 from __future__ import annotations

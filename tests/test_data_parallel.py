@@ -226,6 +226,15 @@ def test_a_device_that_is_none_is_refused():
         data_parallel("gpu")
 
 
+def test_an_estimator_trains_on_the_device_of_all_processes():
+    X, y = FITS["sequences"]()
+    with (
+        data_parallel("cpu"),
+        pytest.raises(ValueError, match=r"train together, 'cpu', got 'cuda"),
+    ):
+        RNNTextClassifier(device="cuda:1").fit(X, y)
+
+
 def test_without_accelerate_the_error_names_the_extra():
     code = (
         "import sys; sys.modules['accelerate'] = None\n"
