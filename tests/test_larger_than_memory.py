@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sklearn_rnn
+from sklearn_rnn import RNNTextClassifier, TokenSequences
 
 CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048
 LIMIT_MB = int(
@@ -124,3 +127,17 @@ def test_models_and_word_vectors_learn_and_predict_from_ids_larger_than_memory(t
     print(done.stdout)
     assert done.returncode == 0, done.stderr
     assert "do not fit" in done.stdout
+
+
+def test_a_text_takes_less_than_80_bytes_while_a_network_is_fitted():
+    """Besides ids, targets, and what torch takes for a batch."""
+    ids = np.random.default_rng(0).integers(2, 50, (40_000, 8), dtype=np.int32)
+    X, y = TokenSequences(ids, [*map(str, range(50))]), np.arange(40_000) % 2
+    small = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
+    model = RNNTextClassifier(**small, batch_size=1_000)
+    model.fit(X[:100], y[:100])  # what libraries take once
+    tracemalloc.start()
+    model.fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80 * len(X)
