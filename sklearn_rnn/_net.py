@@ -60,6 +60,12 @@ class SequenceNet(NeuralNet):
         if self.tables_ is not None and memory.tables is not None:
             self.tables_.sums = memory.tables.sums
 
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Open an epoch's history and forget the batches of the one before: they add up."""
+        if self.history:
+            self.history[-1]["batches"] = []
+        super().on_epoch_begin(net, **kwargs)
+
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute gradients and let all weights follow."""
         step: dict[str, Tensor] = super().train_step(batch, **fit_params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,15 @@ def read_in_batches(
     in_parallel = device == "cpu" and len(batches) > 1
     with steady_arithmetic() as n_threads:
         parts = in_threads(outputs_of, batches, n_threads if in_parallel else 1)
-        sorted_outputs = torch.cat(list(parts)).numpy()
-    outputs = np.empty_like(sorted_outputs)
-    outputs[batches.order] = sorted_outputs
+        return _in_order(parts, batches.order)
+
+
+def _in_order(parts: Iterator[Tensor], order: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the parts as one array, each row in its place; no second array of all is made."""
+    start, outputs = 0, np.empty(0, np.float32)
+    for part in parts:
+        if not start:
+            outputs = np.empty((len(order), *part.shape[1:]), np.float32)
+        outputs[order[start : start + len(part)]] = part.numpy()
+        start += len(part)
     return outputs

@@ -95,8 +95,9 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
     """
     if ids.min() >= 0 and ids.max() < n_ids:
         return
-    row, column = np.argwhere((ids < 0) | (ids >= n_ids))[0]
-    got = ids[row, column]
+    # Row by row: ids may be larger than memory.
+    row = next(i for i, row in enumerate(ids) if row.min() < 0 or row.max() >= n_ids)
+    got = next(place for place in ids[row] if not 0 <= place < n_ids)
     hint = "Was X made by another vectorizer?"
     if got < 0:
         hint = "Negative values in data are no ids: these start at 0, which is padding."

@@ -24,8 +24,7 @@ _LENGTH_NOISE = 0.1
 _TOKENS_AT_ONCE = 16_384
 """Tokens in a batch that is only predicted: keeps the activations within the cache."""
 
-
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 1_024
 
 _STEPS = 8
 """Batches have a multiple of so many steps: oneDNN prepares a kernel for each number it meets."""

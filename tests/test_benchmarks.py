@@ -2,9 +2,11 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,6 +92,45 @@ reviews = contenders.Reviews(*[list(range(256))] * 3)
 print(json.dumps(alone.growth(alone.more_reviews(reviews), 3)))
 """
     assert json.loads(run(code).stdout) == pytest.approx({"2": 1, "4": 1, "8": 1})
+
+
+@pytest.fixture(scope="module")
+def scale():
+    return SimpleNamespace(**runpy.run_path(str(BENCHMARKS / "scale.py")))
+
+
+@pytest.fixture
+def known(scale):
+    """Constants of a made-up machine."""
+    seconds = dict.fromkeys(["count", "lay out", "prepare", "epoch", "predict"], 1e-6)
+    return scale.Constants(200, 150, 1_000, 70, 100, scale.Heaps(40, 0.5), seconds)
+
+
+def test_heaps_law_is_found_where_it_holds(scale):
+    n_tokens = np.geomspace(1e3, 1e6, 9)
+    heaps, residuals = scale.fit_heaps(n_tokens, 30 * n_tokens**0.6)
+    assert [*heaps] == pytest.approx([30, 0.6])
+    np.testing.assert_allclose(residuals, 0, atol=1e-9)
+
+
+def test_what_a_corpus_takes_follows_from_what_was_measured(scale, known):
+    assert scale.cost(known, 1e6, n_workers=4) == pytest.approx(
+        {
+            "words": 40 * 2e8**0.5,
+            "bytes of texts": 1e9,
+            "bytes of ids": 2e9,
+            "bytes while counting": 8.08e8,
+            "private bytes for words": 4_000 * 2e8**0.5,
+            "private bytes for texts": 1.75e7,
+            **dict.fromkeys(["count", "lay out"], 50),
+            **dict.fromkeys(["prepare", "epoch", "predict"], 37.5),
+        }
+    )
+
+
+def test_a_search_takes_as_many_rounds_as_its_fits_fill_workers(scale, known):
+    seconds = [scale.search_seconds(known, 1_000, n, 2, 4) for n in (1, 2, 3, 8)]
+    assert [one / seconds[0] for one in seconds] == pytest.approx([1, 1, 2, 4])
 
 
 def test_a_contender_that_fails_ends_the_contest(laid_down):

@@ -5,6 +5,7 @@ import gzip
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.datasets import make_reviews
-from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
 
 TEXTS, LABELS = make_reviews(1_300, n_filler=(0, 1), random_state=0)  # more than one chunk
 
@@ -215,6 +217,59 @@ def test_a_classifier_reads_ids_on_disk_as_those_in_memory(tmp_path):
     on_disk = make_pipeline(vectorizer, model).fit(TEXTS, LABELS).predict_proba(TEXTS)
     vectorizer.set_params(memmap_dir=None)
     in_memory = make_pipeline(vectorizer, model).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    np.testing.assert_array_equal(on_disk, in_memory)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """The same sequences of 200 texts: in memory, and in a file."""
+    in_memory = SequenceVectorizer(max_len=12).fit_transform(TEXTS[:200])
+    path = tmp_path_factory.mktemp("ids") / "ids.npy"
+    np.save(path, in_memory.ids)
+    return in_memory, replace(in_memory, ids=np.load(path, mmap_mode="r"))
+
+
+def assert_the_same_is_learned(model, twins, y):
+    """From ids in a file as from those in memory: all weights, and all answers."""
+    in_memory, on_disk = (clone(model).fit(X, y) for X in twins)
+    weights = on_disk.net_.module_.state_dict()
+    for name, expected in in_memory.net_.module_.state_dict().items():
+        np.testing.assert_array_equal(weights[name], expected, err_msg=name)
+    for ask in {"predict", "predict_proba", "transform"} & set(dir(model)):
+        answers, expected = (getattr(on_disk, ask)(X) for X in twins[::-1])
+        np.testing.assert_array_equal(answers, expected)
+
+
+SMALL = {"hidden_size": 3, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+
+
+@pytest.mark.parametrize("linear", ["none", "words", "pairs"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_every_network_learns_from_disk_as_from_memory(twins, cell, linear):
+    model = RNNTextClassifier(cell=cell, linear=linear, **SMALL)
+    assert_the_same_is_learned(model, twins, LABELS[:200])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"term_weights": "naive_bayes"}, {"early_stopping": True}, {"class_weight": "balanced"}],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_every_way_of_training_reads_disk_as_memory(twins, parameters):
+    model = RNNTextClassifier(**SMALL, **parameters)
+    assert_the_same_is_learned(model, twins, LABELS[:200])
+
+
+def test_a_regressor_learns_from_disk_as_from_memory(twins):
+    assert_the_same_is_learned(RNNTextRegressor(**SMALL), twins, np.arange(200) % 7)
+
+
+@pytest.mark.parametrize("kind", [Word2VecEmbedding, FastTextEmbedding])
+@pytest.mark.parametrize("sg", [True, False])
+def test_word_vectors_are_learned_from_disk_as_from_memory(twins, kind, sg):
+    pytest.importorskip("gensim")
+    embedding = kind(vector_size=4, epochs=2, sg=sg, random_state=0)
+    in_memory, on_disk = (clone(embedding).fit(X).vectors_ for X in twins)
     np.testing.assert_array_equal(on_disk, in_memory)
 
 

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sklearn_rnn
+from sklearn_rnn import RNNTextClassifier, TokenSequences
 
 CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048
 LIMIT_MB = int(
@@ -38,13 +41,15 @@ def private_megabytes():
 def limit_memory():
     limit = {LIMIT_MB} or private_megabytes() + 50
     resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 2**20),) * 2)
-
-limit_memory()
 """
 
-IN_MEMORY = "list(Corpus())"
+IN_MEMORY = """
+limit_memory()
+list(Corpus())
+"""
 
 STREAMED = """
+limit_memory()
 vectorizer = SequenceVectorizer(max_len=100, max_features=10_000, memmap_dir="ids")
 X = vectorizer.fit_transform(Corpus())
 assert X.shape[1] == 100 and len(X.vocabulary) == 10_000
@@ -52,6 +57,43 @@ again = vectorizer.transform(Corpus())
 for start in range(0, len(X), 10_000):
     np.testing.assert_array_equal(X.ids[start : start + 10_000], again.ids[start : start + 10_000])
 print(f"{len(X):,} texts, {private_megabytes():.0f} MB private")
+"""
+
+IDS_MB = max(CORPUS_MB, 250)  # one byte for each id would not fit, either
+
+LEARNED = f"""
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
+from sklearn_rnn.embeddings import Word2VecEmbedding
+
+ids = np.memmap("ids", np.int32, "w+", shape=({IDS_MB} * 2**20 // 8_000, 2_000))
+rng = np.random.default_rng(0)
+y = rng.integers(2, size=len(ids))
+for start in range(0, len(ids), 1_000):  # short texts: their rows are what takes room
+    texts = ids[start : start + 1_000, -8:]
+    texts[:] = rng.integers(4, 300, texts.shape)
+    texts[:, 3] = 2 + y[start : start + 1_000]  # a word that decides
+X = TokenSequences(ids, [*map(str, range(300))])
+word2vec = Word2VecEmbedding(vector_size=4, epochs=1, random_state=0)
+classifier, regressor = (
+    kind(hidden_size=2, embedding_dim=4, batch_size=512, max_epochs=1, random_state=0)
+    for kind in (RNNTextClassifier, RNNTextRegressor)
+)
+
+def learn(X, y):
+    vectors = word2vec.fit_transform(X)
+    answers = classifier.fit(vectors, y).predict_proba(vectors)
+    return answers, classifier.transform(vectors), regressor.fit(X, y).predict(X)
+
+learn(X[:1_000], y[:1_000])  # what libraries take once
+limit_memory()
+try:
+    np.array(ids)
+except MemoryError:
+    print(f"{{len(ids):,}} texts do not fit")
+probabilities, states, numbers = learn(X, y)
+assert len(probabilities) == len(states) == len(numbers) == len(X)
+assert (probabilities.argmax(axis=1) == y).mean() > 0.9
+print(f"{{private_megabytes():.0f}} MB private")
 """
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -76,3 +118,26 @@ def test_a_corpus_larger_than_memory_is_learned_and_laid_out(tmp_path):
     print(done.stdout)
     assert done.returncode == 0, done.stderr
     assert not list((tmp_path / "ids").iterdir())  # the file went with the array
+
+
+@needs_linux
+def test_models_and_word_vectors_learn_and_predict_from_ids_larger_than_memory(tmp_path):
+    pytest.importorskip("gensim")
+    done = run(LEARNED, tmp_path)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert "do not fit" in done.stdout
+
+
+def test_a_text_takes_less_than_80_bytes_while_a_network_is_fitted():
+    """Besides ids, targets, and what torch takes for a batch."""
+    ids = np.random.default_rng(0).integers(2, 50, (40_000, 8), dtype=np.int32)
+    X, y = TokenSequences(ids, [*map(str, range(50))]), np.arange(40_000) % 2
+    small = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
+    model = RNNTextClassifier(**small, batch_size=1_000)
+    model.fit(X[:100], y[:100])  # what libraries take once
+    tracemalloc.start()
+    model.fit(X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80 * len(X)

@@ -94,6 +94,17 @@ def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@given(ids_of_texts, st.integers(2, 9))
+def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
+    in_one_pass = learned(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(_ngrams, "_PAIRS_AT_ONCE", n_at_once)
+        in_many = learned(texts)
+    for ours, theirs in zip(in_one_pass, in_many, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_text_that_comes_twice_counts_once():
     once, twice = learned([[2, 3], [3, 4]]), learned([[2, 3], [3, 4], [2, 3]])
     for ours, theirs in zip(once, twice, strict=True):

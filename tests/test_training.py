@@ -308,6 +308,15 @@ def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
     assert not hasattr(model, "net_")
 
 
+def test_the_batches_of_the_last_epoch_alone_stay_in_the_history(reviews):
+    """Or else what is kept would grow with texts and epochs."""
+    history = RNNTextClassifier(**QUICK | {"early_stopping": False}).fit(*reviews).net_.history
+    n_batches = [len(epoch["batches"]) for epoch in history]
+    assert len(history) > 1
+    assert n_batches[:-1] == [0] * (len(history) - 1)
+    assert n_batches[-1] == history[-1]["train_batch_count"]
+
+
 class Poison(Callback):
     """Spoil a weight after one batch."""
 

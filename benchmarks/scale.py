@@ -1,0 +1,248 @@
+"""What a corpus of any size takes, in bytes and hours: a cost model, measured and checked.
+
+    python benchmarks/scale.py --data FOLDER
+
+FOLDER holds the IMDB reviews: 25,000 with labels, 50,000 without. The model assumes that
+
+- time is proportional to tokens, for each piece of work with a constant of its own, measured on
+  one thread as processor time, which others on the machine change little (on a GPU by the wall
+  clock). A second measurement, on four times as many reviews, says how far off that is;
+- words follow Heaps' law, V = K n**beta for n tokens, fitted in logarithms over prefixes of the
+  reviews in random order, from a sixteenth to all of them. The law bends, so that smaller ones
+  would mislead, and the last doubling is fitted by itself, too;
+- workers share work without loss, so that hours on several are the least that is possible:
+  messages, disks slower than the reading of texts, and training one network in several processes,
+  which sends its gradients at each step, all add to them;
+- texts are like these reviews: of longer ones the same share of tokens is left after cutting;
+- a search fits the whole pipeline, vectorizer included, for each candidate and fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
+from sklearn_rnn.datasets import fetch_imdb
+
+MAX_LEN = 500
+EPOCHS = RNNTextClassifier().max_epochs
+WITHIN = 1.5  # the factor by which a prediction of seconds may be off
+READ, TRAIN = ("count", "lay out"), ("prepare", "epoch", "predict")
+
+
+Ints = NDArray[np.int64]
+
+
+class Heaps(NamedTuple):
+    """V = k n**beta: different words in n tokens."""
+
+    k: float
+    beta: float
+
+    def words(self, n_tokens: float) -> float:
+        return self.k * n_tokens**self.beta
+
+
+class Constants(NamedTuple):
+    """What was measured, of which all else follows."""
+
+    tokens: float  # per text
+    kept: float  # of these, after cutting at MAX_LEN
+    text_bytes: float  # per text, in UTF-8
+    private_bytes: float  # per text, while a classifier is fitted on a memory map
+    word_bytes: float  # per word of a vocabulary, as dictionary
+    heaps: Heaps
+    seconds: dict[str, float]  # per token, on one core, by piece of work
+
+
+def cost(
+    known: Constants, n_texts: float, tokens: float | None = None, n_workers: int = 1
+) -> dict[str, float]:
+    """Return the words, bytes and seconds that texts of so many tokens take."""
+    tokens = tokens or known.tokens
+    kept = min(MAX_LEN, tokens * known.kept / known.tokens)
+    words = known.heaps.words(n_texts * tokens)
+    share = n_texts / n_workers
+    return {
+        "words": words,
+        "bytes of texts": n_texts * known.text_bytes * tokens / known.tokens,
+        "bytes of ids": n_texts * MAX_LEN * 4,
+        "bytes while counting": n_texts * (tokens * 4 + 8),  # ids before they are laid out
+        "private bytes for words": words * known.word_bytes,  # in each process
+        "private bytes for texts": share * known.private_bytes,
+        **{name: known.seconds[name] * share * tokens for name in READ},
+        **{name: known.seconds[name] * share * kept for name in TRAIN},
+    }
+
+
+def search_seconds(
+    known: Constants, n_texts: float, candidates: int, folds: int, n_workers: int
+) -> float:
+    """Return the seconds of a search, whose fits take turns on workers of one core each."""
+    training = cost(known, n_texts * (folds - 1) / folds)
+    tested = cost(known, n_texts / folds)
+    fit = sum(training[name] for name in (*READ, "prepare")) + EPOCHS * training["epoch"]
+    waves = math.ceil(candidates * folds / n_workers)
+    return waves * (fit + tested["lay out"] + tested["predict"])
+
+
+def fit_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, NDArray[np.float64]]:
+    """Return the law of least squares in logarithms, and by what share words are off it."""
+    beta, log_k = np.polyfit(np.log(n_tokens), np.log(n_words), 1)
+    heaps = Heaps(math.exp(log_k), float(beta))
+    return heaps, n_words / heaps.words(n_tokens) - 1
+
+
+# ---- Measuring ------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the IMDB reviews")
+    parser.add_argument("--reviews", type=int, default=2_000, help="reviews to take rates from")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    reviews = fetch_imdb(options.data, subset=("train", "unsupervised"))
+    known, at_end = describe([*reviews.train.data, *reviews.unsupervised.data])
+    rows = np.random.default_rng(0).permutation(25_000)[: 4 * options.reviews]
+    texts, labels = [reviews.train.data[i] for i in rows], reviews.train.target[rows]
+    known = known._replace(seconds=check_seconds(known, texts, labels, options.reviews))
+    if torch.cuda.is_available():
+        _, per_token = [work(texts, labels, "cuda") for _ in range(2)][-1]  # the first prepares
+        print(f"on a GPU: {1 / per_token['epoch']:,.0f} tokens a second in training")
+    show(known, at_end)
+
+
+def describe(texts: list[str]) -> tuple[Constants, Heaps]:
+    """Measure and print all but seconds; return it, and Heaps' law for the last doubling."""
+    analyze = SequenceVectorizer().build_analyzer()
+    vocabulary: dict[str, int] = {}
+    lengths, n_words = np.empty((2, len(texts)), np.int64)
+    for place, row in enumerate(np.random.default_rng(0).permutation(len(texts))):
+        tokens = list(analyze(texts[row]))
+        for token in tokens:
+            vocabulary.setdefault(token, len(vocabulary))
+        lengths[place], n_words[place] = len(tokens), len(vocabulary)
+    print(f"{len(texts):,} texts, {lengths.sum():,} tokens, {len(vocabulary):,} words")
+    heaps, at_end = check_heaps(lengths.cumsum(), n_words)
+    parts = [vocabulary, *vocabulary, *vocabulary.values()]
+    word_bytes = sum(map(sys.getsizeof, parts)) / len(vocabulary)
+    text_bytes = sum(len(text.encode()) for text in texts) / len(texts)
+    kept = np.minimum(lengths, MAX_LEN).mean()
+    private = private_bytes_per_text()
+    known = Constants(lengths.mean(), kept, text_bytes, private, word_bytes, heaps, {})
+    print(f"for each text: {known.tokens:.1f} tokens, {known.kept:.1f} after cutting; bytes:")
+    print(f"  {known.text_bytes:,.0f} in UTF-8, {MAX_LEN * 4:,} as ids,", end=" ")
+    print(f"{known.private_bytes:.0f} private ones while fitting on a memory map")
+    print(f"for each word: {known.word_bytes:.0f} private bytes while counting")
+    return known, at_end
+
+
+def check_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]:
+    """Fit Heaps' law to prefixes of the texts, and print how well it does."""
+
+    def fitted(start: int, stop: int, n_prefixes: int) -> tuple[Heaps, NDArray[np.float64]]:
+        prefixes = np.geomspace(start, stop, n_prefixes).astype(int) - 1
+        return fit_heaps(n_tokens[prefixes], n_words[prefixes])
+
+    whole, half = len(n_tokens), len(n_tokens) // 2
+    heaps, residuals = fitted(whole // 16, whole, 20)
+    of_half, _ = fitted(half // 16, half, 20)
+    at_end, _ = fitted(half, whole, 2)
+    predicted, there = of_half.words(n_tokens[-1]), n_words[-1]
+    print(f"Heaps' law: K = {heaps.k:.2f}, beta = {heaps.beta:.4f}; residuals in percent:")
+    print(f"  {' '.join(f'{100 * residual:+.1f}' for residual in residuals)}")
+    print(f"  from {half:,} texts: {predicted:,.0f} words in all, {predicted / there - 1:+.1%}")
+    print(f"  the last doubling by itself: K = {at_end.k:.2f}, beta = {at_end.beta:.4f}")
+    return heaps, at_end
+
+
+def private_bytes_per_text() -> float:
+    """Return by how much the peak of a fit grows for each text, besides the ids and y."""
+    peaks = []
+    for n_texts in (1_000, 20_000, 40_000):  # the first loads libraries
+        ids = np.random.default_rng(0).integers(2, 100, (n_texts, 8))
+        X, y = TokenSequences(ids, [*map(str, range(100))]), np.arange(n_texts) % 2
+        model = RNNTextClassifier(hidden_size=2, embedding_dim=2, max_epochs=1, random_state=0)
+        tracemalloc.start()
+        model.fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[2] - peaks[1]) / 20_000
+
+
+def check_seconds(
+    known: Constants, texts: list[str], labels: NDArray[Any], n_texts: int
+) -> dict[str, float]:
+    """Measure the seconds per token twice; print how well the first tell the second's seconds."""
+    work(texts[:200], labels[:200])  # loads libraries, and has kernels made
+    _, per_token = work(texts[:n_texts], labels[:n_texts])
+    n_more = 4 * n_texts
+    seconds, per_token_of_more = work(texts[:n_more], labels[:n_more])
+    predicted = cost(known._replace(seconds=per_token), n_more)
+    print(f"on one core    tokens a second   s for {n_more:,} predicted from {n_texts:,}")
+    for name, measured in seconds.items():
+        off = max(predicted[name] / measured, measured / predicted[name])
+        print(
+            f"  {name:<10} {1 / per_token_of_more[name]:>17,.0f} {measured:>13.1f} "
+            f"{predicted[name]:>9.1f}: {'within' if off <= WITHIN else 'NOT within'} {WITHIN}"
+        )
+    return per_token_of_more
+
+
+def work(
+    texts: list[str], labels: NDArray[Any], device: str = "cpu"
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Do each piece of work once; return its seconds, and its seconds per token."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    with tempfile.TemporaryDirectory() as folder:
+        vectorizer = SequenceVectorizer(max_len=MAX_LEN, memmap_dir=folder)
+        model = RNNTextClassifier(max_epochs=2, random_state=0, device=device)
+        seconds = {"count": timed(clock, vectorizer.fit, texts)[0]}
+        seconds["lay out"], X = timed(clock, vectorizer.transform, texts)
+        started = time.perf_counter()
+        fit, _ = timed(clock, model.fit, X, labels)
+        epochs = model.history_["dur"] / (time.perf_counter() - started)  # their shares of it
+        seconds["prepare"], seconds["epoch"] = fit * (1 - epochs.sum()), fit * epochs.mean()
+        seconds["predict"], _ = timed(clock, model.predict, X)
+        n_kept = np.count_nonzero(X.ids)
+        del X  # and its file
+    n_running = sum(map(len, map(vectorizer.build_analyzer(), texts)))
+    n_tokens = dict.fromkeys(READ, n_running) | dict.fromkeys(TRAIN, n_kept)
+    return seconds, {name: value / n_tokens[name] for name, value in seconds.items()}
+
+
+def timed(clock: Any, function: Any, *arguments: Any) -> tuple[float, Any]:
+    start = clock()
+    result = function(*arguments)
+    return clock() - start, result
+
+
+def show(known: Constants, at_end: Heaps) -> None:
+    """Print what the model says of 100,000,000 texts, and of a search."""
+    alone, shared = (cost(known, 1e8, n_workers=n) for n in (1, 64))
+    words = at_end.words(1e8 * known.tokens)
+    print(f"100,000,000 texts: {alone['words']:,.0f} words, by the last doubling {words:,.0f}")
+    for name in list(alone)[1:]:
+        unit, of_unit = (1e9, "GB") if "bytes" in name else (3600, "h")
+        figures = f"{alone[name] / unit:9,.1f} {of_unit} on 1, {shared[name] / unit:9,.2f} on 64"
+        print(f"  {name:<23} {figures}")
+    hours = search_seconds(known, 25_000, 1_000, 5, 64) / 3600
+    print(
+        f"1,000 candidates x 5 folds on 25,000 texts, {EPOCHS} epochs each: {hours:,.1f} h on 64"
+    )
+
+
+if __name__ == "__main__":
+    main()
