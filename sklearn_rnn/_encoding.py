@@ -7,6 +7,7 @@ in a file, and end in another that is mapped into memory.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import weakref
 from array import array
@@ -61,7 +62,7 @@ def encoded(
     look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
     remaining = iter(texts)
     blocks = iter(lambda: list(islice(remaining, _CHUNK_TEXTS)), [])
-    if effective_n_jobs(n_jobs) == 1:
+    if effective_n_jobs(n_jobs) == 1 or (n_jobs is None and _at_a_dask_worker()):
         yield from (_encoded(block, analyze, look_up) for block in blocks)
         return
     workers = Parallel(n_jobs, return_as="generator")
@@ -70,6 +71,22 @@ def encoded(
         # are new get the ids that they would have got without workers.
         ids_here = np.fromiter(map(look_up, words), np.int32, len(words))
         yield Chunk(ids_here[tokens], lengths)
+
+
+def _at_a_dask_worker() -> bool:
+    """Say whether this is a task of a Dask cluster.
+
+    joblib takes all of the cluster for its default there: the texts of each fit would go back to
+    the scheduler, block by block, and wait at other workers behind other fits.
+    """
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def _encoded(block: list[str], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
