@@ -162,6 +162,8 @@ def dask_cluster(**settings):
 
     limits = {
         "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+        # A local cluster gives a killed worker up for good if it is not back in 15 seconds.
+        "distributed.deploy.lost-worker-timeout": f"{START_LIMIT} s",
         # A cluster without workers says so; by default it waits for ever.
         "distributed.scheduler.no-workers-timeout": f"{START_LIMIT} s",
     }
