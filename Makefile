@@ -14,7 +14,7 @@ endef
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/plot.stamp ## Run the quickstart, on real reviews with DATA=path/to/imdb
@@ -63,6 +63,11 @@ fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) strange texts
 soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: half an hour
 	SOAK_CYCLES=$${SOAK_CYCLES:-4500} OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
+
+.PHONY: cluster-test
+cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (3) times
+	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-3} OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest tests/test_clusters.py tests/test_distributed.py $(ARGS)
 
 .PHONY: large
 large: .venv/dev.stamp ## Read a corpus of CORPUS_MB (2,048) within LIMIT_MB (700) of private memory

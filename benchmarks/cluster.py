@@ -1,70 +1,108 @@
 """What a cluster of two workers gains: a search, and predictions, beside one process, in turn.
 
-    python benchmarks/cluster.py --data FOLDER
+    python benchmarks/cluster.py --data FOLDER [--engine ray]
 
 FOLDER holds the IMDB reviews. Each worker is a process with one thread; the process beside which
-they are timed has one thread, too. Bytes are those of the loopback interface, so nothing else may
-use it.
+they are timed has one thread, too, and nothing set for its memory. With Ray, searches only.
+
+Bytes are those of the loopback interface, so nothing else may use it. This gives one of one's own:
+
+    unshare --user --map-root-user --net sh -c 'ip link set lo up; python benchmarks/cluster.py …'
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask.bag
 import joblib
 import numpy as np
 import psutil
 import torch
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, wait
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import fetch_imdb
-from sklearn_rnn.distributed import predict
+from sklearn_rnn.distributed import lasting, predict
 
-# Dask has its workers give memory back at every opportunity, and they compute in a thread, whose
-# memory glibc maps anew for each array: a fit takes 1.6 times as long. This keeps it.
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": 1,
-    "MALLOC_ARENA_MAX": 1,
-    "MALLOC_MMAP_THRESHOLD_": 2**30,
-    "MALLOC_TRIM_THRESHOLD_": 2**30,
+# What docs/scale.md tells users to set, and why.
+SETTINGS = {
+    "distributed.deploy.lost-worker-timeout": "5 minutes",
+    "distributed.scheduler.no-workers-timeout": "5 minutes",
+    "distributed.worker.profile.enabled": False,
+    "distributed.nanny.pre-spawn-environ": {
+        "OMP_NUM_THREADS": 1,
+        "MALLOC_ARENA_MAX": 1,
+        "MALLOC_MMAP_THRESHOLD_": 2**30,
+        "MALLOC_TRIM_THRESHOLD_": 2**30,
+    },
 }
 N_WORKERS = 2
 GRID = {"rnntextclassifier__hidden_size": [16, 24], "rnntextclassifier__lr": [1e-3, 2e-3, 3e-3]}
 N_TASKS = 6 * 2  # candidates times folds
 
 
+class Measured(NamedTuple):
+    """What a piece of work took, and what it came to."""
+
+    seconds: float
+    result: Any
+    n_bytes: int
+    busy_here: float  # cores, in this process
+    busy_there: float  # cores, in all of its children
+
+
 def main() -> None:
     options = parse_arguments()
     torch.set_num_threads(1)
-    dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT})
     reviews = fetch_imdb(options.data, subset=("train",)).train
     every = slice(None, None, len(reviews.data) // options.reviews)
     texts, labels = reviews.data[every], reviews.target[every]
+    warm_up()
+    if options.engine == "ray":
+        with ray_cluster() as backend:
+            time_searches(texts, labels, options.rounds, backend)
+        return
     with (
+        dask.config.set(SETTINGS),
         LocalCluster(N_WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
-        assert set(client.run(torch.get_num_threads).values()) == {1}
+        threads = client.run(torch.get_num_threads).values()
+        print(f"threads of each worker: {list(threads)}")
         client.run(warm_up)
-        warm_up()
-        time_searches(texts, labels, options.rounds)
+        backend = {"backend": "dask", "client": lasting(client), "scatter": [texts, labels]}
+        time_searches(texts, labels, options.rounds, backend)
         time_predictions(texts, labels, options.rounds)
+
+
+@contextmanager
+def ray_cluster() -> Iterator[dict[str, Any]]:
+    import ray
+    from ray.util.joblib import register_ray
+
+    environment = {"env_vars": {"OMP_NUM_THREADS": "1"}}
+    ray.init(num_cpus=N_WORKERS, include_dashboard=False, runtime_env=environment)
+    register_ray()
+    try:
+        yield {"backend": "ray", "n_jobs": N_WORKERS}
+    finally:
+        ray.shutdown()
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the IMDB reviews")
     parser.add_argument("--reviews", type=int, default=2_000, help="reviews to search with")
+    parser.add_argument("--engine", choices=["dask", "ray"], default="dask")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
@@ -81,30 +119,36 @@ def warm_up() -> None:
     new_model().fit(["good", "bad"] * 20, [1, 0] * 20).predict(["good"])
 
 
-def time_searches(texts: list[str], labels: np.ndarray, rounds: int) -> None:
+def time_searches(
+    texts: list[str], labels: np.ndarray, rounds: int, backend: dict[str, Any]
+) -> None:
     def search() -> Any:
         folds = StratifiedKFold(2)
         return GridSearchCV(new_model(), GRID, cv=folds, refit=False).fit(texts, labels)
 
     def on_cluster() -> Any:
-        with joblib.parallel_config("dask", scatter=[texts, labels]):
+        with joblib.parallel_config(**backend):
             return search()
 
-    (alone, found_alone), (together, found) = in_turn([search, on_cluster], rounds)
+    alone, together = in_turn([search, on_cluster], rounds)
     name = "mean_test_score"
-    assert (found_alone.cv_results_[name] == found.cv_results_[name]).all()
-    _, _, n_bytes, busy = measured(on_cluster)
+    assert (alone.result.cv_results_[name] == together.result.cv_results_[name]).all()
     n_letters = sum(len(text.encode()) for text in texts)
-    print(f"a search of {N_TASKS} fits on {len(texts):,} reviews of {n_letters / 1e6:.1f} MB")
-    print(f"  one process {alone:.1f} s, {N_WORKERS} workers {together:.1f} s")
-    print(f"  {alone / together:.2f} times faster, {busy:.2f} of {os.cpu_count()} cores busy")
-    print(f"  {n_bytes / 1e6:.1f} MB sent: {n_bytes / N_TASKS / 1e6:.2f} MB for each fit")
+    print(f"a search of {N_TASKS} fits on {len(texts):,} reviews of {n_letters / 1e6:.2f} MB")
+    print(f"  one process {alone.seconds:.1f} s, {N_WORKERS} workers {together.seconds:.1f} s:")
+    print(f"  {alone.seconds / together.seconds:.2f} times faster")
+    print(f"  cores busy: {together.busy_there:.2f} at the workers, {together.busy_here:.2f} here")
+    # To the scheduler, and to each worker.
+    with_fits = together.n_bytes - (1 + N_WORKERS) * n_letters
+    print(f"  {together.n_bytes / 1e6:.2f} MB sent: the texts {1 + N_WORKERS} times, and")
+    print(f"  {with_fits / N_TASKS / 1e3:.0f} kB with each fit, heartbeats included")
 
 
 def time_predictions(texts: list[str], labels: np.ndarray, rounds: int) -> None:
     model = new_model().fit(texts, labels)
     many = texts * max(1, 20_000 // len(texts))
-    bag = dask.bag.from_sequence(many, npartitions=4 * N_WORKERS).persist()
+    bag = dask.bag.from_sequence(many, npartitions=8 * N_WORKERS).persist()
+    wait(bag)
 
     def alone() -> Any:
         return model.predict(many).tolist()
@@ -112,38 +156,48 @@ def time_predictions(texts: list[str], labels: np.ndarray, rounds: int) -> None:
     def on_cluster() -> Any:
         return predict(model, bag).compute()
 
-    (one, answers), (two, answers_there) = in_turn([alone, on_cluster], rounds)
-    assert answers == answers_there
+    one, two = in_turn([alone, on_cluster], rounds)
+    assert one.result == two.result
+    each = len(many) / two.seconds / N_WORKERS
     print(f"predictions of {len(many):,} reviews that lie at the workers")
-    each = len(many) / two / N_WORKERS
-    print(f"  one process {len(many) / one:,.0f} a second, {N_WORKERS} workers {each:,.0f} each:")
-    print(f"  {one / two / N_WORKERS:.2f} of the one process's")
+    print(f"  one process {len(many) / one.seconds:,.0f} a second, workers {each:,.0f} each:")
+    print(f"  {one.seconds / two.seconds / N_WORKERS:.2f} of the one process's")
+    print(f"  cores busy: {two.busy_there:.2f} at the workers, {two.busy_here:.2f} here")
 
 
-def in_turn(works: list[Callable[[], Any]], rounds: int) -> list[tuple[float, Any]]:
-    """Return the median seconds of each piece of work, and what it came to."""
-    runs = [[measured(work)[:2] for work in works] for _ in range(rounds)]
+def in_turn(works: list[Callable[[], Any]], rounds: int) -> list[Measured]:
+    """Return what each piece of work took: of all rounds, the one in the middle."""
+    runs = [[measured(work) for work in works] for _ in range(rounds)]
     return [
-        (median(seconds for seconds, _ in column), column[-1][1])
-        for column in zip(*runs, strict=True)
+        min(column, key=lambda run: abs(run.seconds - median(r.seconds for r in column)))
+        for column in map(list, zip(*runs, strict=True))
     ]
 
 
-def measured(work: Callable[[], Any]) -> tuple[float, Any, int, float]:
-    """Return the seconds that work takes, its result, the bytes sent, and the cores busy."""
-    sent, start = psutil.net_io_counters(pernic=True)["lo"].bytes_sent, time.perf_counter()
-    busy = busy_seconds()
+def measured(work: Callable[[], Any]) -> Measured:
+    sent, (here, there) = bytes_sent(), busy_seconds()
+    start = time.perf_counter()
     result = work()
     seconds = time.perf_counter() - start
-    n_bytes = psutil.net_io_counters(pernic=True)["lo"].bytes_sent - sent
-    return seconds, result, n_bytes, (busy_seconds() - busy) / seconds
+    here_after, there_after = busy_seconds()
+    return Measured(
+        seconds,
+        result,
+        bytes_sent() - sent,
+        (here_after - here) / seconds,
+        (there_after - there) / seconds,
+    )
 
 
-def busy_seconds() -> float:
-    """Return the processor time of this process and its children so far."""
+def bytes_sent() -> int:
+    return psutil.net_io_counters(pernic=True)["lo"].bytes_sent
+
+
+def busy_seconds() -> tuple[float, float]:
+    """Return the processor time of this process so far, and of its children."""
     process = psutil.Process()
-    family = [process, *process.children(recursive=True)]
-    return sum(sum(member.cpu_times()[:2]) for member in family)
+    spent = [sum(p.cpu_times()[:2]) for p in (process, *process.children(recursive=True))]
+    return spent[0], sum(spent[1:])
 
 
 if __name__ == "__main__":

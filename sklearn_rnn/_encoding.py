@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import BACKENDS, get_active_backend
 from numpy.typing import NDArray
 
 from .sequences import PADDING, UNKNOWN
@@ -27,6 +28,8 @@ from .sequences import PADDING, UNKNOWN
 __all__ = ["Chunk", "Layout", "WordCounts", "as_rows", "encoded", "growing_ids", "kept"]
 
 _CHUNK_TEXTS = 1_000
+
+_JOBLIBS_OWN = ("loky", "multiprocessing", "sequential", "threading")
 
 Analyze = Callable[[str], Iterable[str]]
 
@@ -61,7 +64,7 @@ def encoded(
     look_up = ids.__getitem__ if isinstance(ids, defaultdict) else _or_unknown(ids)
     remaining = iter(texts)
     blocks = iter(lambda: list(islice(remaining, _CHUNK_TEXTS)), [])
-    if effective_n_jobs(n_jobs) == 1:
+    if _n_processes(n_jobs) == 1:
         yield from (_encoded(block, analyze, look_up) for block in blocks)
         return
     workers = Parallel(n_jobs, return_as="generator")
@@ -70,6 +73,17 @@ def encoded(
         # are new get the ids that they would have got without workers.
         ids_here = np.fromiter(map(look_up, words), np.int32, len(words))
         yield Chunk(ids_here[tokens], lengths)
+
+
+def _n_processes(n_jobs: int | None) -> int:
+    """Return how many processes analyse texts: within a cluster, this one.
+
+    There joblib would send the texts of each fit away again, block by block, to wait elsewhere
+    behind other fits.
+    """
+    backend, _ = get_active_backend()
+    on_this_machine = type(backend) in map(BACKENDS.get, _JOBLIBS_OWN)
+    return effective_n_jobs(n_jobs) if on_this_machine else 1
 
 
 def _encoded(block: list[str], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:

@@ -1,9 +1,9 @@
 """The way from texts to predictions over many machines.
 
-Searches need nothing from here: ``joblib.parallel_config("dask")`` runs them on a cluster. What is
-here learns a vocabulary from texts that lie in pieces, and asks a model about such texts, on Dask
-(``pip install "sklearn-rnn[dask]"``), or has several processes train one network, through
-Accelerate (``pip install "sklearn-rnn[parallel]"``).
+``joblib.parallel_config("dask")`` runs searches on a cluster. What is here lets them outlive
+workers that are killed, learns a vocabulary from texts that lie in pieces and asks a model about
+such texts, on Dask (``pip install "sklearn-rnn[dask]"``); or has several processes train one
+network, through Accelerate (``pip install "sklearn-rnn[parallel]"``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ._encoding import WordCounts, encoded, growing_ids
 from ._processes import Processes, joined_processes
 from .text import SequenceVectorizer
 
-__all__ = ["data_parallel", "fit_vocabulary", "predict"]
+__all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict"]
 
 _MERGED_AT_ONCE = 8
 
@@ -139,6 +139,37 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
     return vectorizer
 
 
+def lasting(client: Any) -> Any:
+    """Return a client for joblib whose data outlive the workers that hold them.
+
+    What joblib scatters, it cannot bring back: rows of folds go to one worker only, and of what
+    went to all workers Dask keeps one copy in the end. A search fails if that worker dies. With
+    this client the scheduler keeps the data too, and sends them again.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+        The client.
+
+    Returns
+    -------
+    object
+        What ``joblib.parallel_config("dask", client=…)`` takes.
+
+    Examples
+    --------
+    >>> import joblib
+    >>> from dask.distributed import Client
+    >>> from sklearn_rnn.distributed import lasting
+    >>> texts = ["so good", "so bad"]
+    >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
+    ...     with joblib.parallel_config("dask", client=lasting(client), scatter=[texts]):
+    ...         joblib.Parallel()(joblib.delayed(len)(texts) for _ in range(3))
+    [2, 2, 2]
+    """
+    return _Lasting(client)
+
+
 def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     """Ask a fitted model about texts that lie in pieces, on the machines where they lie.
 
@@ -194,6 +225,36 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     )
 
 
+class _Lasting:
+    """A client that scatters data as tasks, which the scheduler can run anew."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def scatter(self, data: Any, *, asynchronous: bool = False, **_: Any) -> Any:
+        """Return a future for each of the data; or, asynchronous, what comes to one for them all.
+
+        Those are the two ways in which joblib calls it. A worker gets the data from another, once,
+        when its first task needs them.
+        """
+        return self._soon(data) if asynchronous else [self._future(item) for item in data]
+
+    async def _soon(self, data: Any) -> Any:
+        return self._future(data)
+
+    def _future(self, data: Any) -> Any:
+        # Dask warns of data within tasks, since they are mostly there by mistake.
+        with _dask("dask").config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+            return self._client.submit(partial(_itself, data), pure=False)
+
+
+def _itself(data: Any) -> Any:
+    return data
+
+
 # ---- On the machines ---------------------------------------------------------------------------
 
 
@@ -245,14 +306,19 @@ def _merge(parts: Iterable[_Counted]) -> _Counted:
     return _Counted(list(ids), in_all, in_texts, n_texts, longest)
 
 
-def _answers(texts: Iterable[str], model: Any, method: str) -> list[Any]:
+def _answers(texts: Iterable[str], model: Any, method: str) -> Any:
+    """Return a piece of a bag: an array of rows, or a list of plain labels.
+
+    A list of NumPy's scalars or of arrays would be sent one by one, each with a header of its own.
+    """
     listed = list(texts)
-    return list(getattr(model, method)(listed)) if listed else []
+    answers = np.asarray(getattr(model, method)(listed)) if listed else np.empty(0)
+    return answers.tolist() if answers.ndim == 1 else answers
 
 
 def _series_of_answers(texts: Any, model: Any, method: str) -> Any:
     answers = np.empty(len(texts), object)
-    answers[:] = _answers(texts.tolist(), model, method)
+    answers[:] = list(_answers(texts.tolist(), model, method))
     return type(texts)(answers, index=texts.index, name=texts.name)
 
 

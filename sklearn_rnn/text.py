@@ -103,7 +103,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         in memory all the same, and None keeps all there.
     n_jobs : int, default=None
         Processes that analyse texts, 1,000 at a time; -1 takes one for each core. None means 1,
-        unless within a :obj:`joblib.parallel_config`.
+        unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as Dask's or
+        Ray's, it is 1 whatever is given: texts stay where they are.
 
     Attributes
     ----------

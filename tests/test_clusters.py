@@ -1,0 +1,117 @@
+"""Searches on a cluster find what one process finds, to the last bit, even where workers die.
+
+Each cluster lives in a process of its own, which is ended, with all that it started, when its time
+is up: nothing here can hang, and no cluster outlives its test.
+"""
+
+import os
+import pickle
+import runpy
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs process groups and SIGKILL")
+
+KILL_ROUNDS = int(os.environ.get("CLUSTER_KILL_ROUNDS", 0))  # `make cluster-test` asks for some
+ALL = ["grid", "halving", "predictions"]
+LONG = ALL if KILL_ROUNDS else ["grid"]
+"""What the long form searches everywhere: each start of a cluster takes seconds."""
+
+LIMIT = 300  # seconds; some 15 are usual
+SCRIPT = str(Path(__file__).with_name("cluster_searches.py"))
+# The network, the processes and what is mounted are gone when this ends, however it ends.
+OF_ITS_OWN = (
+    *("unshare", "--user", "--map-root-user", "--net", "--mount"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc"),
+)
+PACKAGE = {"dask": "distributed", "addresses": "distributed", "ray": "ray"}
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return runpy.run_path(SCRIPT)["results"](ALL)
+
+
+@pytest.fixture
+def searched(tmp_path):
+    """Search on a cluster; return what was found, and what was measured."""
+
+    def search(engine, works, marks=""):
+        pytest.importorskip(PACKAGE[engine])
+        file = tmp_path / "found"
+        command = [sys.executable, SCRIPT, engine, ",".join(works), str(file), str(marks)]
+        run_within(LIMIT, [*network(engine), *command], tmp_path / "log")
+        return pickle.loads(file.read_bytes())
+
+    return search
+
+
+def run_within(seconds, command, log):
+    """Run a command; fail with its last words if it does, or takes longer. Its family goes too."""
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = f"no end after {seconds} s"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert code == 0, f"{command[-4:]}: {code}.\n{log.read_text('utf-8', 'replace')[-5_000:]}"
+
+
+def network(engine):
+    """Return what gives a command a network of its own, where the engine needs one."""
+    if engine != "addresses":
+        return ()
+    steps = "mount -t tmpfs tmpfs /run && ip netns add other && ip link add bridge type bridge"
+    try:
+        tried = subprocess.run([*OF_ITS_OWN, "sh", "-ec", steps], capture_output=True, text=True)
+    except FileNotFoundError as error:
+        pytest.skip(f"needs unshare, of util-linux: {error}")
+    if tried.returncode:
+        pytest.skip(f"needs network namespaces, and ip of iproute2: {tried.stderr.strip()}")
+    return OF_ITS_OWN
+
+
+@pytest.mark.parametrize(("engine", "works"), [("dask", ALL), ("addresses", LONG), ("ray", LONG)])
+def test_a_search_on_a_cluster_finds_what_one_process_finds(engine, works, searched, alone):
+    outcome = searched(engine, works)
+    for work in works:
+        np.testing.assert_equal(outcome["found"][work], alone[work])
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+@pytest.mark.parametrize("kill_round", range(max(KILL_ROUNDS, 1)))
+def test_workers_that_are_killed_change_no_result(engine, kill_round, searched, alone, tmp_path):
+    works = [ALL[kill_round % len(ALL)]]
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    outcome = searched(engine, works, marks)
+    assert len(list(marks.iterdir())) >= 2  # both folds killed a worker
+    for work in works:
+        np.testing.assert_equal(outcome["found"][work], alone[work])
+
+
+def test_texts_travel_once_to_each_worker_and_hardly_anything_with_a_fit(searched):
+    received = searched("addresses", ["grid"])["received"]
+    texts, _ = runpy.run_path(SCRIPT)["DATA"]
+    n_bytes, n_fits = sum(map(len, texts)), 8
+    assert (n_bytes <= received).all()
+    assert received.sum() - 2 * n_bytes < n_fits * n_bytes / 20
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_worker_keeps_to_one_thread(engine, searched, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # set, it would decide
+    assert searched(engine, ["predictions"])["threads"] == [1, 1]
