@@ -53,6 +53,7 @@ def main() -> None:
             f"{figures['tokens'] / median(times):,.0f} tokens a second, "
             f"{figures['bytes'] / figures['steps'] / 1e6:.2f} MB sent for each step"
         )
+    print(f"by the model {figures['predicted bytes'] / figures['steps'] / 1e6:.2f} MB")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -91,15 +92,31 @@ def timed_fit(options: argparse.Namespace) -> dict:
         model.fit(X, y)
         seconds = time.perf_counter() - start
         sent = n_bytes_sent() - sent
+    n_tokens = model.max_epochs * int((X.ids > 0).sum())
+    n_steps = model.max_epochs * -(-len(y) // options.batch_size)
     return {
         "rank": processes.rank,
         "seconds": seconds,
         "bytes": sent,
-        "steps": model.max_epochs * -(-len(y) // options.batch_size),
-        "tokens": model.max_epochs * int((X.ids > 0).sum()),
+        "predicted bytes": n_bytes_of(model, n_tokens, n_steps * processes.size),
+        "steps": n_steps,
+        "tokens": n_tokens,
         "losses": model.history_["train_loss"].tolist(),
         "threads": torch.get_num_threads(),
     }
+
+
+def n_bytes_of(model: RNNTextClassifier, n_tokens: int, n_parts: int) -> int:
+    """Return what gradients take: a row of each table for each token, all other weights per part.
+
+    The linear model has two rows for each token, its word's and its pair's. A row comes with its
+    number. Padding within a part, and what networks add, are left out.
+    """
+    network = model.net_.module_
+    tables = {id(table) for table in network.tables}
+    dense = sum(weight.numel() for weight in network.parameters() if id(weight) not in tables)
+    (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.tables)
+    return 4 * (n_tokens * (n_dimensions + 1 + 2 * (n_outputs + 1)) + n_parts * dense)
 
 
 def n_bytes_sent() -> int:
