@@ -223,7 +223,7 @@ class BaseRecurrentEstimator(
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(self, self._plan)
-            check_agreed(self, inputs, data, going_on)
+            check_agreed(self, inputs, data, going_on, one_epoch)
             with open_checkpoint(self, inputs, data, going_on, one_epoch) as checkpoint:
                 error = self._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
         if error is not None:

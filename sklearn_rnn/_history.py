@@ -40,8 +40,8 @@ def check_training(who: str, net: Any) -> None:
     """Raise or warn where a net's training went wrong."""
     n_epochs, figures = history_arrays(net.history)
     if n_epochs < net.max_epochs and not _was_stopped(net):
-        if net.processes_.size > 1:
-            raise KeyboardInterrupt  # the others have not stopped in the same epoch
+        net.processes_.wait()  # in vain, where others were not interrupted in the same step
+        net.give_out_weights()
         warnings.warn(
             f"{who}: training was interrupted in epoch {n_epochs + 1}. The model keeps what it "
             "learned so far.",

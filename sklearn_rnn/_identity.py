@@ -74,18 +74,24 @@ def fit_identity(
     }
 
 
-def check_agreed(estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool) -> None:
+def check_agreed(
+    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool, one_epoch: bool
+) -> None:
     """Raise, in each process, if the processes that train together were not given the same."""
     if current_processes().size == 1:
         return
     ours = fit_identity("data_parallel", estimator, inputs, data, going_on)
+    keeps = estimator.checkpoint_dir is not None
+    ours["versions"] |= {"checkpoint_dir": "a folder" if keeps else None}
+    ours["versions"] |= {"the method": "partial_fit" if one_epoch else "fit"}
     first, *others = current_processes().collected(ours)
     for rank, other in enumerate(others, start=1):
-        differing = list(differences(other, first))
+        differing = list(differences(other, first, ("in process 0", f"in process {rank}")))
         if differing:
             raise ValueError(
-                f"{type(estimator).__name__}: process {rank} and process 0 were not given the "
-                f"same fit: {', '.join(differing)}. Give each process all data, in the same order."
+                f"{type(estimator).__name__}: the processes were not given the same fit: "
+                f"{', '.join(differing)}. Give all of them the same parameters and all data, in "
+                "the same order, and a random_state to the steps before this one."
             )
 
 
@@ -116,21 +122,31 @@ def _digest(inputs: Any, data: SequenceDataset) -> str:
     return digest.hexdigest()
 
 
-def differences(ours: Identity, theirs: Identity) -> Iterator[str]:
-    """Say in what a fit differs from an earlier one.
+def differences(
+    ours: Identity, theirs: Identity, when: tuple[str, str] = ("was", "now")
+) -> Iterator[str]:
+    """Say in what a fit differs from another one.
+
+    Parameters
+    ----------
+    ours, theirs : dict
+        What decides about each of the two.
+    when : tuple of str
+        What introduces theirs, and what introduces ours.
 
     Yields
     ------
     str
         One difference.
     """
+    then, now = when
     for name, (digest, shown) in ours["parameters"].items():
-        then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
-        if digest != then:
-            yield f"{name} was {shown_then}, now {shown}"
+        digest_then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
+        if digest != digest_then:
+            yield f"{name} {then} {shown_then}, {now} {shown}"
     for name, version in ours["versions"].items():
         if version != theirs["versions"].get(name):
-            yield f"{name} was {theirs['versions'].get(name)}, now {version}"
+            yield f"{name} {then} {theirs['versions'].get(name)}, {now} {version}"
     if ours["data"] != theirs["data"]:
         yield "the data differ"
     if ours["start"] != theirs["start"]:

@@ -61,9 +61,9 @@ class SequenceNet(NeuralNet):
             self.tables_.sums = memory.tables.sums
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Open an epoch's history and forget the batches of the one before: they add up."""
-        if self.history:
-            self.history[-1]["batches"] = []
+        """Open an epoch's history; of all before the last, forget the batches: they add up."""
+        if len(self.history) > 1:
+            self.history[-2]["batches"] = []
         super().on_epoch_begin(net, **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
@@ -84,16 +84,25 @@ class SequenceNet(NeuralNet):
                 epoch.callback(setattr, self, "halves_", None)
             if not training and iterator is not None and self.processes_.size > 1:
                 self.logits_ = deque(shared_logits(self._validated, iterator, self.processes_))
+                epoch.callback(setattr, self, "logits_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training:
-            # The same already, but for processors that round differently.
-            self.processes_.give_out(list(self.module_.parameters()))
+            self.give_out_weights()
 
-    def infer(self, x: Any, **fit_params: Any) -> Tensor:
-        """Return the logits of a batch, which may be known already."""
-        logits: Tensor
-        logits = self.logits_.popleft() if self.logits_ else super().infer(x, **fit_params)
-        return logits
+    def give_out_weights(self) -> None:
+        """Have the main process's weights in each: the same, but for processors that round."""
+        numbers = [*self.module_.parameters(), *self.module_.buffers()]
+        self.processes_.give_out([tensor for tensor in numbers if tensor.is_floating_point()])
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Compute the logits and the loss of a batch, whose logits may be known already."""
+        if not self.logits_:
+            step: dict[str, Tensor] = super().validation_step(batch, **fit_params)
+            return step
+        logits = self.logits_.popleft()
+        self._set_training(False)
+        with torch.no_grad():
+            return {"loss": self.get_loss(logits, batch[1], X=batch[0]), "y_pred": logits}
 
     def _validated(self, inputs: Any) -> Tensor:
         self._set_training(False)

@@ -34,10 +34,10 @@ def data_parallel(
 ) -> AbstractContextManager[Processes]:
     """Have fits within a block shared out among all processes that run this script.
 
-    To be launched by ``torchrun --nproc-per-node 2 script.py``, ``accelerate launch`` or
-    ``mpirun``, on one machine or many; alone, a process trains as it always does. Each process is
-    given all data and calls `fit`. Of each batch it computes its part, and all parts' gradients
-    make the step, so that all processes end with the same model. Two of them end with that of a
+    To be launched by ``torchrun --nproc-per-node 2 script.py`` or ``accelerate launch``, on one
+    machine or many; alone, a process trains as it always does. Each process is given all data
+    and calls `fit`. Of each batch it computes its part, and all parts' gradients make the step,
+    so that all processes end with the same model. Two of them, on CPUs, end with that of a
     single process, to the last bit.
 
     Parameters
@@ -45,28 +45,35 @@ def data_parallel(
     device : {"auto", "cpu"}, default="auto"
         Where to train: by default each process on a GPU of its own where there are GPUs.
     timeout : float, default=600.0
-        Seconds after which a process gives up waiting for another one. One that has ended is
-        noticed at once.
+        Seconds after which a process gives up waiting for another one. On CPUs one that has ended
+        is noticed at once.
 
     Returns
     -------
     context manager of Processes
         What the block gets has ``rank``, ``size`` and ``is_main``: the main process is the one
-        that should write files. Of a fit's own files, only it writes any.
+        that should write files, and the only one that writes checkpoints. ``wait()`` waits until
+        each process has come to the same place.
 
     Raises
     ------
     ImportError
         If Accelerate is missing.
     LostProcessError
-        From `fit`, where another process has ended or waits for something else.
+        From `fit`, where another process has ended or does something else. From then on each `fit`
+        of the block raises it.
     ValueError
-        From `fit`, where the processes were not given the same data or parameters.
+        If `device` is none of the two. From `fit`, where the processes were not given the same
+        data or parameters.
 
     Notes
     -----
     Only fits of the thread that entered the block are shared out: jobs of joblib that go to
-    other threads or processes train alone.
+    other threads or processes train alone. Each process computes in one thread: start as many as
+    there are cores.
+
+    Callbacks run in each process. Those that listen to the network through hooks hear its part of
+    each batch.
 
     Examples
     --------

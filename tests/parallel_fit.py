@@ -7,6 +7,7 @@ out, and the names of the fits. What came out is one file for each process and f
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,32 @@ def contents(model):
     return {**weights, **history, "features": model.transform(sequences()[0])}
 
 
+class Rounds(Callback):
+    """Stands for a processor that rounds differently, in all processes but the first."""
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if os.environ["RANK"] == "0":
+            return
+        loss = "train_loss" if training else "valid_loss"
+        net.history.record_batch(loss, net.history[-1, "batches", -1, loss] + 1)
+        for weight in net.module_.parameters() if training else ():
+            weight.data += 1e-4
+
+
+FITS["rounding"] = lambda: classifier(early_stopping=True, callbacks=[Rounds()])
+
+
+class Stops(Callback):
+    """Ends training as Ctrl-C does, in all processes or in the last only."""
+
+    def __init__(self, everywhere):
+        self.everywhere = everywhere
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2 and (self.everywhere or os.environ["RANK"] != "0"):
+            raise KeyboardInterrupt
+
+
 # ---- Processes that come to grief ------------------------------------------------------------
 
 
@@ -112,10 +139,25 @@ def kept(folder, rank, dies_in=None):
     return model.fit(*sequences())
 
 
-def unlike(rank, **changes):
-    X, y = sequences()
+def unlike(rank, n_fewer=0, **changes):
+    X, y = sequences(91 - n_fewer)
     model = RNNTextClassifier(**SMALL, random_state=0)
-    return model.set_params(**changes if rank else {}).fit(X[: len(X) - rank], y[: len(y) - rank])
+    return model.set_params(**changes if rank else {}).fit(X, y)
+
+
+def failing(rank):
+    """Fit what fails in one process only, and go on."""
+    with suppress(ArithmeticError):
+        classifier(callbacks=[Fails()])
+    return classifier()
+
+
+class Fails(Callback):
+    """Raises in all processes but the first."""
+
+    def on_batch_end(self, net, **kwargs):
+        if os.environ["RANK"] != "0":
+            raise ArithmeticError
 
 
 def alone(folder, rank):
@@ -134,7 +176,12 @@ def in_rank(folder, names, timeout=60):
         troubles = {
             "kept": lambda: kept(folder, rank),
             "killed": lambda: kept(folder, rank, dies_in=3),
-            "other data": lambda: unlike(rank),
+            "other data": lambda: unlike(rank, n_fewer=rank),
+            "other parameters": lambda: unlike(rank, lr=0.5),
+            "other folders": lambda: unlike(rank, checkpoint_dir=folder / "checkpoint"),
+            "failing": lambda: failing(rank),
+            "stopped by all": lambda: classifier(callbacks=[Stops(everywhere=True)]),
+            "stopped by one": lambda: classifier(callbacks=[Stops(everywhere=False)]),
             "alone": lambda: alone(folder, rank),
         }
         for name in names:
