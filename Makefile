@@ -65,8 +65,8 @@ soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: 
 		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
 
 .PHONY: cluster-test
-cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (3) times
-	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-3} OMP_NUM_THREADS=1 \
+cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (6) times
+	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-6} OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest tests/test_clusters.py tests/test_distributed.py $(ARGS)
 
 .PHONY: large

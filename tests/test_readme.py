@@ -72,7 +72,7 @@ def test_named_files_exist(name, path):
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize("target", unique(r"\bmake ([a-z]+)\b", COMMANDS))
+@pytest.mark.parametrize("target", unique(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", COMMANDS))
 def test_named_make_targets_exist(target):
     assert re.search(rf"^{target}:", MAKEFILE, flags=re.MULTILINE)
 
