@@ -67,7 +67,8 @@ soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: 
 .PHONY: cluster-test
 cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (6) times
 	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-6} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest tests/test_clusters.py tests/test_distributed.py $(ARGS)
+		$(BIN)/python -m pytest tests/test_clusters.py tests/test_distributed.py tests/test_data_parallel.py \
+		$(ARGS)
 
 .PHONY: large
 large: .venv/dev.stamp ## Read a corpus of CORPUS_MB (2,048) within LIMIT_MB (700) of private memory

@@ -9,7 +9,7 @@ network, through Accelerate (``pip install "sklearn-rnn[parallel]"``).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
@@ -22,7 +22,7 @@ from ._encoding import WordCounts, encoded, growing_ids
 from ._processes import Processes, joined_processes
 from .text import SequenceVectorizer
 
-__all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict"]
+__all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict", "stored"]
 
 _MERGED_AT_ONCE = 8
 
@@ -177,6 +177,34 @@ def lasting(client: Any) -> Any:
     return _Lasting(client)
 
 
+def stored(items: Sequence[Any]) -> list[Any]:
+    """Return a list that Ray keeps once on each machine.
+
+    A list that is given to a search travels with each of its fits. Of this one only the place
+    travels where Ray keeps it; a worker finds a list there.
+
+    Parameters
+    ----------
+    items : sequence
+        Texts or labels.
+
+    Returns
+    -------
+    list
+        The same items.
+
+    Raises
+    ------
+    ImportError
+        If Ray is missing.
+
+    Notes
+    -----
+    To be called after ``ray.init()``. Ray keeps the items until the list is forgotten here.
+    """
+    return _Stored(items)
+
+
 def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     """Ask a fitted model about texts that lie in pieces, on the machines where they lie.
 
@@ -230,6 +258,21 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     raise TypeError(
         f"predict: expected a dask.bag.Bag or a dask Series of texts, got {type(texts).__name__}."
     )
+
+
+class _Stored(list[Any]):
+    """A list that is pickled as the place where Ray keeps it."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        super().__init__(items)
+        self._place = _needed("ray", "ray").put(list(items))
+
+    def __reduce__(self) -> Any:
+        return _fetched, (self._place,)
+
+
+def _fetched(place: Any) -> Any:
+    return _needed("ray", "ray").get(place)
 
 
 class _Lasting:
@@ -330,9 +373,14 @@ def _series_of_answers(texts: Any, model: Any, method: str) -> Any:
 
 
 def _dask(module: str) -> Any:
+    return _needed(module, "dask")
+
+
+def _needed(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            'sklearn_rnn.distributed needs Dask: pip install "sklearn-rnn[dask]".'
+            f"sklearn_rnn.distributed needs {extra.capitalize()}: "
+            f'pip install "sklearn-rnn[{extra}]".'
         ) from error

@@ -79,26 +79,26 @@ def model(marks=None):
     )
 
 
-def grid(model):
-    return found(GridSearchCV(model, GRID, **SETTINGS))
+def grid(model, data):
+    return found(GridSearchCV(model, GRID, **SETTINGS), data)
 
 
-def halving(model):
+def halving(model, data):
     rounds = {"factor": 2, "min_resources": 100, "random_state": 0}
-    return found(HalvingGridSearchCV(model, GRID, **SETTINGS, **rounds))
+    return found(HalvingGridSearchCV(model, GRID, **SETTINGS, **rounds), data)
 
 
-def predictions(model):
-    return cross_val_predict(model, *DATA, cv=FOLDS, method="predict_proba")
+def predictions(model, data):
+    return cross_val_predict(model, *data, cv=FOLDS, method="predict_proba")
 
 
-def results(works, marks=None):
+def results(works, marks=None, data=DATA):
     """Return what each of the ways of scikit-learn to fit many times comes to."""
-    return {work: globals()[work](model(marks)) for work in works}
+    return {work: globals()[work](model(marks), data) for work in works}
 
 
-def found(search):
-    search.fit(*DATA)
+def found(search, data):
+    search.fit(*data)
     scores = {
         name: column
         for name, column in search.cv_results_.items()
@@ -119,6 +119,8 @@ def ray(works, marks):
     import ray
     from ray.util.joblib import register_ray
 
+    from sklearn_rnn.distributed import stored
+
     # An actor that died is started again, and does again what it was at. Not for ever: Ray counts
     # the end of an actor, after each search, as a death too.
     again = {"max_restarts": -1, "max_task_retries": 2}
@@ -134,7 +136,9 @@ def ray(works, marks):
         try:
             register_ray()
             with joblib.parallel_config("ray", n_jobs=2, ray_remote_args=again):
-                outcome = {"found": results(works, marks)}
+                data = stored(DATA[0]), DATA[1]
+                outcome = {"found": results(works, marks, data)}
+                outcome["bytes for texts"] = len(ray.cloudpickle.dumps(data[0]))
                 threads = joblib.Parallel()(joblib.delayed(n_torch_threads)() for _ in range(2))
             return outcome | {"threads": threads}
         finally:

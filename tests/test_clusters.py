@@ -88,7 +88,9 @@ def network(engine):
 
 @pytest.mark.parametrize(("engine", "works"), [("dask", ALL), ("ray", LONG)])
 def test_a_search_on_a_cluster_finds_what_one_process_finds(engine, works, searched, alone):
-    assert_same(searched(engine, works), works, alone)
+    outcome = searched(engine, works)
+    assert_same(outcome, works, alone)
+    assert outcome.get("bytes for texts", 0) < 1_000  # of 800,000, with each fit on Ray
 
 
 @pytest.mark.parametrize("engine", ["dask", "ray"])
