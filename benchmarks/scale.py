@@ -10,9 +10,11 @@ FOLDER holds the IMDB reviews: 25,000 with labels, 50,000 without. The model ass
 - words follow Heaps' law, V = K n**beta for n tokens, fitted in logarithms over prefixes of the
   reviews in random order, from a sixteenth to all of them. The law bends, so that smaller ones
   would mislead, and the last doubling is fitted by itself, too;
-- workers share work without loss, so that hours on several are the least that is possible:
-  messages, disks slower than the reading of texts, and training one network in several processes,
-  which sends its gradients at each step, all add to them;
+- so do pairs of neighbours, after cutting, and those that two different texts hold: these stay;
+- all of "prepare" comes again with each pass that counts pairs, and a pass keeps the least it may;
+- workers share work without loss, but that each prepares a fit by itself. So hours on several are
+  the least that is possible: messages, disks slower than the reading of texts, and training one
+  network in several processes, which sends its gradients at each step, all add to them;
 - texts are like these reviews: of longer ones the same share of tokens is left after cutting;
 - a search fits the whole pipeline, vectorizer included, for each candidate and fold.
 """
@@ -33,25 +35,37 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
+from sklearn_rnn._linear import PAIR
+from sklearn_rnn._ngrams import pairs_at_once
 from sklearn_rnn.datasets import fetch_imdb
 
 MAX_LEN = 500
 EPOCHS = RNNTextClassifier().max_epochs
+PAIR_BYTES = (
+    8 + 4 + 4 + 4
+)  # its key and IDF, its weight for one output, its optimizer's sum; fits copy weights
 WITHIN = 1.5  # the factor by which a prediction of seconds may be off
 READ, TRAIN = ("count", "lay out"), ("prepare", "epoch", "predict")
-
-
+COUNTED = ("words", "pairs counted", "pairs", "passes")
 Ints = NDArray[np.int64]
 
 
 class Heaps(NamedTuple):
-    """V = k n**beta: different words in n tokens."""
+    """V = k n**beta: different words, or pairs, in n tokens."""
 
     k: float
     beta: float
 
-    def words(self, n_tokens: float) -> float:
+    def among(self, n_tokens: float) -> float:
         return self.k * n_tokens**self.beta
+
+
+class Laws(NamedTuple):
+    """How many different ones there are."""
+
+    words: Heaps
+    pairs: Heaps  # of neighbours, in tokens left after cutting, as the next
+    shared_pairs: Heaps  # that two different texts hold
 
 
 class Constants(NamedTuple):
@@ -62,20 +76,27 @@ class Constants(NamedTuple):
     text_bytes: float  # per text, in UTF-8
     private_bytes: float  # per text, while a classifier is fitted on a memory map
     word_bytes: float  # per word of a vocabulary, as dictionary
-    heaps: Heaps
+    laws: Laws
     seconds: dict[str, float]  # per token, on one core, by piece of work
 
 
 def cost(
     known: Constants, n_texts: float, tokens: float | None = None, n_workers: int = 1
 ) -> dict[str, float]:
-    """Return the words, bytes and seconds that texts of so many tokens take."""
+    """Return the words, pairs, bytes and seconds that texts of so many tokens take."""
     tokens = tokens or known.tokens
     kept = min(MAX_LEN, tokens * known.kept / known.tokens)
-    words = known.heaps.words(n_texts * tokens)
+    words = known.laws.words.among(n_texts * tokens)
+    different = known.laws.pairs.among(n_texts * kept)
+    pairs = min(different, known.laws.shared_pairs.among(n_texts * kept))
+    n_passes = passes(n_texts, different)
     share = n_texts / n_workers
     return {
         "words": words,
+        "pairs counted": different,
+        "pairs": pairs,  # that stay
+        "passes": n_passes,
+        "bytes of pairs": pairs * PAIR_BYTES,  # in each process
         "bytes of texts": n_texts * known.text_bytes * tokens / known.tokens,
         "bytes of ids": n_texts * MAX_LEN * 4,
         "bytes while counting": n_texts * (tokens * 4 + 8),  # ids before they are laid out
@@ -83,7 +104,14 @@ def cost(
         "private bytes for texts": share * known.private_bytes,
         **{name: known.seconds[name] * share * tokens for name in READ},
         **{name: known.seconds[name] * share * kept for name in TRAIN},
+        "prepare": known.seconds["prepare"] * n_passes * n_texts * kept,
     }
+
+
+def passes(n_texts: float, n_pairs: float) -> int:
+    """Return how often the texts are read to count their different pairs, at most."""
+    limit = pairs_at_once(int(n_texts))
+    return 1 if n_pairs <= limit else math.ceil(n_pairs / (limit / 2))
 
 
 def search_seconds(
@@ -101,7 +129,21 @@ def fit_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, NDArray[np.float64]
     """Return the law of least squares in logarithms, and by what share words are off it."""
     beta, log_k = np.polyfit(np.log(n_tokens), np.log(n_words), 1)
     heaps = Heaps(math.exp(log_k), float(beta))
-    return heaps, n_words / heaps.words(n_tokens) - 1
+    return heaps, n_words / heaps.among(n_tokens) - 1
+
+
+def growth_of_pairs(texts: list[Ints]) -> tuple[Ints, Ints]:
+    """Return how many pairs the first texts hold, and how many two that differ do: (N,), (N,)."""
+    first_of_equal = {text.tobytes(): row for row, text in reversed([*enumerate(texts)])}
+    rows = sorted(first_of_equal.values())
+    pairs = [np.unique(texts[row][:-1] * PAIR + texts[row][1:]) for row in rows]
+    keys, places = np.concatenate(pairs), np.repeat(rows, [*map(len, pairs)])
+    growth = []
+    for _ in range(2):
+        _, first = np.unique(keys, return_index=True)  # which text holds it first, then next
+        growth.append(np.bincount(places[first], minlength=len(texts)).cumsum())
+        keys, places = np.delete(keys, first), np.delete(places, first)
+    return growth[0], growth[1]
 
 
 # ---- Measuring ------------------------------------------------------------------------------
@@ -124,24 +166,30 @@ def main() -> None:
     show(known, at_end)
 
 
-def describe(texts: list[str]) -> tuple[Constants, Heaps]:
-    """Measure and print all but seconds; return it, and Heaps' law for the last doubling."""
+def describe(texts: list[str]) -> tuple[Constants, Laws]:
+    """Measure and print all but seconds; return it, and the laws of the last doubling."""
     analyze = SequenceVectorizer().build_analyzer()
     vocabulary: dict[str, int] = {}
+    laid_out = []
     lengths, n_words = np.empty((2, len(texts)), np.int64)
     for place, row in enumerate(np.random.default_rng(0).permutation(len(texts))):
-        tokens = list(analyze(texts[row]))
-        for token in tokens:
-            vocabulary.setdefault(token, len(vocabulary))
-        lengths[place], n_words[place] = len(tokens), len(vocabulary)
+        ids = [vocabulary.setdefault(token, len(vocabulary)) for token in analyze(texts[row])]
+        laid_out.append(np.array(ids[-MAX_LEN:], np.int64))
+        lengths[place], n_words[place] = len(ids), len(vocabulary)
     print(f"{len(texts):,} texts, {lengths.sum():,} tokens, {len(vocabulary):,} words")
-    heaps, at_end = check_heaps(lengths.cumsum(), n_words)
+    n_pairs, n_shared = growth_of_pairs(laid_out)
+    n_kept = np.minimum(lengths, MAX_LEN)
+    fitted = [
+        check_heaps("words", lengths.cumsum(), n_words),
+        check_heaps("pairs", n_kept.cumsum(), n_pairs),
+        check_heaps("pairs that two texts hold", n_kept.cumsum(), n_shared),
+    ]
+    laws, at_end = (Laws(*each) for each in zip(*fitted, strict=True))
     parts = [vocabulary, *vocabulary, *vocabulary.values()]
     word_bytes = sum(map(sys.getsizeof, parts)) / len(vocabulary)
     text_bytes = sum(len(text.encode()) for text in texts) / len(texts)
-    kept = np.minimum(lengths, MAX_LEN).mean()
     private = private_bytes_per_text()
-    known = Constants(lengths.mean(), kept, text_bytes, private, word_bytes, heaps, {})
+    known = Constants(lengths.mean(), n_kept.mean(), text_bytes, private, word_bytes, laws, {})
     print(f"for each text: {known.tokens:.1f} tokens, {known.kept:.1f} after cutting; bytes:")
     print(f"  {known.text_bytes:,.0f} in UTF-8, {MAX_LEN * 4:,} as ids,", end=" ")
     print(f"{known.private_bytes:.0f} private ones while fitting on a memory map")
@@ -149,7 +197,7 @@ def describe(texts: list[str]) -> tuple[Constants, Heaps]:
     return known, at_end
 
 
-def check_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]:
+def check_heaps(name: str, n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]:
     """Fit Heaps' law to prefixes of the texts, and print how well it does."""
 
     def fitted(start: int, stop: int, n_prefixes: int) -> tuple[Heaps, NDArray[np.float64]]:
@@ -160,10 +208,10 @@ def check_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]:
     heaps, residuals = fitted(whole // 16, whole, 20)
     of_half, _ = fitted(half // 16, half, 20)
     at_end, _ = fitted(half, whole, 2)
-    predicted, there = of_half.words(n_tokens[-1]), n_words[-1]
-    print(f"Heaps' law: K = {heaps.k:.2f}, beta = {heaps.beta:.4f}; residuals in percent:")
+    predicted, there = of_half.among(n_tokens[-1]), n_words[-1]
+    print(f"Heaps' law of {name}: K = {heaps.k:.2f}, beta = {heaps.beta:.4f}; residuals in %:")
     print(f"  {' '.join(f'{100 * residual:+.1f}' for residual in residuals)}")
-    print(f"  from {half:,} texts: {predicted:,.0f} words in all, {predicted / there - 1:+.1%}")
+    print(f"  from {half:,} texts: {predicted:,.0f} of {there:,}, {predicted / there - 1:+.1%}")
     print(f"  the last doubling by itself: K = {at_end.k:.2f}, beta = {at_end.beta:.4f}")
     return heaps, at_end
 
@@ -229,12 +277,14 @@ def timed(clock: Any, function: Any, *arguments: Any) -> tuple[float, Any]:
     return clock() - start, result
 
 
-def show(known: Constants, at_end: Heaps) -> None:
+def show(known: Constants, at_end: Laws) -> None:
     """Print what the model says of 100,000,000 texts, and of a search."""
     alone, shared = (cost(known, 1e8, n_workers=n) for n in (1, 64))
-    words = at_end.words(1e8 * known.tokens)
-    print(f"100,000,000 texts: {alone['words']:,.0f} words, by the last doubling {words:,.0f}")
-    for name in list(alone)[1:]:
+    bent = cost(known._replace(laws=at_end), 1e8)
+    print("100,000,000 texts:")
+    for name in COUNTED:
+        print(f"  {name:<23} {alone[name]:,.0f}, by the last doubling {bent[name]:,.0f}")
+    for name in [name for name in alone if name not in COUNTED]:
         unit, of_unit = (1e9, "GB") if "bytes" in name else (3600, "h")
         figures = f"{alone[name] / unit:9,.1f} {of_unit} on 1, {shared[name] / unit:9,.2f} on 64"
         print(f"  {name:<23} {figures}")

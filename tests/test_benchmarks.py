@@ -1,5 +1,6 @@
 """The benchmarks measure what they say, as far as it can be told without the peers."""
 
+import itertools
 import json
 import os
 import runpy
@@ -13,6 +14,9 @@ import pytest
 
 import sklearn_rnn
 from sklearn_rnn import SequenceVectorizer
+from sklearn_rnn._linear import LinearEvidence
+from sklearn_rnn._ngrams import learn_ngrams
+from sklearn_rnn._optimizers import TableOptimizer
 from sklearn_rnn.datasets import make_reviews
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -103,7 +107,8 @@ def scale():
 def known(scale):
     """Constants of a made-up machine."""
     seconds = dict.fromkeys(["count", "lay out", "prepare", "epoch", "predict"], 1e-6)
-    return scale.Constants(200, 150, 1_000, 70, 100, scale.Heaps(40, 0.5), seconds)
+    laws = scale.Laws(scale.Heaps(40, 0.5), scale.Heaps(2, 0.8), scale.Heaps(0.5, 0.75))
+    return scale.Constants(200, 150, 1_000, 70, 100, laws, seconds)
 
 
 def test_heaps_law_is_found_where_it_holds(scale):
@@ -117,15 +122,43 @@ def test_what_a_corpus_takes_follows_from_what_was_measured(scale, known):
     assert scale.cost(known, 1e6, n_workers=4) == pytest.approx(
         {
             "words": 40 * 2e8**0.5,
+            "pairs counted": 2 * 1.5e8**0.8,
+            "pairs": 0.5 * 1.5e8**0.75,
+            "passes": 7,  # of 2**20 pairs each
+            "bytes of pairs": 10 * 1.5e8**0.75,
             "bytes of texts": 1e9,
             "bytes of ids": 2e9,
             "bytes while counting": 8.08e8,
             "private bytes for words": 4_000 * 2e8**0.5,
             "private bytes for texts": 1.75e7,
             **dict.fromkeys(["count", "lay out"], 50),
-            **dict.fromkeys(["prepare", "epoch", "predict"], 37.5),
+            **dict.fromkeys(["epoch", "predict"], 37.5),
+            "prepare": 7 * 150,
         }
     )
+
+
+def test_pairs_are_counted_in_more_passes_only_where_they_outgrow_the_texts(scale):
+    found = [scale.passes(*of) for of in ((10, 2**21), (10, 2**21 + 1), (1e8, 5e7), (1e8, 6e8))]
+    assert found == [1, 3, 1, 24]
+
+
+def test_pairs_grow_as_the_network_would_learn_them(scale):
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(2, 9, rng.integers(6)) for _ in range(60)]
+    texts[7] = texts[3]
+    n_pairs, n_shared = scale.growth_of_pairs(texts)
+    values = np.array([np.pad(text, (0, 6 - len(text))) for text in texts])
+    for n_texts in (1, 5, 8, 20, 60):
+        different = {pair for text in texts[:n_texts] for pair in itertools.pairwise(text)}
+        learned = learn_ngrams(values, np.arange(n_texts), 9, "pairs").pairs
+        assert (n_pairs[n_texts - 1], n_shared[n_texts - 1]) == (len(different), len(learned))
+
+
+def test_a_pair_takes_what_a_network_and_its_optimizer_keep_of_it(scale):
+    linear = LinearEvidence(n_ids=0, n_pairs=1, n_outputs=1)
+    kept = [*linear.state_dict().values(), *TableOptimizer([linear.weight], [1]).sums]
+    assert sum(tensor.nbytes for tensor in kept) == scale.PAIR_BYTES
 
 
 def test_a_search_takes_as_many_rounds_as_its_fits_fill_workers(scale, known):

@@ -105,6 +105,19 @@ def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
+    """Or else passes over the texts would grow with their number."""
+    passes = []
+    monkeypatch.setattr(_ngrams, "_PAIRS_AT_ONCE", 4)
+    count = _ngrams._Counts
+    monkeypatch.setattr(_ngrams, "_Counts", lambda *of: passes.append(of) or count(*of))
+    twelve_pairs = np.array([[2 + n, 3 + n] for n in range(12)])
+    for n_texts in (12, 40):
+        texts = np.resize(twelve_pairs, (n_texts, 2))
+        _ngrams._frequent_pairs(texts, np.arange(n_texts))
+    assert [limit for _, limit in passes] == [6, 6, 6, 20]
+
+
 def test_a_text_that_comes_twice_counts_once():
     once, twice = learned([[2, 3], [3, 4]]), learned([[2, 3], [3, 4], [2, 3]])
     for ours, theirs in zip(once, twice, strict=True):
