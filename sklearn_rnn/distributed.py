@@ -224,7 +224,9 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     -------
     dask.bag.Bag, or dask.dataframe.Series
         The answers, lazy, in the order and the pieces of the texts. Of a series a series, with
-        its index; where an answer is several numbers, each row holds an array of them.
+        its index; where an answer is several numbers, each row holds an array of them. Pieces of
+        a bag are arrays. To fetch many answers, ask about a series: Dask sends a list, which is
+        what a bag becomes, item by item.
 
     Raises
     ------
@@ -356,19 +358,16 @@ def _merge(parts: Iterable[_Counted]) -> _Counted:
     return _Counted(list(ids), in_all, in_texts, n_texts, longest)
 
 
-def _answers(texts: Iterable[str], model: Any, method: str) -> Any:
-    """Return a piece of a bag: an array of rows, or a list of plain labels.
-
-    A list of NumPy's scalars or of arrays would be sent one by one, each with a header of its own.
-    """
+def _answers(texts: Iterable[str], model: Any, method: str) -> NDArray[Any]:
+    """Return the answers to a piece of a bag: an array, since Dask sends lists item by item."""
     listed = list(texts)
     answers = np.asarray(getattr(model, method)(listed)) if listed else np.empty(0)
-    return answers.tolist() if answers.ndim == 1 else answers
+    return np.array(answers.tolist(), object) if answers.ndim == 1 else answers
 
 
 def _series_of_answers(texts: Any, model: Any, method: str) -> Any:
     answers = np.empty(len(texts), object)
-    answers[:] = list(_answers(texts.tolist(), model, method))
+    answers[:] = list(_answers(texts, model, method))
     return type(texts)(answers, index=texts.index, name=texts.name)
 
 
