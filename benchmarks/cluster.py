@@ -149,7 +149,7 @@ def time_searches(
 
 def time_predictions(texts: list[str], labels: np.ndarray, rounds: int) -> None:
     model = new_model().fit(texts, labels)
-    many = texts * max(1, 20_000 // len(texts))
+    many = texts * max(1, 60_000 // len(texts))
     table = pd.DataFrame({"text": many})
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
         column = dask.dataframe.from_pandas(table, npartitions=8 * N_WORKERS)["text"].persist()
