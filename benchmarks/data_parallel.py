@@ -11,18 +11,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import psutil
 import torch
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn._optimizers import TableOptimizer
+from sklearn_rnn._processes import Processes
 from sklearn_rnn.datasets import fetch_imdb
 from sklearn_rnn.distributed import data_parallel
 
@@ -54,6 +60,25 @@ def main() -> None:
             f"{figures['bytes'] / figures['steps'] / 1e6:.2f} MB sent for each step"
         )
     print(f"by the model {figures['predicted bytes'] / figures['steps'] / 1e6:.2f} MB")
+    one = runs[-1]["one process, one thread"]
+    rate = figures["bytes a second"]
+    print(f"tables take each process {1e6 * one['tables'] / one['tokens']:.2f} us a token")
+    print(f"loopback: {rate / 1e9:.2f} GB a second; by the model,")
+    for n_processes, network in ((2, rate), (64, 1.25e9), (64, 12.5e9)):
+        gain = predicted_gain(one, figures, n_processes, network)
+        print(f"  {n_processes} at {network / 1e9:.2f} GB a second: {gain:.1f} times faster")
+
+
+def predicted_gain(one: dict, several: dict, n_processes: int, network: float) -> float:
+    """Return how much faster so many processes are, each with a part of 32 texts in a batch.
+
+    What is shared out is computed by each in its part of the time. What is not: each process
+    follows the gradients of all tokens in its tables, and receives them from all others.
+    """
+    per_token = one["seconds"] / one["tokens"]
+    tables = one["tables"] / one["tokens"]
+    received = several["predicted bytes"] / several["tokens"] * (n_processes - 1) / n_processes
+    return per_token / ((per_token - tables) / n_processes + tables + received / network)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -88,8 +113,10 @@ def timed_fit(options: argparse.Namespace) -> dict:
     with data_parallel() as processes:
         model.fit(X[:64], np.arange(64) % 2)  # kernels are made
         processes.wait()
+        rate = bytes_a_second(processes)
         sent, start = n_bytes_sent(), time.perf_counter()
-        model.fit(X, y)
+        with timed_tables() as tables:
+            model.fit(X, y)
         seconds = time.perf_counter() - start
         sent = n_bytes_sent() - sent
     n_tokens = model.max_epochs * int((X.ids > 0).sum())
@@ -97,7 +124,9 @@ def timed_fit(options: argparse.Namespace) -> dict:
     return {
         "rank": processes.rank,
         "seconds": seconds,
+        "tables": sum(tables),
         "bytes": sent,
+        "bytes a second": rate,
         "predicted bytes": n_bytes_of(model, n_tokens, n_steps * processes.size),
         "steps": n_steps,
         "tokens": n_tokens,
@@ -117,6 +146,33 @@ def n_bytes_of(model: RNNTextClassifier, n_tokens: int, n_parts: int) -> int:
     dense = sum(weight.numel() for weight in network.parameters() if id(weight) not in tables)
     (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.tables)
     return 4 * (n_tokens * (n_dimensions + 1 + 2 * (n_outputs + 1)) + n_parts * dense)
+
+
+@contextmanager
+def timed_tables() -> Iterator[list[float]]:
+    """Give the seconds of each step on the tables."""
+    seconds = []
+    follow = TableOptimizer.follow
+
+    def timed(self: TableOptimizer, n_texts: int) -> None:
+        start = time.perf_counter()
+        follow(self, n_texts)
+        seconds.append(time.perf_counter() - start)
+
+    with patch.object(TableOptimizer, "follow", timed):
+        yield seconds
+
+
+def bytes_a_second(processes: Processes) -> float:
+    """Return the speed at which a process gets messages as large as those of a step."""
+    if processes.size == 1:
+        return math.inf
+    message = [torch.zeros(600_000)]
+    processes.gathered(message)
+    start = time.perf_counter()
+    for _ in range(20):
+        processes.gathered(message)
+    return 20 * 4 * len(message[0]) * (processes.size - 1) / (time.perf_counter() - start)
 
 
 def n_bytes_sent() -> int:
