@@ -73,7 +73,7 @@ def main() -> None:
             time_searches(texts, labels, options.rounds, backend)
         return
     with (
-        dask.config.set(SETTINGS),
+        dask.config.set({} if options.unset else SETTINGS),
         LocalCluster(N_WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
@@ -82,7 +82,7 @@ def main() -> None:
         client.run(warm_up)
         backend = {"backend": "dask", "client": lasting(client), "scatter": [texts, labels]}
         time_searches(texts, labels, options.rounds, backend)
-        time_predictions(texts, labels, options.rounds)
+        time_predictions(texts, labels, options.rounds, options.predictions)
 
 
 @contextmanager
@@ -104,6 +104,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the IMDB reviews")
     parser.add_argument("--reviews", type=int, default=2_000, help="reviews to search with")
     parser.add_argument("--engine", choices=["dask", "ray"], default="dask")
+    parser.add_argument("--predictions", type=int, default=60_000, help="reviews to predict for")
+    parser.add_argument("--unset", action="store_true", help="leave Dask as it comes")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
@@ -147,9 +149,9 @@ def time_searches(
     print(f"  {with_fits / N_TASKS / 1e3:.0f} kB with each fit, heartbeats included")
 
 
-def time_predictions(texts: list[str], labels: np.ndarray, rounds: int) -> None:
+def time_predictions(texts: list[str], labels: np.ndarray, rounds: int, n_texts: int) -> None:
     model = new_model().fit(texts, labels)
-    many = texts * max(1, 60_000 // len(texts))
+    many = texts * max(1, n_texts // len(texts))
     table = pd.DataFrame({"text": many})
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
         column = dask.dataframe.from_pandas(table, npartitions=8 * N_WORKERS)["text"].persist()

@@ -101,7 +101,7 @@ def cost(
         "bytes of ids": n_texts * MAX_LEN * 4,
         "bytes while counting": n_texts * (tokens * 4 + 8),  # ids before they are laid out
         "private bytes for words": words * known.word_bytes,  # in each process
-        "private bytes for texts": share * known.private_bytes,
+        "private bytes for texts": n_texts * known.private_bytes,  # in each process, too
         **{name: known.seconds[name] * share * tokens for name in READ},
         **{name: known.seconds[name] * share * kept for name in TRAIN},
         "prepare": known.seconds["prepare"] * n_passes * n_texts * kept,

@@ -1,5 +1,6 @@
 """Real data for the tests, read in place and never copied; how properties are tried."""
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -19,6 +20,17 @@ def real_data(name):
     if not home.is_dir():
         pytest.skip(f"needs real data in ../shared/data/{name}, seen from the project's root")
     return home
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """What starts processes that have imported the library already: each begins at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sklearn_rnn.classifier", "sklearn_rnn._compiled_functions"])
+    first = context.Process(target=int)  # the server imports the library now
+    first.start()
+    first.join()
+    return context
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def test_what_a_corpus_takes_follows_from_what_was_measured(scale, known):
             "bytes of ids": 2e9,
             "bytes while counting": 8.08e8,
             "private bytes for words": 4_000 * 2e8**0.5,
-            "private bytes for texts": 1.75e7,
+            "private bytes for texts": 7e7,
             **dict.fromkeys(["count", "lay out"], 50),
             **dict.fromkeys(["epoch", "predict"], 37.5),
             "prepare": 7 * 150,

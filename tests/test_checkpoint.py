@@ -2,7 +2,6 @@
 
 import json
 import math
-import multiprocessing
 import runpy
 import shutil
 import signal
@@ -75,19 +74,14 @@ def assert_same(ours, theirs, X):
 
 
 @pytest.fixture(scope="module")
-def processes():
-    """Start fits as processes; they are forked, so that each begins at once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sklearn_rnn.classifier", "sklearn_rnn._compiled_functions"])
-    first = context.Process(target=int)  # the server imports the library now
-    first.start()
-    first.join()
+def processes(forks):
+    """Start fits as processes."""
     script = str(Path(__file__).with_name("checkpointed_fit.py"))
 
     def start(folder, dies_at=None):
         folder.mkdir(exist_ok=True)
         arguments = {"ARGUMENTS": (folder, dies_at)}
-        process = context.Process(target=runpy.run_path, args=(script, arguments))
+        process = forks.Process(target=runpy.run_path, args=(script, arguments))
         process.start()
         return process
 

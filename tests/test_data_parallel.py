@@ -1,6 +1,5 @@
 """Processes that train one network together end with one model, that of a single process."""
 
-import multiprocessing
 import os
 import runpy
 import signal
@@ -33,19 +32,14 @@ LONGEST = 120  # seconds, for processes that take five
 
 
 @pytest.fixture(scope="module")
-def forked():
-    """Start processes that know of each other; forked, so that each begins at once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sklearn_rnn.classifier", "sklearn_rnn._compiled_functions"])
-    first = context.Process(target=int)  # the server imports the library now
-    first.start()
-    first.join()
+def forked(forks):
+    """Start processes that know of each other."""
 
     def start(size, *arguments):
         # The place where they meet is this process's: nobody else can take its port.
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         ranks = [
-            context.Process(target=run, args=(rank, size, store.port, arguments), daemon=True)
+            forks.Process(target=run, args=(rank, size, store.port, arguments), daemon=True)
             for rank in range(size)
         ]
         for rank in ranks:
