@@ -1,7 +1,8 @@
 """Fits that several processes share out among them, run in each of these processes.
 
-A process gets `ARGUMENTS` from whoever runs this, or its command line: the folder for what came
-out, and the names of the fits. What came out is one file for each process and fit.
+A process gets `ARGUMENTS` (and an `ENVIRONMENT`) from whoever runs this, or its command line: the
+folder for what came out, and the names of the fits. What came out is one file for each process
+and fit.
 """
 
 import os
@@ -193,6 +194,7 @@ def in_rank(folder, names, timeout=60):
             np.savez(folder / f"{name} {rank}.npz", **contents(model))
 
 
+os.environ |= globals().get("ENVIRONMENT", {})
 if "ARGUMENTS" in globals():
     in_rank(*globals()["ARGUMENTS"])
 elif __name__ == "__main__":

@@ -38,9 +38,14 @@ def forked(forks):
     def start(size, *arguments):
         # The place where they meet is this process's: nobody else can take its port.
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        ranks = [
-            forks.Process(target=run, args=(rank, size, store.port, arguments), daemon=True)
+        given = [
+            {"ENVIRONMENT": environment(rank, size, store.port), "ARGUMENTS": arguments}
             for rank in range(size)
+        ]
+        # Nothing of this module, which other processes may not be able to import.
+        ranks = [
+            forks.Process(target=runpy.run_path, args=(str(SCRIPT), globals_), daemon=True)
+            for globals_ in given
         ]
         for rank in ranks:
             rank.start()
@@ -55,8 +60,8 @@ def forked(forks):
     return start
 
 
-def run(rank, size, port, arguments):
-    os.environ |= {
+def environment(rank, size, port):
+    return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(size),
@@ -66,7 +71,6 @@ def run(rank, size, port, arguments):
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "OMP_NUM_THREADS": "1",
     }
-    runpy.run_path(str(SCRIPT), {"ARGUMENTS": arguments})
 
 
 def assert_same(ours, theirs, **tolerance):

@@ -1,14 +1,15 @@
 """Texts in pieces, on a cluster of real processes, come to what they come to in one place."""
 
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
@@ -129,30 +130,21 @@ def test_texts_in_pieces_get_the_answers_of_the_whole(client, model, method):
     assert answers.index.tolist() == frame.index.tolist()
 
 
-class NotesLoads(TransformerMixin, BaseEstimator):
-    """Writes down the process in which it is unpickled."""
-
-    def __init__(self, notes):
-        self.notes = notes
-
-    def fit(self, X, y=None):
-        return self
-
-    def transform(self, X):
-        return X
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        with open(self.notes, "a", encoding="ascii") as file:
-            file.write(f"{os.getpid()}\n")
-
-    def __sklearn_is_fitted__(self):
-        return True
+@pytest.fixture
+def notes_loads(client, monkeypatch):
+    """A class that this process and the workers know by the same name."""
+    path = Path(__file__).with_name("notes_loads.py")
+    spec = importlib.util.spec_from_file_location("notes_loads", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "notes_loads", module)
+    spec.loader.exec_module(module)
+    client.upload_file(str(path))
+    return module.NotesLoads
 
 
-def test_the_model_travels_once_to_each_worker(client, model, tmp_path):
+def test_the_model_travels_once_to_each_worker(notes_loads, model, tmp_path):
     notes = tmp_path / "notes"
-    noting = make_pipeline(*[step for _, step in model.steps[:-1]], NotesLoads(notes), model[-1])
+    noting = make_pipeline(*[step for _, step in model.steps[:-1]], notes_loads(notes), model[-1])
     bag = dask.bag.from_sequence(TEXTS, npartitions=20)
     assert predict(noting, bag).compute() == model.predict(TEXTS).tolist()
     # The scheduler, here in this process, looks into what it hands out.
