@@ -25,8 +25,9 @@ from ._history import history_arrays, kept_epoch
 from ._identity import check_agreed
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._net import Memory, make_net, usable_device
+from ._ngram_stream import NO_PAIRS, StreamNGrams
 from ._parameters import CONSTRAINTS
-from ._plan import check_same_network, new_plan, ngrams_of
+from ._plan import check_same_network, new_plan, ngrams_of, weighty_rows
 from ._prediction import read_in_batches
 from ._processes import current_processes
 from ._split import split_for_validation
@@ -36,10 +37,10 @@ from ._state import (
     given_vectors,
     network_state,
     new_network,
-    read_as_unknown,
     restore_network,
     restore_target,
     target_state,
+    tie_rare_to_unknown,
 )
 from ._summary import Summary, summarize
 from ._targets import Target
@@ -250,28 +251,32 @@ class BaseRecurrentEstimator(
         if going_on:
             network, memory = deepcopy((self.net_.module_, self._memory))
         else:
-            network, memory = self._start(X, inputs, training), None
+            network, memory = self._start(X, inputs, None if one_epoch else training), None
         if one_epoch:
             self._is_rare = None  # chunks to come may hold it more often
-        for part in (training, validation):
-            if part is not None:
-                part.is_rare = self._is_rare
+            self._count_on(network, memory, inputs, training)
+        network.is_rare = None if self._is_rare is None else torch.from_numpy(self._is_rare)
         n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
         net, error = train(self, network, training, validation, n_epochs, memory, checkpoint)
         self._record(net)
-        read_as_unknown(network, self._is_rare)
+        tie_rare_to_unknown(network)
         return error
 
-    def _start(self, X: Any, inputs: Inputs, training: SequenceDataset) -> RecurrentNetwork:
-        """Return a new network for these inputs and the target, and remember them."""
+    def _start(self, X: Any, inputs: Inputs, training: SequenceDataset | None) -> RecurrentNetwork:
+        """Return a new network for these inputs and the target, and remember them.
+
+        Its linear model knows the n-grams of the training texts; None: it knows none yet.
+        """
         if inputs.n_ids is not None:
             check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
-        ngrams = ngrams_of(self, inputs, training)
+        ngrams = None if training is None else ngrams_of(self, inputs, training)
         n_pairs = 0 if ngrams is None else len(ngrams.pairs)
         self._plan = new_plan(self, inputs, self._target, n_pairs)
         self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
         self._is_rare = None
+        self._n_texts_counted = 0.0 if ngrams is None else ngrams.n_texts
+        self._waiting_pairs = NO_PAIRS
         self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
         _check_feature_names(self, X, reset=True)
@@ -284,6 +289,36 @@ class BaseRecurrentEstimator(
             network.linear.know(ngrams.pairs, ngrams.idf)
             self._is_rare = None if self._has_vectors else ngrams.is_rare
         return network
+
+    def _count_on(
+        self,
+        network: RecurrentNetwork,
+        memory: Memory | None,
+        inputs: Inputs,
+        chunk: SequenceDataset,
+    ) -> None:
+        """Let the linear model know what a chunk holds, pairs of neighbours that are new included.
+
+        Models that an earlier version saved do not tell of how many texts they know: these stay
+        with what they know.
+        """
+        linear, n_texts = network.linear, getattr(self, "_n_texts_counted", None)
+        if linear is None or n_texts is None:
+            return
+        known = StreamNGrams(
+            linear.pairs.numpy(force=True),
+            linear.idf.numpy(force=True),
+            n_texts,
+            getattr(self, "_waiting_pairs", NO_PAIRS),
+        )
+        rows, weights = weighty_rows(chunk)
+        pairs, idf, self._n_texts_counted, self._waiting_pairs = known.with_chunk(
+            inputs.values, rows, self.linear, weights
+        )
+        moved_to = linear.know_more(pairs, idf)
+        if memory is not None:
+            memory.move_rows(network, linear.weight, moved_to)
+        self._plan = {**self._plan, "n_pairs": len(pairs)}
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:
@@ -347,7 +382,8 @@ class BaseRecurrentEstimator(
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        state.pop("_memory", None)
+        for transient in ("_memory", "_waiting_pairs"):
+            state.pop(transient, None)
         if "net_" in state:
             vectors = state.pop("_vectors")
             state["_network"] = network_state(state.pop("net_").module_, vectors)

@@ -60,6 +60,32 @@ class LinearEvidence(nn.Module):
         self.pairs.copy_(torch.from_numpy(pairs))
         self.idf.copy_(torch.from_numpy(idf))
 
+    def know_more(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> Tensor:
+        """Take over what was counted since, further pairs included: their weights start at zero.
+
+        Parameters
+        ----------
+        pairs : ndarray of int64 of shape (P,)
+            Sorted keys of all pairs, those known before among them.
+        idf : ndarray of float32 of shape (V + P,)
+            Inverse document frequencies of words, then of pairs.
+
+        Returns
+        -------
+        Tensor of int64 of shape (V + previous P,)
+            The row in which each row of `weight` is now.
+        """
+        device = self.weight.device
+        keys = torch.from_numpy(pairs).to(device)
+        of_pairs = self.n_ids + torch.searchsorted(keys, self.pairs)
+        rows = torch.cat([torch.arange(self.n_ids, device=device), of_pairs])
+        # In its place: optimizers know it by its identity.
+        previous = self.weight.data
+        self.weight.data = previous.new_zeros(len(idf), previous.shape[1])
+        self.weight.data[rows] = previous
+        self.pairs, self.idf = keys, torch.from_numpy(idf).to(device)
+        return rows
+
     def forward(self, ids: Tensor) -> Tensor:
         """Return the evidence of each text: (N, T) -> (N, C).
 

@@ -17,7 +17,7 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
-from ._optimizers import OPTIMIZERS, TableOptimizer
+from ._optimizers import OPTIMIZERS, TableOptimizer, move_state_rows
 from ._processes import ALONE, Processes, current_processes
 from ._ranks import RankBatches, shared_logits
 from ._targets import Target
@@ -32,6 +32,13 @@ class Memory(NamedTuple):
 
     optimizer: torch.optim.Optimizer
     tables: TableOptimizer | None
+
+    def move_rows(self, network: RecurrentNetwork, table: Tensor, rows: Tensor) -> None:
+        """Keep what is remembered of a table's rows, which are elsewhere now: (V,)."""
+        move_state_rows(self.optimizer, table, rows)
+        if self.tables is not None:
+            place = next(i for i, each in enumerate(network.tables) if each is table)
+            self.tables.move_rows(place, rows, len(table))
 
 
 class SequenceNet(NeuralNet):

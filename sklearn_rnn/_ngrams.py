@@ -5,24 +5,26 @@ Axes: `N` texts, `T` tokens, `V` vocabulary entries, `P` pairs, `C` labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ._linear import PAIR
-from .batching import left_align
+from ._ngram_keys import distinct, in_blocks, look_up, ngrams_in, pair_keys, text_digests
 from .sequences import UNKNOWN
 
-__all__ = ["NGrams", "label_contrast", "learn_ngrams", "pairs_at_once"]
+__all__ = [
+    "NGrams",
+    "inverse_frequencies",
+    "label_contrast",
+    "learn_ngrams",
+    "pairs_at_once",
+    "weighted_frequencies",
+]
 
 _MIN_TEXTS = 2
-"""What a single text holds tells nothing about others."""
-
-_TEXTS_AT_ONCE = 1_024
+"""A pair, or a word's vector, that is learned from a single text tells nothing about others."""
 
 _PAIRS_AT_ONCE = 2**21
 """Different pairs counted in one pass, where texts are few. 75,000 reviews hold 3 million."""
@@ -38,17 +40,31 @@ class NGrams(NamedTuple):
     """Sorted keys of the pairs, shape (P,)."""
 
     idf: NDArray[np.float32]
-    """Inverse document frequencies of words, then of pairs, shape (V + P,); 0: no evidence."""
+    """Inverse document frequencies of words, then of pairs, shape (V + P,); 0: in no text."""
 
     is_rare: NDArray[np.bool_]
-    """Words that are as good as unknown, shape (V,): no two texts hold them."""
+    """Words whose vectors are not worth learning, shape (V,): no two different texts hold them."""
+
+    n_texts: float
+    """How many texts the frequencies are of."""
 
 
-def learn_ngrams(values: NDArray[Any], rows: NDArray[np.intp], n_ids: int, kind: str) -> NGrams:
+def learn_ngrams(
+    values: NDArray[Any],
+    rows: NDArray[np.intp],
+    n_ids: int,
+    kind: str,
+    weights: NDArray[np.float64] | None = None,
+) -> NGrams:
     """Count the texts that hold each word and each pair.
 
-    Texts that are equal count once: it is the same whether a text is there twice or has twice
-    the weight.
+    Three copies of a text count as much as one of three times the weight, and weights count
+    relative to their mean over the different texts: neither copying all texts nor scaling all
+    weights changes anything. What is rare, by contrast, depends on how many *different* texts
+    hold it, since copies tell nothing about other texts.
+
+    Every word of the texts gets a frequency, however rare: the linear model is then never blind
+    where the recurrent layers read the unknown token in place of rare words.
 
     Parameters
     ----------
@@ -60,23 +76,80 @@ def learn_ngrams(values: NDArray[Any], rows: NDArray[np.intp], n_ids: int, kind:
         Rows `V` of the vocabulary.
     kind : {"words", "pairs"}
         Single words alone, or also pairs of neighbours.
+    weights : ndarray of float of shape (n_texts,), default=None
+        What each of the rows weighs, above 0; None: the same.
 
     Returns
     -------
     NGrams
-        Those that two texts hold, at least.
+        The words, and the pairs that at least two different texts hold.
     """
-    rows = _different(values, rows)
+    rows, weights = _different(values, rows, weights)
     n_texts = np.zeros(n_ids, np.int64)
-    for ids, _ in _in_blocks(values, rows):
-        n_texts += np.bincount(_distinct(ids), minlength=n_ids)
+    for ids, _ in in_blocks(values, rows):
+        n_texts += np.bincount(distinct(ids), minlength=n_ids)
     n_texts[: UNKNOWN + 1] = 0  # no words
-    keys, frequencies = _frequent_pairs(values, rows if kind == "pairs" else rows[:0])
-    counts = np.concatenate([n_texts, frequencies])
-    # As scikit-learn smooths it: as if one more text held them all.
-    idf = np.log((1 + len(rows)) / (1 + counts)) + 1
-    is_evidence = counts >= _MIN_TEXTS
-    return NGrams(keys, np.where(is_evidence, idf, 0).astype(np.float32), _rare(n_texts))
+    keys, n_texts_of_pairs = _frequent_pairs(values, rows if kind == "pairs" else rows[:0])
+    frequencies = np.concatenate([n_texts, n_texts_of_pairs]).astype(np.float64)
+    if not np.allclose(weights, 1):
+        frequencies = weighted_frequencies(values, rows, weights, keys, n_ids)
+    idf = inverse_frequencies(frequencies, len(rows))
+    return NGrams(keys, idf, _rare(n_texts), len(rows))
+
+
+def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDArray[np.float32]:
+    """Return the inverse document frequencies as scikit-learn smooths them.
+
+    Parameters
+    ----------
+    frequencies : ndarray of float of shape (V + P,)
+        How many texts hold each word or pair.
+    n_texts : float
+        How many texts there are.
+
+    Returns
+    -------
+    ndarray of float32 of shape (V + P,)
+        As if one more text held them all; 0 where none does.
+    """
+    idf = np.log((1 + n_texts) / (1 + frequencies)) + 1
+    return np.where(frequencies > 0, idf, 0).astype(np.float32)
+
+
+def weighted_frequencies(
+    values: NDArray[Any],
+    rows: NDArray[np.intp],
+    weights: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    n_ids: int,
+) -> NDArray[np.float64]:
+    """Return what the texts weigh that hold each word or pair.
+
+    Parameters
+    ----------
+    values : ndarray of int of shape (N, T)
+        Token ids.
+    rows : ndarray of int of shape (n_texts,)
+        Which of them to count.
+    weights : ndarray of float of shape (n_texts,)
+        What each of the rows weighs.
+    pairs : ndarray of int64 of shape (P,)
+        Sorted keys of the pairs.
+    n_ids : int
+        Rows `V` of the vocabulary.
+
+    Returns
+    -------
+    ndarray of float64 of shape (V + P,)
+        Sums of weights.
+    """
+    frequencies = np.zeros(n_ids + len(pairs))
+    start = 0
+    for ids, block in in_blocks(values, rows):
+        frequencies += weights[start : start + len(block)] @ ngrams_in(ids, pairs, n_ids)
+        start += len(block)
+    frequencies[: UNKNOWN + 1] = 0  # no words
+    return frequencies
 
 
 def label_contrast(
@@ -109,8 +182,10 @@ def label_contrast(
     groups = sparse.hstack([labels, np.ones((labels.shape[0], 1))], format="csr")  # and all
     n_holding = sparse.csr_array((groups.shape[1], len(ngrams.idf)))
     n_texts = np.zeros(groups.shape[1])
-    for ids, places in _in_blocks(values, _different(values, rows, labels)):
-        n_holding = n_holding + groups[places].T @ _held(ids, ngrams)
+    n_ids = len(ngrams.idf) - len(ngrams.pairs)
+    different, _ = _different(values, rows, labels=labels)
+    for ids, places in in_blocks(values, different):
+        n_holding = n_holding + groups[places].T @ ngrams_in(ids, ngrams.pairs, n_ids)
         n_texts += groups[places].sum(axis=0)
     contrast = np.zeros(len(ngrams.idf))
     # One by one: a thousand of them would not fit. What all texts have, or none, tells nothing.
@@ -127,23 +202,6 @@ def _share(n_holding: NDArray[np.float64], n_texts: float) -> NDArray[np.float64
     return (n_holding + 1) / (n_texts + 2)
 
 
-def _held(ids: NDArray[np.int64], ngrams: NGrams) -> sparse.csr_array:
-    """Return 1 where a text holds a word or pair: (n, T) -> (n, V + P)."""
-    n_pairs = len(ngrams.pairs)
-    n_ids = len(ngrams.idf) - n_pairs
-    keys = _pair_keys(ids)
-    places = np.searchsorted(ngrams.pairs, keys).clip(max=max(0, n_pairs - 1))
-    known = np.isin(keys, ngrams.pairs)
-    columns = np.concatenate([ids, np.where(known, n_ids + places, 0)], axis=1)
-    starts = np.arange(len(columns) + 1) * columns.shape[1]
-    held = sparse.csr_array(
-        (np.ones(columns.size), columns.ravel(), starts), shape=(len(columns), len(ngrams.idf))
-    )
-    held.sum_duplicates()
-    held.data[:] = 1
-    return held
-
-
 def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which words are rare, by the number of texts that hold each: (V,) -> (V,).
 
@@ -156,64 +214,27 @@ def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return is_rare
 
 
-def _in_blocks(
-    values: NDArray[Any], rows: NDArray[np.intp]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
-    """Yield texts, left-aligned, (n, T), and which they are, (n,): a memory map is never whole."""
-    for start in range(0, len(rows), _TEXTS_AT_ONCE):
-        block = rows[start : start + _TEXTS_AT_ONCE]
-        yield left_align(np.asarray(values[block]))[0].astype(np.int64), block
-
-
 def _different(
-    values: NDArray[Any], rows: NDArray[np.intp], labels: sparse.csr_array | None = None
-) -> NDArray[np.intp]:
-    """Return the rows whose texts differ: of equal texts the first.
+    values: NDArray[Any],
+    rows: NDArray[np.intp],
+    weights: NDArray[np.float64] | None = None,
+    labels: sparse.csr_array | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the rows whose texts differ, and what each weighs with its copies: (n,), (n,).
 
-    With labels, texts are equal if their labels are too.
+    Of equal texts the first stands for all. With labels, texts are equal if their labels are
+    too. Weights have a mean of 1.
     """
     # Arrays, since a set would take 120 bytes per text.
-    digests = np.empty((2, len(rows)), np.int64)
-    for start in range(0, len(rows), _TEXTS_AT_ONCE):
-        block = rows[start : start + _TEXTS_AT_ONCE]
-        digests[:, start : start + len(block)] = _digests(values, block, labels).T
+    digests = text_digests(values, rows, labels).T
     order = np.lexsort(digests)  # stable: of equal ones, the first comes first
-    repeats = np.ones(max(0, len(rows) - 1), bool)
-    for half in digests:
-        repeats &= np.diff(half[order]) == 0
-    is_first = np.ones(len(rows), bool)
-    is_first[order[1:][repeats]] = False
-    return rows[is_first]
-
-
-def _digests(
-    values: NDArray[Any], rows: NDArray[np.intp], labels: sparse.csr_array | None
-) -> NDArray[np.int64]:
-    """Return what tells texts, and their labels, apart, in 16 bytes: (n, 2)."""
-    ids, lengths = left_align(np.asarray(values[rows]))
-    found = bytearray()
-    for text, length, row in zip(ids, lengths, rows, strict=True):
-        digest = blake2b(text[:length].tobytes(), digest_size=16)
-        if labels is not None:
-            of_text = slice(*labels.indptr[row : row + 2])
-            digest.update(b"labels" + np.sort(labels.indices[of_text]).tobytes())
-        found += digest.digest()
-    return np.frombuffer(found, np.int64).reshape(-1, 2)
-
-
-def _pair_keys(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the key of each pair of words, 0 where one is no word: (n, T) -> (n, T - 1)."""
-    first, second = ids[:, :-1], ids[:, 1:]
-    are_words = (first > UNKNOWN) & (second > UNKNOWN)
-    return np.where(are_words, first * PAIR + second, 0)
-
-
-def _distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the values of each row, each once per row, but for zeros: (n, T) -> (k,)."""
-    ordered = np.sort(rows, axis=1)
-    is_first = np.ones(rows.shape, bool)
-    is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    return ordered[is_first & (ordered > 0)]
+    is_new = np.ones(len(rows), bool)
+    is_new[1:] = (np.diff(digests[:, order]) != 0).any(axis=0)
+    text = np.empty(len(rows), np.intp)  # a number for each different text
+    text[order] = np.cumsum(is_new) - 1
+    summed = np.bincount(text, weights)
+    first = np.sort(order[is_new])
+    return rows[first], summed[text[first]] / summed.mean()
 
 
 def _frequent_pairs(
@@ -228,8 +249,8 @@ def _frequent_pairs(
     start: int | None = 1  # 0 is no pair
     while start is not None:
         pairs = _Counts(start, limit)
-        for ids, _ in _in_blocks(values, rows):
-            pairs.add(_distinct(_pair_keys(ids)))
+        for ids, _ in in_blocks(values, rows):
+            pairs.add(distinct(pair_keys(ids)))
         frequent.append(pairs.at_least(_MIN_TEXTS))
         start = pairs.end
     keys, counts = zip(*frequent, strict=True)
@@ -298,13 +319,10 @@ class _Counts:
     def _merge(self) -> None:
         new, counts = np.unique(np.concatenate([*self.waiting, self.keys[:0]]), return_counts=True)
         self.waiting = []
-        places = np.searchsorted(self.keys, new)
-        is_new = np.ones(len(new), bool)
-        inside = places < len(self.keys)
-        is_new[inside] = self.keys[places[inside]] != new[inside]
-        self.counts[places[~is_new]] += counts[~is_new]
-        self.keys = np.insert(self.keys, places[is_new], new[is_new])
-        self.counts = np.insert(self.counts, places[is_new], counts[is_new])
+        places, known = look_up(self.keys, new)
+        self.counts[places[known]] += counts[known]
+        self.keys = np.insert(self.keys, places[~known], new[~known])
+        self.counts = np.insert(self.counts, places[~known], counts[~known])
         if len(self.keys) > self.limit:
             kept = slice(self.limit // 2)
             self.end = int(self.keys[kept.stop])

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-__all__ = ["OPTIMIZERS", "TableOptimizer"]
+__all__ = ["OPTIMIZERS", "TableOptimizer", "move_state_rows"]
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     # In one pass over the weights: most of them are the embedding's, and most of those idle.
@@ -64,6 +64,20 @@ class TableOptimizer:
         self.param_groups = [{"lr": rate} for rate in rates]
         self.sums = [table.new_full((len(table),), _AT_REST) for table in tables]
 
+    def move_rows(self, place: int, rows: Tensor, n_rows: int) -> None:
+        """Keep the sums of a table whose rows have moved, and which has got further ones.
+
+        Parameters
+        ----------
+        place : int
+            Which table.
+        rows : Tensor of int64 of shape (previous n_rows,)
+            The row in which each row is now.
+        n_rows : int
+            Rows by now.
+        """
+        self.sums[place] = moved_rows(self.sums[place], rows, n_rows, fill=_AT_REST)
+
     @torch.no_grad()
     def follow(self, n_texts: int) -> None:
         """Take a step down the mean gradient of a batch, and forget that.
@@ -81,6 +95,31 @@ class TableOptimizer:
                 damping = (_AT_REST / sums[rows]).sqrt_()[:, None]
                 table.index_add_(0, rows, gradients * damping, alpha=-share * group["lr"])
                 table.grad = None
+
+
+def move_state_rows(optimizer: torch.optim.Optimizer, weight: Tensor, rows: Tensor) -> None:
+    """Move what an optimizer keeps for each row of a weight that has got further rows.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        The optimizer; what it keeps of further rows is 0.
+    weight : Tensor of shape (n_rows, n_columns)
+        The weight, as it is now.
+    rows : Tensor of int64 of shape (previous n_rows,)
+        The row in which each row of the weight is now.
+    """
+    state = optimizer.state.get(weight, {})
+    for name, value in state.items():
+        if isinstance(value, Tensor) and value.shape[:1] == rows.shape:
+            state[name] = moved_rows(value, rows, len(weight), fill=0.0)
+
+
+def moved_rows(table: Tensor, rows: Tensor, n_rows: int, fill: float) -> Tensor:
+    """Return a table with more rows: (V, ...) -> (n_rows, ...)."""
+    larger = table.new_full((n_rows, *table.shape[1:]), fill)
+    larger[rows] = table
+    return larger
 
 
 def _rows_of(gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,10 +26,10 @@ __all__ = [
     "given_vectors",
     "network_state",
     "new_network",
-    "read_as_unknown",
     "restore_network",
     "restore_target",
     "target_state",
+    "tie_rare_to_unknown",
 ]
 
 _EMBEDDING = "embedding.weight"
@@ -74,12 +74,13 @@ def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
         embedding.weight[PADDING] = 0
 
 
-def read_as_unknown(network: RecurrentNetwork, is_rare: NDArray[np.bool_] | None) -> None:
-    """Give ids that were read as the unknown token in training, if any, its vector."""
-    if network.embedding is not None and is_rare is not None:
+def tie_rare_to_unknown(network: RecurrentNetwork) -> None:
+    """Give words that were read as the unknown token in training, if any, its vector."""
+    if network.embedding is not None and network.is_rare is not None:
         with torch.no_grad():
             table = network.embedding.weight
-            table[torch.from_numpy(is_rare).to(table.device)] = table[UNKNOWN].clone()
+            table[network.is_rare] = table[UNKNOWN].clone()
+    network.is_rare = None
 
 
 def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:

@@ -81,8 +81,6 @@ class SequenceDataset(Dataset[Batch]):
         Targets as the loss reads them; None for predictions.
     sample_weight : ndarray of float of shape (N,), default=None
         Weights of the texts in the loss.
-    is_rare : ndarray of bool of shape (V,), default=None
-        Ids that are read as the unknown token.
     """
 
     def __init__(
@@ -90,10 +88,8 @@ class SequenceDataset(Dataset[Batch]):
         values: NDArray[Any],
         target: NDArray[Any] | None = None,
         sample_weight: NDArray[np.float64] | None = None,
-        is_rare: NDArray[np.bool_] | None = None,
     ) -> None:
         self.values = values
-        self.is_rare = is_rare
         self.target = target
         self.sample_weight = sample_weight
         self.rows = np.arange(len(values))
@@ -155,10 +151,7 @@ class SequenceDataset(Dataset[Batch]):
     def _sequences(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         values = np.asarray(self.values[rows])  # a copy, also of a read-only memory map
         if values.ndim == 2:
-            ids, lengths = left_align(values)
-            if self.is_rare is not None:
-                ids[self.is_rare[ids]] = UNKNOWN
-            return ids, lengths
+            return left_align(values)
         return values.astype(np.float32, copy=False), _lengths(values)
 
 

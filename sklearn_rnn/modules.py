@@ -17,6 +17,7 @@ from ._cells import CELLS
 from ._init import dense, embedding
 from ._linear import LinearEvidence
 from ._pooling import POOLINGS
+from .sequences import UNKNOWN
 
 __all__ = ["BranchDropout", "MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
 
@@ -87,6 +88,8 @@ class RecurrentNetwork(nn.Module):
         n_states = hidden_size * (2 if bidirectional else 1)
         sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
         self.embedding = None if n_ids is None else embedding(n_ids, n_dimensions, generator)
+        self.is_rare: Tensor | None  # (V,), words whose vectors are not learned, in training
+        self.register_buffer("is_rare", None, persistent=False)
         self.input_dropout = MaskDropout(input_dropout, generator)
         self.layers = nn.ModuleList(
             RecurrentLayer(cell, size, hidden_size, bidirectional, generator) for size in sizes
@@ -193,7 +196,11 @@ class RecurrentNetwork(nn.Module):
             The vectors, time-major.
         """
         steps = sequences.transpose(0, 1)
-        vectors: Tensor = steps if self.embedding is None else self.embedding(steps)
+        if self.embedding is None:
+            return steps
+        if self.is_rare is not None:
+            steps = torch.where(self.is_rare[steps], UNKNOWN, steps)
+        vectors: Tensor = self.embedding(steps)
         return vectors
 
     def states(self, vectors: Tensor, lengths: Tensor) -> Tensor:

@@ -13,7 +13,13 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _ngrams
+from sklearn_rnn import (
+    RNNTextClassifier,
+    RNNTextRegressor,
+    TokenSequences,
+    _ngram_keys,
+    _ngrams,
+)
 from sklearn_rnn._linear import PAIR, LinearEvidence
 from sklearn_rnn._ngrams import label_contrast, learn_ngrams
 from sklearn_rnn._optimizers import TableOptimizer
@@ -68,18 +74,22 @@ def task():
 
 @given(ids_of_texts)
 def test_the_evidence_is_tf_idf_as_scikit_learn_has_it(texts):
+    """Of all words, and of the pairs that two texts hold."""
     texts = [list(text) for text in {tuple(text) for text in texts}]
     ngrams = learned(texts)
-    if not ngrams.idf.any():
-        return  # no word in two texts: CountVectorizer would refuse them
     documents = [" ".join(f"w{word}" for word in text) for text in texts]
     counts = CountVectorizer(
-        ngram_range=(1, 2), min_df=2, binary=True, token_pattern=r"\S+", lowercase=False
+        ngram_range=(1, 2), binary=True, token_pattern=r"\S+", lowercase=False
     )
-    X = TfidfTransformer().fit_transform(counts.fit_transform(documents))
+    held = counts.fit_transform(documents)
+    names = counts.get_feature_names_out()
+    counted = [
+        " " not in name or n > 1 for name, n in zip(names, held.sum(axis=0).A1, strict=True)
+    ]
+    X = TfidfTransformer().fit_transform(held[:, counted])
     linear = evidence_of(ngrams)
-    names = [words_of(word) for word in range(N_IDS)] + [words_of(int(k)) for k in ngrams.pairs]
-    rows = [names.index(name) for name in counts.get_feature_names_out()]
+    ours = [words_of(word) for word in range(N_IDS)] + [words_of(int(k)) for k in ngrams.pairs]
+    rows = [ours.index(name) for name in names[counted]]
     expected = X @ linear.weight.detach().numpy()[rows]
     np.testing.assert_allclose(linear(aligned(texts)).detach(), expected, atol=1e-5)
 
@@ -88,7 +98,7 @@ def test_the_evidence_is_tf_idf_as_scikit_learn_has_it(texts):
 def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
     whole = learned(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
         chunked = learned(texts)
     for ours, theirs in zip(whole, chunked, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -98,7 +108,7 @@ def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
 def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
     in_one_pass = learned(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
         patch.setattr(_ngrams, "_PAIRS_AT_ONCE", n_at_once)
         in_many = learned(texts)
     for ours, theirs in zip(in_one_pass, in_many, strict=True):
@@ -116,18 +126,6 @@ def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
         texts = np.resize(twelve_pairs, (n_texts, 2))
         _ngrams._frequent_pairs(texts, np.arange(n_texts))
     assert [limit for _, limit in passes] == [6, 6, 6, 20]
-
-
-def test_a_text_that_comes_twice_counts_once():
-    once, twice = learned([[2, 3], [3, 4]]), learned([[2, 3], [3, 4], [2, 3]])
-    for ours, theirs in zip(once, twice, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_what_only_one_text_holds_is_no_evidence():
-    ngrams = learned([[2, 3, 5], [2, 3, 4]])
-    assert ngrams.pairs.tolist() == [2 * PAIR + 3]
-    assert np.flatnonzero(ngrams.idf).tolist() == [2, 3, N_IDS]
 
 
 def test_unknown_words_and_pairs_are_no_evidence():
@@ -196,7 +194,7 @@ def test_the_contrast_is_the_same_in_chunks_and_with_texts_twice():
     texts, labels = [[2, 3], [3, 4], [2, 4], [2, 3, 4]], [[0], [1], [0], [1]]
     whole = contrast_of(texts, labels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngrams, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
         assert contrast_of([*texts, *texts], [*labels, *labels]) == whole
 
 
@@ -382,14 +380,17 @@ def test_rare_words_read_as_the_unknown_token(task):
     )
 
 
-def test_rare_words_are_masked_in_batches_and_nowhere_else():
-    X = np.array([[0, 0, 2, 5], [0, 3, 2, 4]], np.int32)
-    X.flags.writeable = False
-    data = SequenceDataset(X, is_rare=np.isin(np.arange(6), [3, 5]))
-    for part in (data, data.subset(np.array([0, 1]))):
-        inputs, _ = part[np.array([0, 1])]
-        assert inputs["sequences"][:, :3].tolist() == [[2, 1, 0], [1, 2, 4]]
-        assert inputs["lengths"].tolist() == [2, 3]
+def test_the_recurrent_layers_read_rare_words_as_unknown_and_the_linear_model_does_not(task):
+    X, y = task
+    network = RNNTextClassifier(**QUICK).fit(TokenSequences(X, WORDS), y).net_.module_
+    ids = torch.from_numpy(np.asarray(X[:2])).long()
+    unknown = torch.where(ids == ids[0, 0], 1, ids)
+    with torch.no_grad():
+        evidence = network.linear(ids)
+        network.is_rare = torch.arange(len(WORDS)) == ids[0, 0]
+        torch.testing.assert_close(network.embed(ids), network.embed(unknown))
+        assert (network.linear(ids) == evidence).all()
+        assert (network.linear(unknown) != evidence).any()
 
 
 @pytest.mark.parametrize("changed", [{}, {"early_stopping": True}, {"warm_start": True}])

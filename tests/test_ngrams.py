@@ -1,0 +1,58 @@
+"""What is counted of the training texts: copies and weights, and what rarity may hide."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_rnn._ngrams import learn_ngrams
+
+N_IDS = 9
+
+texts_of_ids = st.lists(
+    st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=1, max_size=12
+)
+
+
+def learned(texts, weights=None):
+    values = np.array([text + [0] * (8 - len(text)) for text in texts], np.int32)
+    weights = None if weights is None else np.asarray(weights, float)
+    return learn_ngrams(values, np.arange(len(texts)), N_IDS, "pairs", weights)
+
+
+def assert_same(ours, theirs):
+    np.testing.assert_array_equal(ours.pairs, theirs.pairs)
+    np.testing.assert_allclose(ours.idf, theirs.idf, rtol=1e-5)
+    np.testing.assert_array_equal(ours.is_rare, theirs.is_rare)
+
+
+@given(texts_of_ids, st.data())
+def test_a_text_that_comes_so_many_times_counts_as_one_of_so_much_weight(texts, data):
+    copies = data.draw(st.lists(st.integers(1, 4), min_size=len(texts), max_size=len(texts)))
+    repeated = [text for text, n in zip(texts, copies, strict=True) for _ in range(n)]
+    assert_same(learned(repeated), learned(texts, copies))
+
+
+@given(texts_of_ids, st.floats(1e-6, 1e6), st.integers(2, 5))
+def test_neither_copies_of_all_texts_nor_the_scale_of_weights_changes_anything(texts, scale, n):
+    weights = 1 + np.arange(len(texts)) % 3
+    assert_same(learned(texts, weights * scale), learned(texts, weights))
+    assert_same(learned(texts * n), learned(texts))
+
+
+@given(texts_of_ids)
+def test_no_word_of_the_texts_is_without_evidence(texts):
+    idf = learned(texts).idf
+    assert set(np.flatnonzero(idf[:N_IDS])) == {word for text in texts for word in text}
+    assert (idf[idf > 0] >= 1).all()
+
+
+def test_what_many_copies_hold_is_frequent():
+    idf = learned([[2, 3]] * 50 + [[4, 5], [6, 7]]).idf
+    assert idf[2] < idf[4]
+    assert learned([[2, 3], [4, 5], [6, 7]], [50, 1, 1]).idf[2] == pytest.approx(idf[2])
+
+
+def test_pairs_are_known_from_two_different_texts_on():
+    assert len(learned([[2, 3]] * 50 + [[3, 2]]).pairs) == 0
+    assert len(learned([[2, 3], [2, 3, 4]]).pairs) == 1
