@@ -48,9 +48,7 @@ class Cell(nn.Module):
         super().__init__()
         n_rows = len(self.gates) * n_hidden
         self.input_weight = nn.Parameter(glorot(n_rows, n_inputs, generator))
-        self.recurrent_weight = nn.Parameter(
-            torch.cat([orthogonal(n_hidden, generator) for _ in self.gates])
-        )
+        self.recurrent_weight = nn.Parameter(orthogonal(n_rows, n_hidden, generator))
         self.bias = nn.Parameter(torch.zeros(n_rows))
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -240,6 +240,10 @@ def _plain(optimizer: Any) -> dict[str, Any]:
 
 
 def _give_optimizer(net: Any, plain: dict[str, Any], arrays: Arrays) -> None:
+    for group in plain["param_groups"]:
+        missing = set(net.optimizer_.defaults) - set(group)
+        if missing:  # torch would take a group of another optimizer without a word
+            raise ValueError(f"its optimizer has no {', '.join(sorted(missing))}")
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     state = {
         int(weight): {**entries, **_below(f"optimizer/{weight}/", tensors)}

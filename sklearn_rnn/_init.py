@@ -26,6 +26,10 @@ def glorot(n_rows: int, n_columns: int, generator: torch.Generator) -> Tensor:
     return nn.init.xavier_uniform_(torch.empty(n_rows, n_columns), generator=generator)
 
 
-def orthogonal(size: int, generator: torch.Generator) -> Tensor:
-    """Draw a random orthogonal matrix (Saxe et al., 2014): lengths survive the first steps."""
-    return nn.init.orthogonal_(torch.empty(size, size), generator=generator)
+def orthogonal(n_rows: int, n_columns: int, generator: torch.Generator) -> Tensor:
+    """Draw a matrix whose columns are orthonormal: n_rows >= n_columns (Saxe et al., 2014).
+
+    It keeps lengths. Of several gates it is cut into their blocks, so that all of them together
+    keep lengths, and each alone makes a state shorter.
+    """
+    return nn.init.orthogonal_(torch.empty(n_rows, n_columns), generator=generator)

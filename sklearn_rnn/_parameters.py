@@ -87,9 +87,10 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         both have learned by themselves does not count twice, predictions scale the logits of
         the recurrent layers by ``1 - 2 * branch_dropout``. Not used with ``linear="none"``.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adam"
-        The optimizer. "rmsprop" has the constants of the lecture's framework; "sgd" has
-        Nesterov momentum 0.9. A callable, such as a class of ``torch.optim`` or a
-        ``functools.partial`` of one, is called with the parameters and ``lr=``.
+        The optimizer. "rmsprop" has the rule and the constants of Keras, the lecture's
+        framework; "sgd" has Nesterov momentum 0.9. A callable, such as a class of
+        ``torch.optim`` or a ``functools.partial`` of one, is called with the parameters and
+        ``lr=``.
     lr : float, default=3e-3
         Learning rate.
     table_lr : float or None, default=160.0

@@ -15,6 +15,7 @@ from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, _checkpoint
 from sklearn_rnn._net import SequenceNet
+from sklearn_rnn._optimizers import OPTIMIZERS
 from sklearn_rnn.exceptions import CheckpointError, DivergenceError
 
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 5, "random_state": 0}
@@ -194,6 +195,20 @@ def test_a_fit_goes_on_as_if_it_had_not_stopped(task, tmp_path, breaks_after, ch
     settings = QUICK | changed
     model = RNNTextClassifier(**settings, checkpoint_dir=tmp_path)
     assert_same(interrupted(model, X, y, breaks_after), RNNTextClassifier(**settings).fit(X, y), X)
+
+
+def test_the_state_of_another_rule_than_the_optimizers_is_refused(
+    task, tmp_path, breaks_after, monkeypatch
+):
+    """torch itself goes on with another optimizer's constants, if the numbers of weights agree."""
+    model = RNNTextClassifier(**QUICK, optimizer="rmsprop", checkpoint_dir=tmp_path)
+    breaks_after(2)
+    with pytest.raises(DiskError):
+        model.fit(*task)
+    breaks_after(None)
+    monkeypatch.setitem(OPTIMIZERS, "rmsprop", torch.optim.RMSprop)
+    with pytest.raises(CheckpointError, match=r"its optimizer has no alpha, .* Delete it"):
+        model.fit(*task)
 
 
 def test_epochs_that_are_behind_are_not_trained_again(task, tmp_path, breaks_after, monkeypatch):

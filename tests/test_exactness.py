@@ -527,8 +527,8 @@ def test_initial_weights_are_those_of_the_lectures_framework(cell):
     for layer in network.layers:
         for direction in layer.directions:
             assert_within(double(direction.input_weight), glorot_bound(direction.input_weight))
-            for block in np.split(double(direction.recurrent_weight), N_GATES[cell]):
-                np.testing.assert_allclose(block @ block.T, np.eye(n_hidden), atol=1e-5)
+            kernel = double(direction.recurrent_weight).T  # (H, gates * H), as Keras has it
+            np.testing.assert_allclose(kernel @ kernel.T, np.eye(n_hidden), atol=1e-5)
             intercepts = double(direction.bias).reshape(N_GATES[cell], n_hidden)
             expected = [0, 1, 0, 0] if cell == "lstm" else [0] * N_GATES[cell]
             np.testing.assert_array_equal(intercepts, np.repeat([expected], n_hidden, 0).T)

@@ -332,12 +332,15 @@ def test_the_spectrum_is_that_of_each_square_block(cell, n_gates):
         assert radius == pytest.approx(power.item(), rel=0.05)
 
 
-def test_new_recurrent_matrices_are_orthogonal():
+@pytest.mark.parametrize(("cell", "n_gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
+def test_a_new_recurrent_matrix_is_orthogonal_and_its_gates_share_that(cell, n_gates):
     X = np.arange(2, 42).reshape(20, 2)
-    model = RNNTextClassifier(**QUICK | {"lr": 1e-9}).fit(X, np.arange(20) % 2)
-    assert [entry.radius for entry in recurrent_spectrum(model)] == pytest.approx(
-        [1.0] * 8, abs=1e-5
-    )
+    model = RNNTextClassifier(**QUICK | {"cell": cell, "lr": 1e-9}).fit(X, np.arange(20) % 2)
+    radii = [entry.radius for entry in recurrent_spectrum(model)]
+    assert len(radii) == 2 * n_gates
+    if n_gates == 1:
+        assert radii == pytest.approx([1.0, 1.0], abs=1e-5)
+    assert max(radii) < 1 + 1e-5
 
 
 # ---- Neighbours ------------------------------------------------------------------------------
