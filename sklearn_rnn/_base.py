@@ -24,10 +24,11 @@ from ._format import VersionedState
 from ._history import history_arrays, kept_epoch
 from ._identity import check_agreed
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
+from ._linear_updates import Counted, count_again, count_chunk
 from ._net import Memory, make_net, usable_device
-from ._ngram_stream import NO_PAIRS, StreamNGrams
+from ._ngram_stream import NO_PAIRS
 from ._parameters import CONSTRAINTS
-from ._plan import check_same_network, new_plan, ngrams_of, weighty_rows
+from ._plan import check_same_network, new_plan, ngrams_of
 from ._prediction import read_in_batches
 from ._processes import current_processes
 from ._split import split_for_validation
@@ -219,6 +220,8 @@ class BaseRecurrentEstimator(
             if weights is not None and not one_epoch:
                 weights = weights / weights.mean()  # or else they would change the learning rate
             target = self._target if going_on else (new_target or self._new_target)(y, weights)
+            if going_on and one_epoch:
+                target = target.with_chunk(y if weights is None else y[weights > 0])
             inputs = check_known(self, X, self._plan) if going_on else check_inputs(self, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
@@ -244,7 +247,8 @@ class BaseRecurrentEstimator(
         """Train on data that were checked; return what ended training early, if anything did."""
         if not going_on:
             seed = seed_from(self.random_state)
-            self._seed, self._target = current_processes().told(lambda: seed), target
+            self._seed = current_processes().told(lambda: seed)
+        self._target = target
         if checkpoint is not None and checkpoint.seed is not None:
             self._seed = checkpoint.seed
         training, validation = (data, None) if one_epoch else self._split(data)
@@ -254,10 +258,14 @@ class BaseRecurrentEstimator(
             network, memory = self._start(X, inputs, None if one_epoch else training), None
         if one_epoch:
             self._is_rare = None  # chunks to come may hold it more often
-            self._count_on(network, memory, inputs, training)
+            self._count_on(network, memory, training)
+        elif going_on:
+            self._count_anew(network, inputs, training)
         network.is_rare = None if self._is_rare is None else torch.from_numpy(self._is_rare)
         n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
-        net, error = train(self, network, training, validation, n_epochs, memory, checkpoint)
+        net, error = train(
+            self, network, training, validation, n_epochs, memory, checkpoint, is_chunk=one_epoch
+        )
         self._record(net)
         tie_rare_to_unknown(network)
         return error
@@ -291,34 +299,30 @@ class BaseRecurrentEstimator(
         return network
 
     def _count_on(
-        self,
-        network: RecurrentNetwork,
-        memory: Memory | None,
-        inputs: Inputs,
-        chunk: SequenceDataset,
+        self, network: RecurrentNetwork, memory: Memory | None, chunk: SequenceDataset
     ) -> None:
-        """Let the linear model know what a chunk holds, pairs of neighbours that are new included.
-
-        Models that an earlier version saved do not tell of how many texts they know: these stay
-        with what they know.
-        """
-        linear, n_texts = network.linear, getattr(self, "_n_texts_counted", None)
-        if linear is None or n_texts is None:
+        """Let the linear model know what a further chunk of a stream contains."""
+        counted = getattr(self, "_n_texts_counted", None)  # files of earlier versions have none
+        if network.linear is None or counted is None:
             return
-        known = StreamNGrams(
-            linear.pairs.numpy(force=True),
-            linear.idf.numpy(force=True),
-            n_texts,
-            getattr(self, "_waiting_pairs", NO_PAIRS),
+        counted = Counted(counted, getattr(self, "_waiting_pairs", NO_PAIRS))
+        self._n_texts_counted, self._waiting_pairs = count_chunk(
+            network.linear, self.linear, memory, chunk, counted
         )
-        rows, weights = weighty_rows(chunk)
-        pairs, idf, self._n_texts_counted, self._waiting_pairs = known.with_chunk(
-            inputs.values, rows, self.linear, weights
-        )
-        moved_to = linear.know_more(pairs, idf)
-        if memory is not None:
-            memory.move_rows(network, linear.weight, moved_to)
-        self._plan = {**self._plan, "n_pairs": len(pairs)}
+        self._plan = {**self._plan, "n_pairs": len(network.linear.pairs)}
+
+    def _count_anew(
+        self, network: RecurrentNetwork, inputs: Inputs, training: SequenceDataset
+    ) -> None:
+        """Let the linear model of a warm start know what its training texts contain."""
+        ngrams = ngrams_of(self, inputs, training)
+        if network.linear is None or ngrams is None:
+            return
+        if self._is_rare is not None:  # what has a vector of its own keeps it
+            self._is_rare = self._is_rare & (ngrams.is_rare | ngrams.is_absent)
+        self._n_texts_counted = ngrams.n_texts
+        count_again(network.linear, ngrams)
+        self._plan = {**self._plan, "n_pairs": len(network.linear.pairs)}
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:

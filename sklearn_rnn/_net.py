@@ -17,7 +17,7 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
-from ._optimizers import OPTIMIZERS, TableOptimizer, move_state_rows
+from ._optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, move_state_rows
 from ._processes import ALONE, Processes, current_processes
 from ._ranks import RankBatches, shared_logits
 from ._targets import Target
@@ -33,12 +33,11 @@ class Memory(NamedTuple):
     optimizer: torch.optim.Optimizer
     tables: TableOptimizer | None
 
-    def move_rows(self, network: RecurrentNetwork, table: Tensor, rows: Tensor) -> None:
-        """Keep what is remembered of a table's rows, which are elsewhere now: (V,)."""
+    def move_rows(self, table: Tensor, rows: Tensor) -> None:
+        """Keep what is remembered of each row of a table: where it is now, (previous V,)."""
         move_state_rows(self.optimizer, table, rows)
         if self.tables is not None:
-            place = next(i for i, each in enumerate(network.tables) if each is table)
-            self.tables.move_rows(place, rows, len(table))
+            self.tables.move_rows(table, rows)
 
 
 class SequenceNet(NeuralNet):
@@ -206,6 +205,7 @@ def make_net(
     memory: Memory | None = None,
     lr: float = 1e-3,
     table_lr: float | None = None,
+    full_batch: int = FULL_BATCH,
     label_smoothing: float = 0.0,
     max_epochs: int = 1,
     batch_size: int = 32,
@@ -235,7 +235,7 @@ def make_net(
     net.initialize()
     if table_lr and module.tables:
         rates = [table_lr * target.table_rate * share for share in module.table_rates]
-        net.tables_ = TableOptimizer(module.tables, rates)
+        net.tables_ = TableOptimizer(module.tables, rates, full_batch)
     if memory is not None and (memory.tables is None) == (net.tables_ is None):
         net.remember(memory)
     return net

@@ -20,6 +20,7 @@ __all__ = [
     "label_contrast",
     "learn_ngrams",
     "pairs_at_once",
+    "renewed",
     "weighted_frequencies",
 ]
 
@@ -47,6 +48,11 @@ class NGrams(NamedTuple):
 
     n_texts: float
     """How many texts the frequencies are of."""
+
+    @property
+    def is_absent(self) -> NDArray[np.bool_]:
+        """Words that no text holds, shape (V,)."""
+        return self.idf[: len(self.is_rare)] == 0
 
 
 def learn_ngrams(
@@ -95,6 +101,37 @@ def learn_ngrams(
         frequencies = weighted_frequencies(values, rows, weights, keys, n_ids)
     idf = inverse_frequencies(frequencies, len(rows))
     return NGrams(keys, idf, _rare(n_texts), len(rows))
+
+
+def renewed(
+    pairs: NDArray[np.int64], idf: NDArray[np.float32], new: NGrams
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return n-grams known before together with those of other texts.
+
+    Parameters
+    ----------
+    pairs : ndarray of int64 of shape (P,)
+        Sorted keys of the pairs known before.
+    idf : ndarray of float32 of shape (V + P,)
+        Their inverse document frequencies, and those of words.
+    new : NGrams
+        What the other texts hold.
+
+    Returns
+    -------
+    pairs : ndarray of int64 of shape (all P,)
+        Sorted keys of all pairs.
+    idf : ndarray of float32 of shape (V + all P,)
+        Inverse document frequencies: the new ones, where the other texts hold an n-gram.
+    """
+    n_ids = len(idf) - len(pairs)
+    union = np.union1d(pairs, new.pairs)
+    merged = np.zeros(n_ids + len(union), np.float32)
+    for keys, values in ((pairs, idf), (new.pairs, new.idf)):
+        words = np.flatnonzero(values[:n_ids])
+        merged[words] = values[words]
+        merged[n_ids + np.searchsorted(union, keys)] = values[n_ids:]
+    return union, merged
 
 
 def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDArray[np.float32]:

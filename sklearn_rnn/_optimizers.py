@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-__all__ = ["OPTIMIZERS", "RMSprop", "TableOptimizer", "move_state_rows"]
+__all__ = ["FULL_BATCH", "OPTIMIZERS", "RMSprop", "TableOptimizer", "move_state_rows"]
 
 
 class RMSprop(torch.optim.Optimizer):
@@ -84,7 +84,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 """Optimizers by the name that the parameter `optimizer` takes."""
 
-_FULL_BATCH = 32
+FULL_BATCH = 32
 """Texts from which on a table's step is a whole one; a single text must not turn the scale."""
 
 _AT_REST = 0.01
@@ -108,6 +108,9 @@ class TableOptimizer:
         gradient stay as they are.
     rates : sequence of float
         Learning rate of each table.
+    full_batch : int, default=32
+        Texts from which on a step is a whole one. That of a batch of fewer texts is as much
+        smaller, so that each text counts the same.
 
     Attributes
     ----------
@@ -122,24 +125,26 @@ class TableOptimizer:
     Stochastic Optimization".
     """
 
-    def __init__(self, tables: Sequence[Tensor], rates: Sequence[float]) -> None:
+    def __init__(
+        self, tables: Sequence[Tensor], rates: Sequence[float], full_batch: int = FULL_BATCH
+    ) -> None:
         self.tables = tables
+        self.full_batch = full_batch
         self.param_groups = [{"lr": rate} for rate in rates]
         self.sums = [table.new_full((len(table),), _AT_REST) for table in tables]
 
-    def move_rows(self, place: int, rows: Tensor, n_rows: int) -> None:
+    def move_rows(self, table: Tensor, rows: Tensor) -> None:
         """Keep the sums of a table whose rows have moved, and which has got further ones.
 
         Parameters
         ----------
-        place : int
-            Which table.
+        table : Tensor of shape (n_rows, n_columns)
+            One of the tables, as it is now.
         rows : Tensor of int64 of shape (previous n_rows,)
             The row in which each row is now.
-        n_rows : int
-            Rows by now.
         """
-        self.sums[place] = moved_rows(self.sums[place], rows, n_rows, fill=_AT_REST)
+        place = next(i for i, each in enumerate(self.tables) if each is table)
+        self.sums[place] = _moved(self.sums[place], rows, len(table), fill=_AT_REST)
 
     @torch.no_grad()
     def follow(self, n_texts: int) -> None:
@@ -150,7 +155,7 @@ class TableOptimizer:
         n_texts : int
             Texts in the batch.
         """
-        share = min(1, n_texts / _FULL_BATCH)
+        share = min(1, n_texts / self.full_batch)
         for table, sums, group in zip(self.tables, self.sums, self.param_groups, strict=True):
             if table.grad is not None:
                 rows, gradients = _rows_of(table.grad)
@@ -175,10 +180,10 @@ def move_state_rows(optimizer: torch.optim.Optimizer, weight: Tensor, rows: Tens
     state = optimizer.state.get(weight, {})
     for name, value in state.items():
         if isinstance(value, Tensor) and value.shape[:1] == rows.shape:
-            state[name] = moved_rows(value, rows, len(weight), fill=0.0)
+            state[name] = _moved(value, rows, len(weight), fill=0.0)
 
 
-def moved_rows(table: Tensor, rows: Tensor, n_rows: int, fill: float) -> Tensor:
+def _moved(table: Tensor, rows: Tensor, n_rows: int, fill: float) -> Tensor:
     """Return a table with more rows: (V, ...) -> (n_rows, ...)."""
     larger = table.new_full((n_rows, *table.shape[1:]), fill)
     larger[rows] = table

@@ -75,12 +75,12 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         Share of the pooled states dropped in training.
     linear : {"none", "words", "pairs"}, default="pairs"
         A linear model of TF-IDF beside the recurrent layers, whose evidence is added to
-        theirs: of single words, or of words and pairs of neighbours that two training
-        texts hold at least. What a word says wherever it stands need not pass through the
-        recurrence. Of ids only: three-dimensional X has none. With a linear model, words
-        that no two training texts hold are as good as unknown: the recurrent layers read the
-        unknown token in their place. Not so where the sequences bring vectors, where most
-        words are that rare, and in `partial_fit`.
+        theirs: of single words, or also of the pairs of neighbours that at least two different
+        training texts contain. What a word says wherever it occurs need not pass through the
+        recurrence. Of ids only: three-dimensional X has none. With a linear model, the recurrent
+        layers read the unknown token in place of words that no two different training texts
+        contain, which leaves them to the linear model. Not so where the sequences bring vectors,
+        where most words are that rare, and in `partial_fit`.
     {term_weights}branch_dropout : float, default={branch_dropout}
         Share of training texts that train the linear model alone, and an equal share that
         train the recurrent layers alone; the rest train their sum. Below 0.5. So that what
@@ -142,7 +142,8 @@ term_weights : {"idf", "naive_bayes"}, default="idf"
         What a word or pair weighs in the linear model before training: by how few texts hold
         it, or also by how much more often the texts of one label hold it (NB-SVM; Wang and
         Manning, 2012). The latter is for large training sets, as in
-        ``examples/best_imdb.py``: of few texts it takes chance for evidence.
+        ``examples/best_imdb.py``: of few texts it takes chance for evidence. Not for
+        `partial_fit`.
     """
 
 _LABEL_SMOOTHING = """\

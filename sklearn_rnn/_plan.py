@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ._inputs import Inputs
 from ._ngrams import NGrams, label_contrast, learn_ngrams
 from ._targets import Target
 from .batching import SequenceDataset
 
-__all__ = ["check_same_network", "new_plan", "ngrams_of", "weighty_rows"]
+__all__ = ["check_same_network", "new_plan", "ngrams_of"]
 
 _SHAPING = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "linear")
 """Parameters that decide what weights there are."""
@@ -53,19 +50,9 @@ def ngrams_of(estimator: Any, inputs: Inputs, training: SequenceDataset) -> NGra
     """Return what the linear model of a new network knows; None if there is no such model."""
     if inputs.n_ids is None or estimator.linear == "none":
         return None
-    rows, weights = weighty_rows(training)
+    rows, weights = training.weighty()
     ngrams = learn_ngrams(inputs.values, rows, inputs.n_ids, estimator.linear, weights)
     if estimator.term_weights == "idf":
         return ngrams
     labels = estimator._target.indicators(training.target)
     return ngrams._replace(idf=ngrams.idf * label_contrast(inputs.values, rows, labels, ngrams))
-
-
-def weighty_rows(
-    data: SequenceDataset,
-) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
-    """Return the rows that weigh anything, and what each weighs; None if all weigh the same."""
-    if data.sample_weight is None:
-        return data.rows, None
-    rows = data.rows[data.sample_weight[data.rows] > 0]
-    return rows, data.sample_weight[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,10 @@ class Target:
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return targets as the loss reads them, (N,) or (N, n_outputs)."""
         raise NotImplementedError
+
+    def with_chunk(self, y: NDArray[Any]) -> Target:
+        """Return the target of a stream that goes on with `y`."""
+        return self
 
     def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
         """Return 1 where a text has a label, (N, n_outputs)."""
@@ -224,10 +229,14 @@ class NumericTarget(Target):
 
     loss = staticmethod(F.mse_loss)
 
+    n_texts: int | None = None
+    """How many texts mean and spread are of; None in files of earlier versions."""
+
     def __init__(self, y: NDArray[np.float64]) -> None:
         columns = y.reshape(len(y), -1)
         self.one_dimensional = y.ndim == 1
         self.n_outputs = columns.shape[1]
+        self.n_texts = len(columns)
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean, spread = columns.mean(axis=0), columns.std(axis=0)
         if not np.isfinite(self.mean + spread).all():
@@ -235,7 +244,32 @@ class NumericTarget(Target):
                 "RNNTextRegressor: the numbers in y are too large for their spread to be a "
                 f"number: the largest is {np.abs(columns).max():g}. Scale y."
             )
+        self.spread = spread
         self.scale = np.where(spread > 0, spread, 1.0)
+
+    def with_chunk(self, y: NDArray[Any]) -> NumericTarget:
+        """Return the target with the mean and spread of all texts so far.
+
+        Networks go on with the logits that they give, in the new units: those of the first few
+        texts may be far off.
+
+        References
+        ----------
+        Chan, Golub and LeVeque (1983), "Algorithms for Computing the Sample Variance".
+        """
+        if self.n_texts is None or len(y) == 0:
+            return self
+        chunk = NumericTarget(y)
+        self._check_columns(chunk.n_outputs, y.shape)
+        merged = copy(self)
+        merged.n_texts = self.n_texts + len(y)
+        share = len(y) / merged.n_texts
+        apart = chunk.mean - self.mean
+        merged.mean = self.mean + share * apart
+        variance = (1 - share) * self.spread**2 + share * chunk.spread**2
+        merged.spread = np.sqrt(variance + share * (1 - share) * apart**2)
+        merged.scale = np.where(merged.spread > 0, merged.spread, 1.0)
+        return merged
 
     @property
     def table_rate(self) -> float:
@@ -243,12 +277,15 @@ class NumericTarget(Target):
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         columns = y.reshape(len(y), -1)
-        if columns.shape[1] != self.n_outputs:
+        self._check_columns(columns.shape[1], y.shape)
+        return ((columns - self.mean) / self.scale).astype(np.float32)
+
+    def _check_columns(self, n_columns: int, shape: tuple[int, ...]) -> None:
+        if n_columns != self.n_outputs:
             raise ValueError(
                 f"RNNTextRegressor: was fitted on y of {self.n_outputs} columns, got shape "
-                f"{y.shape}. Fit a new regressor to it."
+                f"{shape}. Fit a new regressor to it."
             )
-        return ((columns - self.mean) / self.scale).astype(np.float32)
 
     def strata(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
         return encoded[:, 0].astype(np.float64)

@@ -12,6 +12,7 @@ from ._callbacks import InStep, LinearDecay, Progress, SoundGradients, Thaw, che
 from ._checkpoint import Checkpoint
 from ._history import check_training
 from ._net import Memory, SequenceNet, make_net, training_device
+from ._optimizers import FULL_BATCH
 from ._processes import current_processes
 from ._runtime import one_blas_thread, steady_arithmetic
 from .batching import SequenceDataset
@@ -29,6 +30,7 @@ def train(
     n_epochs: int,
     memory: Memory | None = None,
     checkpoint: Checkpoint | None = None,
+    is_chunk: bool = False,
 ) -> tuple[SequenceNet, DivergenceError | None]:
     """Train a network by an estimator's parameters.
 
@@ -57,6 +59,8 @@ def train(
         memory=memory,
         lr=estimator.lr,
         table_lr=estimator.table_lr,
+        # Where all texts are few, a batch of all of them is a full one; a chunk is not.
+        full_batch=FULL_BATCH if is_chunk else min(FULL_BATCH, len(training)),
         label_smoothing=estimator.label_smoothing,
         max_epochs=n_epochs,
         batch_size=estimator.batch_size,

@@ -112,6 +112,21 @@ class SequenceDataset(Dataset[Batch]):
         part.rows, part.lengths = self.rows[places], self.lengths[places]
         return part
 
+    def weighty(self) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
+        """Return the rows of `values` that weigh anything, and what each of them weighs.
+
+        Returns
+        -------
+        rows : ndarray of int of shape (n_texts,)
+            Rows of the texts whose weight is above 0.
+        weights : ndarray of float64 of shape (n_texts,), or None
+            Their weights; None: all weigh the same.
+        """
+        if self.sample_weight is None:
+            return self.rows, None
+        rows = self.rows[self.sample_weight[self.rows] > 0]
+        return rows, self.sample_weight[rows]
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -186,6 +186,9 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     ) -> Self:
         """Train for one epoch on a chunk of the data. Early stopping takes no part.
 
+        The linear model goes on counting: words and pairs of neighbours that later chunks bring
+        become evidence as they come, so that it matters little how a stream is cut.
+
         Parameters
         ----------
         X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
@@ -206,8 +209,8 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ------
         ValueError
             If X, y or sample_weight cannot be used, if `classes` is missing at the first
-            call or differs later, or with ``class_weight="balanced"``, which a chunk
-            cannot tell.
+            call or differs later, or with ``class_weight="balanced"`` or
+            ``term_weights="naive_bayes"``, which a chunk cannot tell.
         """
         going_on = hasattr(self, "net_")
         self._check_chunks(classes, going_on)
@@ -225,6 +228,12 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             raise ValueError(
                 'RNNTextClassifier: class_weight="balanced" cannot be told from a chunk. Give '
                 "partial_fit a dict: compute_class_weight makes one from all of y."
+            )
+        if self.term_weights == "naive_bayes" and self.linear != "none":
+            raise ValueError(
+                'RNNTextClassifier: term_weights="naive_bayes" cannot be told from a chunk: it '
+                'compares all texts of a label with all others. Set term_weights="idf" for '
+                "partial_fit."
             )
         if classes is None and not going_on:
             raise ValueError(

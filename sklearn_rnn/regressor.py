@@ -82,7 +82,9 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one epoch on a chunk of the data. Early stopping takes no part.
 
-        The first chunk's mean and spread set the scale of the targets.
+        The linear model goes on counting words and pairs of neighbours, and the targets are
+        standardised by the mean and spread of all chunks so far: it matters little how a stream
+        is cut.
 
         Parameters
         ----------

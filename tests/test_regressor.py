@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sklearn_rnn import RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
+from sklearn_rnn._targets import NumericTarget
 
 STARS = {"awful": 1, "bad": 2, "fair": 3, "good": 4, "great": 5}
 QUICK = {
@@ -78,3 +81,35 @@ def test_numbers_without_a_finite_spread_are_refused(ratings):
     X, y = ratings
     with pytest.raises(ValueError, match=r"too large for their spread.*1e\+160. Scale y"):
         RNNTextRegressor(**QUICK).fit(X, np.where(np.arange(len(y)) % 2, 1e160, -1e160))
+
+
+def test_it_matters_little_how_a_stream_of_numbers_is_cut():
+    """Mean and spread of the numbers are those of all chunks, not of the first."""
+    rng = np.random.default_rng(0)
+    says = rng.normal(size=100)
+    X = rng.integers(2, 102, (800, 8))
+    y = 100 + 10 * says[X - 2].sum(axis=1)
+    texts = TokenSequences(X, tuple(map(str, range(102))))
+    first = np.argsort(np.abs(y - y.max()))[:2]  # two of the largest numbers, far from the rest
+    rest = np.setdiff1d(np.arange(600), first)
+    errors = []
+    for chunks in ([np.arange(600)], [first, *np.array_split(rest, 6)]):
+        model = RNNTextRegressor(hidden_size=4, embedding_dim=4, random_state=0)
+        for _ in range(5):
+            for chunk in chunks:
+                model.partial_fit(texts[chunk], y[chunk])
+        errors.append(np.abs(model.predict(texts[600:]) - y[600:]).mean() / y.std())
+    assert max(errors) < 0.6, errors
+    assert max(errors) - min(errors) < 0.1, errors
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30), st.integers(1, 29))
+def test_mean_and_spread_of_a_stream_are_those_of_all_its_numbers(numbers, place):
+    y = np.array(numbers)
+    parts = [part for part in np.split(y, [place]) if len(part)]
+    target = NumericTarget(parts[0])
+    for part in parts[1:]:
+        target = target.with_chunk(part)
+    whole = NumericTarget(y)
+    np.testing.assert_allclose(target.mean, whole.mean, atol=1e-6)
+    np.testing.assert_allclose(target.spread, whole.spread, atol=1e-4)
