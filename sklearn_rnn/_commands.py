@@ -31,7 +31,7 @@ from ._table_columns import (
     texts_in,
     training_columns,
 )
-from ._table_files import Table, as_csv, lines_as_table, read_table, write_table
+from ._table_files import Table, as_csv, check_names, lines_as_table, read_table, write_table
 from .classifier import RNNTextClassifier
 from .displays import TokenAttributionDisplay
 from .exceptions import ModelFileError
@@ -66,9 +66,10 @@ class Examples(NamedTuple):
 
 def train(options: Namespace) -> bool:
     """Train a model on a table and save it; False if training was interrupted."""
-    table = read_table(options.table)
+    table = read_table(options.table, options.encoding)
     text, label = training_columns(table, options.text, options.label)
     rows = complete_rows(table, [text, label], options.skip_missing)
+    _warn_of_short_rows(table, options.command)
     read = numbers_in if options.regression else labels_in
     examples = Examples(texts_in(table, text, rows), read(table, label, rows))
     training, held_out = map(examples.subset, _split(examples.labels, options))
@@ -89,6 +90,19 @@ def train(options: Namespace) -> bool:
         )
         _print_next(options.out, text)
     return bool(model[-1].n_iter_ >= options.epochs)
+
+
+def _warn_of_short_rows(table: Table, command: str) -> None:
+    """Say which rows end before columns that have a name, but were not asked for."""
+    named = [place for place, name in enumerate(table.columns) if name.strip()]
+    short = [row for row, n_fields in table.n_fields.items() if n_fields <= named[-1]]
+    if short:
+        more = f", and so do {len(short) - 1:,} rows after it" if len(short) > 1 else ""
+        print(
+            f"sklearn_rnn {command}: warning: {table.source!r} {table.place(short[0])} ends before "
+            f"{table.columns[named[-1]]!r}{more}: what is missing is taken to be empty.",
+            file=sys.stderr,
+        )
 
 
 def _split(labels: NDArray[Any], options: Namespace) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -217,7 +231,7 @@ def _print_aligned(rows: Sequence[tuple[str, str]]) -> None:
 
 def _print_next(path: Path, text: str) -> None:
     command, model = "python -m sklearn_rnn", shlex.quote(str(path))
-    print(f"\nThe model lies in {path}. Next:")
+    print(f"\nSaved to {path}. Next:")
     print(f"  {command} predict {model} new.csv --text {shlex.quote(text)}")
     print(f'  {command} explain {model} "a text"')
 
@@ -228,12 +242,15 @@ def _print_next(path: Path, text: str) -> None:
 def predict(options: Namespace) -> bool:
     """Write a table with a model's answers as further columns; always True."""
     if str(options.table) == "-":
-        table = lines_as_table("standard input", sys.stdin.buffer.read())
+        table = lines_as_table("standard input", sys.stdin.buffer.read(), options.encoding)
     else:
-        table = read_table(options.table)
+        table = read_table(options.table, options.encoding)
     table.check_new(["prediction", "probability"])
+    if options.out is not None:
+        check_names(table, options.out)
     name = options.text or text_column(table)
     rows = complete_rows(table, [name], options.skip_missing)
+    _warn_of_short_rows(table, options.command)
     answers = _answers(_load(options.model), texts_in(table, name, rows))
     result = table.with_columns(
         {title: _spread(values, rows, len(table.rows)) for title, values in answers.items()}
@@ -305,7 +322,7 @@ def explain(options: Namespace) -> bool:
         _print_bars(display.tokens, display.values)
     if options.html is not None:
         _write_page(display, options.html)
-        print(f"\nThe page lies in {options.html}")
+        print(f"\nSaved to {options.html}")
     return True
 
 

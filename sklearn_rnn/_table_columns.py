@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._delimited import is_number
 from ._table_files import Table, listed
 
 __all__ = [
@@ -19,6 +20,12 @@ __all__ = [
     "texts_in",
     "training_columns",
 ]
+
+_UNSEEN = {"Cc", "Cf"}
+"""Unicode's categories of characters without a shape of their own: controls and formats."""
+
+_SEEN = "\t\r\n\u200c\u200d"
+"""Those that change where or how others are shown."""
 
 
 def training_columns(table: Table, text: str | None, label: str | None) -> tuple[str, str]:
@@ -43,7 +50,8 @@ def text_column(table: Table) -> str:
     """Return "text" if there is such a column, or else the only one without numbers."""
     if "text" in table.columns:
         return "text"
-    wordy = [name for name in table.columns if not _holds_numbers(table.column(name))]
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    wordy = [name for name, cells in columns if name.strip() and not _holds_numbers(cells)]
     if len(wordy) == 1:
         return wordy[0]
     raise ValueError(
@@ -82,8 +90,8 @@ def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:
 
 
 def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
-    """Return the labels of some rows, as they stand there: those of a CSV file are str."""
-    cells = _scalars(table, name, rows, "one label")
+    """Return the labels of some rows, without spaces around: those of a CSV file are str."""
+    cells = [_stripped(cell) for cell in _scalars(table, name, rows, "one label")]
     kinds = sorted({type(cell).__name__ for cell in cells})
     if len(kinds) > 1:
         raise ValueError(
@@ -103,14 +111,41 @@ def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
             "to learn stand in many rows each. Is it another column? To learn numbers, add "
             "--regression."
         )
+    _check_look(table, name, cells, rows)
     return labels
+
+
+def _stripped(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def _check_look(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
+    """Raise if two labels look alike, such as an accented letter and a letter with an accent."""
+    first = dict(zip(reversed(cells), reversed(rows), strict=True))
+    seen: dict[str, str] = {}
+    for label in sorted(
+        filter(lambda label: isinstance(label, str), first), key=first.__getitem__
+    ):
+        other = seen.setdefault(_look(label), label)
+        if other != label:
+            raise ValueError(
+                f"{table.source!r}: two labels in {name!r} look alike, {other!a} on "
+                f"{table.place(first[other])} and {label!a} on {table.place(first[label])}. Write "
+                "them in one way."
+            )
+
+
+def _look(label: str) -> str:
+    """Return what is seen of a label: without kinds of spaces, and signs without a shape."""
+    shown = (sign for sign in label if sign in _SEEN or unicodedata.category(sign) not in _UNSEEN)
+    return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
 
 
 def numbers_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[np.float64]:
     """Return the numbers of some rows."""
     cells = table.column(name)
     for row in rows:
-        if not _is_number(cells[row]):
+        if not is_number(cells[row]):
             raise ValueError(
                 f"{table.source!r} {table.place(row)} has {cells[row]!r} in {name!r}: with "
                 "--regression, this must be a finite number."
@@ -130,15 +165,8 @@ def _scalars(table: Table, name: str, rows: Sequence[int], expected: str) -> lis
 
 
 def _holds_numbers(cells: Sequence[Any]) -> bool:
-    return all(_is_missing(cell) or _is_number(cell) for cell in cells)
+    return all(_is_missing(cell) or is_number(cell) for cell in cells)
 
 
 def _is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
-
-
-def _is_number(cell: Any) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except (TypeError, ValueError, OverflowError):
-        return False

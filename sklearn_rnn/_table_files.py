@@ -1,37 +1,38 @@
 """Tables in files: CSV, TSV, JSON lines and Parquet, each also gzipped.
 
-CSV, TSV and JSON lines are UTF-8, with or without a byte order mark. Parquet needs pyarrow.
+CSV, TSV and JSON lines are UTF-8, with or without a byte order mark, unless another encoding is
+named. Parquet needs pyarrow.
 """
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from ._delimited import Record, read_csv, read_tsv, write_csv, write_tsv
 from ._files import replacing
+from ._signatures import is_gzipped, is_utf_16, mistaken
 
 __all__ = [
     "Table",
     "as_csv",
+    "check_encoding",
     "check_format",
+    "check_names",
     "lines_as_table",
     "listed",
     "read_table",
     "write_table",
 ]
-
-_LONGEST_FIELD = 2**31 - 1
-"""The most characters that the csv module can be told to accept, on any system."""
 
 Row = list[Any]
 
@@ -52,6 +53,8 @@ class Table:
         For each row the line on which it begins, or its number, from 1.
     unit : {"line", "row"}, default="line"
         What `numbers` count.
+    n_fields : dict of int to int, default={}
+        For rows that end before the last columns, counted from 0, how many fields they have.
     """
 
     source: str
@@ -59,15 +62,27 @@ class Table:
     rows: list[Row]
     numbers: list[int]
     unit: str = "line"
+    n_fields: Mapping[int, int] = field(default_factory=dict)
 
     def column(self, name: str) -> list[Any]:
-        """Return the cells of a column, or raise and name the columns that there are."""
+        """Return the cells of a column, or raise and name the columns that there are.
+
+        Other columns do not matter: those may have one name, or none, and gaps at the end.
+        """
         if name not in self.columns:
             raise ValueError(
                 f"{self.source!r} has no column {name!r}.{_closest(name, self.columns)} Its "
                 f"columns are {listed(self.columns)}."
             )
+        _check_once(self.source, name, self.columns)
         place = self.columns.index(name)
+        for row, n_fields in self.n_fields.items():
+            if n_fields <= place:
+                raise ValueError(
+                    f"{self.source!r} {self.place(row)} has {_count(n_fields, 'field')}, but the "
+                    f"first line names {_count(len(self.columns), 'column')}: {name!r} is "
+                    "missing. Is a separator missing, or has a text a line break?"
+                )
         return [row[place] for row in self.rows]
 
     def place(self, row: int) -> str:
@@ -91,30 +106,65 @@ class Table:
 
 
 def _closest(name: str, columns: list[str]) -> str:
-    by_folded = {column.strip().casefold(): column for column in columns}
-    close = get_close_matches(name.strip().casefold(), by_folded, n=1)
+    by_folded = {_folded(column): column for column in columns}
+    close = get_close_matches(_folded(name), by_folded, n=1)
     return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def _folded(name: str) -> str:
+    return name.strip("\ufeff\"' \t").casefold()
 
 
 def listed(names: Sequence[str]) -> str:
     """Return names in one line: cut where the first row is no header but texts."""
-    shown = [name if len(name) <= 40 else f"{name[:37]}..." for name in names[:20]]
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ", ".join(map(repr, shown)) + more
+    named = [name for name in names if name.strip()]
+    shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in named[:20]]
+    n_more, n_unnamed = len(named) - len(shown), len(names) - len(named)
+    parts = [", ".join(shown), f"{n_more} more" * (n_more > 0)]
+    return " and ".join(filter(None, [*parts, f"{n_unnamed} without a name" * (n_unnamed > 0)]))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _check_once(source: str, name: str, columns: Sequence[str]) -> None:
+    if columns.count(name) > 1:
+        raise ValueError(
+            f"{source!r} has more than one column {name!r}: rename all but one of them."
+        )
+
+
+def check_names(table: Table, path: Path) -> None:
+    """Raise if a table's columns cannot be told apart in the format of a file to write."""
+    if check_format(path) in {".csv", ".tsv"}:
+        return
+    for name in table.columns:
+        _check_once(table.source, name, table.columns)
+
+
+def check_encoding(name: str) -> str:
+    """Return the name of an encoding of texts, or raise."""
+    try:
+        "".encode(name)  # "base64" is a codec, too, but not of text
+        known = codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"{name!r} is no encoding of text that Python knows") from error
+    return "utf-8-sig" if known == "utf-8" else known
 
 
 def check_format(path: Path) -> str:
     """Return the ending that says in which format a file is, or raise."""
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
-    if ending not in _READERS:
+    if ending not in _WRITERS:
         raise ValueError(
-            f"{str(path)!r} must end in {', '.join(_READERS)}, or in one of these and .gz: the "
+            f"{str(path)!r} must end in {', '.join(_WRITERS)}, or in one of these and .gz: the "
             "ending says which format it has."
         )
     return ending
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, encoding: str = "utf-8-sig") -> Table:
     """Read a file in the format that its ending names.
 
     Raises
@@ -126,13 +176,18 @@ def read_table(path: Path) -> Table:
     ValueError
         If the ending names no format, or the file is not in this format or has no rows.
     """
-    source, read, data = str(path), _READERS[check_format(path)], path.read_bytes()
-    return _filled(read(source, _unpacked(source, data) if _is_packed(path) else data))
+    source, ending, data = str(path), check_format(path), path.read_bytes()
+    if _is_packed(path):
+        data = _unpacked(source, data)
+    _check_content(source, data, ending)
+    if ending == ".parquet":
+        return _filled(_read_parquet(source, data))
+    return _filled(_READERS[ending](source, _decoded(source, data, encoding)))
 
 
-def lines_as_table(source: str, data: bytes) -> Table:
+def lines_as_table(source: str, data: bytes, encoding: str = "utf-8-sig") -> Table:
     """Return one text per line as a table of one column, "text"."""
-    text = _decoded(source, data)
+    text = _decoded(source, data, encoding)
     lines = text.removesuffix("\n").split("\n") if text else []
     rows: list[Row] = [[line.removesuffix("\r")] for line in lines]
     return _filled(Table(source, ["text"], rows, _from_one(rows)))
@@ -150,6 +205,7 @@ def _filled(table: Table) -> Table:
 
 def write_table(table: Table, path: Path) -> None:
     """Write a table in the format that the ending names: all of it, or nothing."""
+    check_names(table, path)
     data = _WRITERS[check_format(path)](table)
     with replacing(path) as file:
         # Without a time in it, equal tables make equal files.
@@ -164,111 +220,67 @@ def _unpacked(source: str, data: bytes) -> bytes:
     try:
         return gzip.decompress(data)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"{source!r} cannot be unpacked ({error}): it is damaged, or not gzipped."
-        ) from error
+        why = (
+            "it is damaged or incomplete" if is_gzipped(data) else "its name should not end in .gz"
+        )
+        raise ValueError(f"{source!r} cannot be unpacked ({error}): {why}.") from error
 
 
-def _decoded(source: str, data: bytes) -> str:
+def _check_content(source: str, data: bytes, ending: str) -> None:
+    mistake = mistaken(data, ending)
+    if mistake is not None:
+        what, remedy = mistake
+        raise ValueError(f"{source!r} {what}. {remedy}.")
+
+
+def _decoded(source: str, data: bytes, encoding: str) -> str:
+    if encoding == "utf-8-sig" and is_utf_16(data):
+        raise ValueError(f"{source!r} line 1 is not UTF-8 but UTF-16: add --encoding utf-16.")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
+        name = "UTF-8" if encoding == "utf-8-sig" else encoding
         raise ValueError(
-            f"{source!r} line {line} is not UTF-8 ({error.reason}). Save it as UTF-8; "
-            'spreadsheets call that "CSV UTF-8".'
+            f"{source!r} line {line} is not {name} ({error.reason}). Name the encoding that it "
+            "has, such as --encoding cp1252 for what older programs write in western Europe and "
+            "America."
         ) from error
 
 
 # ---- CSV and TSV -----------------------------------------------------------------------------
 
 
-def _read_csv(source: str, data: bytes) -> Table:
-    text = _decoded(source, data)
-    header = text.partition("\n")[0]
-    # Where a comma is the decimal point, spreadsheets part the fields by semicolons.
-    return _read_separated(source, text, ";" if ";" in header and "," not in header else ",")
+def _read_csv(source: str, text: str) -> Table:
+    return _from_records(source, read_csv(source, text))
 
 
-def _read_tsv(source: str, data: bytes) -> Table:
-    return _read_separated(source, _decoded(source, data), "\t")
+def _read_tsv(source: str, text: str) -> Table:
+    return _from_records(source, read_tsv(source, text))
 
 
-def _read_separated(source: str, text: str, separator: str) -> Table:
-    rows: list[Row] = []
-    numbers: list[int] = []
-    for number, row in _records(source, text, separator):
-        if rows and len(row) != len(rows[0]):
-            raise ValueError(
-                f"{source!r} line {number} has {len(row)} fields, but the first line names "
-                f"{len(rows[0])} columns. A text with {separator!r} in it must stand in "
-                "quotation marks."
-            )
-        rows.append(row)
-        numbers.append(number)
-    columns = rows[0] if rows else []
-    _check_columns(source, columns)
-    return Table(source, columns, rows[1:], numbers[1:])
-
-
-def _records(source: str, text: str, separator: str) -> list[tuple[int, list[str]]]:
-    """Return each record that is not blank, with the line on which it begins."""
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
-    number, records = 1, []
-    try:
-        with _fields_of_any_length():
-            for row in reader:
-                if row:
-                    records.append((number, row))
-                number = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(
-            f"{source!r}: what begins on line {number} cannot be read ({error}). In a text that "
-            "is in quotation marks, each quotation mark must stand twice."
-        ) from error
-    return records
-
-
-@contextmanager
-def _fields_of_any_length() -> Iterator[None]:
-    before = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _check_columns(source: str, columns: list[str]) -> None:
-    if not columns:
+def _from_records(source: str, records: list[Record]) -> Table:
+    if not records:
         raise ValueError(f"{source!r} is empty: expected a first line with names of columns.")
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        raise ValueError(
-            f"{source!r} has more than one column {listed(twice[:1])}: rename one of them."
-        )
+    columns, records = records[0].cells, records[1:]
+    rows: list[Row] = [[*cells, *[None] * (len(columns) - len(cells))] for _, cells in records]
+    n_fields = {
+        row: len(cells) for row, (_, cells) in enumerate(records) if len(cells) < len(columns)
+    }
+    return Table(source, columns, rows, [line for line, _ in records], n_fields=n_fields)
 
 
-class _Lines(list[str]):
-    """What csv writes, a line at a time.
-
-    Told to end lines by a line feed alone, csv would leave carriage returns in texts unquoted.
-    """
-
-    def write(self, line: str) -> None:
-        self.append(line.removesuffix("\r\n") + "\n")
-
-
-def as_csv(table: Table, separator: str = ",") -> bytes:
+def as_csv(table: Table) -> bytes:
     """Return a table as CSV, in UTF-8."""
-    lines = _Lines()
-    writer = csv.writer(lines, delimiter=separator)
-    writer.writerow(table.columns)
-    writer.writerows(map(_plain, row) for row in table.rows)
-    return _encoded("".join(lines))
+    return _encoded(write_csv(_with_header(table)))
 
 
 def _as_tsv(table: Table) -> bytes:
-    return as_csv(table, "\t")
+    return _encoded(write_tsv(_with_header(table)))
+
+
+def _with_header(table: Table) -> list[Row]:
+    return [table.columns, *([_plain(cell) for cell in row] for row in table.rows)]
 
 
 def _plain(cell: Any) -> Any:
@@ -283,9 +295,9 @@ def _encoded(text: str) -> bytes:
 # ---- JSON lines ------------------------------------------------------------------------------
 
 
-def _read_json_lines(source: str, data: bytes) -> Table:
+def _read_json_lines(source: str, text: str) -> Table:
     records: dict[int, dict[str, Any]] = {}
-    for number, line in enumerate(_decoded(source, data).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             records[number] = _record(source, number, line)
     columns = list(dict.fromkeys(name for record in records.values() for name in record))
@@ -295,7 +307,11 @@ def _read_json_lines(source: str, data: bytes) -> Table:
 
 def _record(source: str, number: int, line: str) -> dict[str, Any]:
     try:
-        record = json.loads(line, parse_constant=lambda _: None)  # NaN is nothing
+        record = json.loads(
+            line,
+            parse_constant=lambda _: None,  # NaN is nothing
+            object_pairs_hook=_object,
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{source!r} line {number} is not JSON ({error}).") from error
     if not isinstance(record, dict):
@@ -303,6 +319,16 @@ def _record(source: str, number: int, line: str) -> dict[str, Any]:
             f"{source!r} line {number} holds a {type(record).__name__}: expected an object with "
             'names, such as {"text": "So good", "label": "positive"}.'
         )
+    return record
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; Python's own would lose all but the last value of a name."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} stands twice in one object")
     return record
 
 
@@ -318,20 +344,25 @@ def _as_json_lines(table: Table) -> bytes:
 def _read_parquet(source: str, data: bytes) -> Table:
     pyarrow = _pyarrow(source)
     try:
-        columns = pyarrow.parquet.read_table(BytesIO(data)).to_pydict()
+        table = pyarrow.parquet.read_table(BytesIO(data))
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{source!r} cannot be read as Parquet ({error}).") from error
     rows = [
         [None if cell != cell else cell for cell in row]  # NaN is nothing
-        for row in zip(*columns.values(), strict=True)
+        for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
     ]
-    return Table(source, list(columns), rows, _from_one(rows), "row")
+    return Table(source, table.column_names, rows, _from_one(rows), "row")
 
 
 def _as_parquet(table: Table) -> bytes:
     pyarrow, buffer = _pyarrow("Parquet"), BytesIO()
-    cells = {name: table.column(name) for name in table.columns}
-    pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
+    cells = dict(zip(table.columns, map(list, zip(*table.rows, strict=True)), strict=True))
+    try:
+        pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
+    except (pyarrow.ArrowException, UnicodeError) as error:
+        raise ValueError(
+            f"{table.source!r} cannot be written as Parquet ({error}). Write .jsonl or .csv."
+        ) from error
     return buffer.getvalue()
 
 
@@ -343,12 +374,11 @@ def _pyarrow(source: str) -> Any:
         raise ImportError(f"{source!r}: Parquet needs pyarrow: pip install pyarrow.") from error
 
 
-_READERS: dict[str, Callable[[str, bytes], Table]] = {
+_READERS: dict[str, Callable[[str, str], Table]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
-    ".parquet": _read_parquet,
 }
 
 _WRITERS: dict[str, Callable[[Table], bytes]] = {

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from ._table_files import check_format
+from ._table_files import check_encoding, check_format
 
 __all__ = ["main"]
 
@@ -39,7 +39,9 @@ _FAILED, _INTERRUPTED, _CLOSED = 2, 130, 141
 
 _TABLES = """\
 Tables are files that end in .csv, .tsv, .jsonl, .ndjson or .parquet, or in one
-of these and .gz. Text is UTF-8. Parquet needs pyarrow: pip install pyarrow
+of these and .gz. Their first line names the columns. In CSV, a text with commas
+or line breaks stands in quotation marks; in TSV, these are read as they are.
+Parquet needs pyarrow: pip install pyarrow
 """
 
 _TRUST = """\
@@ -211,6 +213,7 @@ def _add_train_options(parser: ArgumentParser) -> None:
 
 def _add_data_options(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("the table").add_argument
+    _add_encoding_option(add)
     add("--text", metavar="COLUMN", help='column of the texts (default: "text")')
     add("--label", metavar="COLUMN", help='column of the labels (default: "label")')
     add("--skip-missing", action="store_true", help="leave out rows without text or label")
@@ -220,6 +223,16 @@ def _add_data_options(parser: ArgumentParser) -> None:
         type=_share,
         default=0.1,
         help="rows to hold out and judge by (default: %(default)s; 0: none)",
+    )
+
+
+def _add_encoding_option(add: Callable[..., Any]) -> None:
+    add(
+        "--encoding",
+        metavar="NAME",
+        type=_encoding,
+        default="utf-8",
+        help="encoding of the texts, such as cp1252 (default: UTF-8)",
     )
 
 
@@ -267,6 +280,7 @@ def _add_predict_options(parser: ArgumentParser) -> None:
         metavar="COLUMN",
         help='column of the texts (default: "text", or the only one without numbers)',
     )
+    _add_encoding_option(add)
     add(
         "--out",
         metavar="FILE",
@@ -315,6 +329,13 @@ def _text(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError("expected a text, got an empty one")
     return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        return check_encoding(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _table(text: str) -> Path:

@@ -136,7 +136,7 @@ def test_training_ends_with_a_table_and_the_next_command(trained):
     assert float(rows["seconds"]) > 0
     assert re.fullmatch(r"\d+\.\d% of 6 held-out texts", rows["accuracy"])
     assert rows["without reading"].startswith("50.0%, by always answering '")
-    assert f"The model lies in {trained.path}" in trained.out
+    assert f"Saved to {trained.path}. Next:" in trained.out
     assert f"python -m sklearn_rnn predict '{trained.path}' new.csv --text review" in trained.out
 
 
@@ -768,7 +768,7 @@ def test_colours_are_for_terminals(trained, capsys, monkeypatch, no_color, colou
 def test_a_page_shows_the_text_as_text(trained, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert run("explain", trained.path, "so good <script>房间</script>", "--html", page) == 0
-    assert f"The page lies in {page}" in capsys.readouterr().out
+    assert f"Saved to {page}" in capsys.readouterr().out
     html = page.read_text("utf-8")
     assert html.startswith('<!doctype html>\n<meta charset="utf-8">')
     assert "房间" in html
@@ -823,7 +823,7 @@ def test_what_an_interrupted_training_has_learned_is_saved(reviews, out, capsys,
     warning = "sklearn_rnn train: warning: RNNTextClassifier: training was interrupted in epoch 2"
     assert warning in printed.err
     assert re.search(r"epochs  +1 of 10, then interrupted", printed.out)
-    assert f"The model lies in {out}" in printed.out
+    assert f"Saved to {out}." in printed.out
     assert joblib.load(out)[-1].n_iter_ == 1
 
 

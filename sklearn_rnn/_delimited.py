@@ -1,0 +1,309 @@
+"""CSV and TSV: from text to records of cells, and back.
+
+In CSV, a field in quotation marks may contain separators, line breaks and, written twice,
+quotation marks. In TSV a quotation mark is a character like any other, and each line is a row,
+except where nothing else can be meant:
+
+- Every field but numbers is in quotation marks, as R, ``csv.QUOTE_ALL`` and `write_tsv` write.
+- Lines have too few fields, and pairs of quotation marks join them to rows, as pandas writes
+  texts with line breaks.
+
+Two conventions in one format leave guesses. Each is made such that no row is lost: where
+quotation marks would take in lines that look like rows, a file is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+__all__ = ["Record", "is_number", "read_csv", "read_tsv", "write_csv", "write_tsv"]
+
+_LONGEST_FIELD = 2**31 - 1
+"""The most characters that the csv module can be told to accept, on any system."""
+
+_SEPARATORS = ",;\t|"
+"""What may separate the fields of a .csv file; a semicolon where a comma is the decimal point."""
+
+_QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
+_NUMBER = r"[-+]?[\d.]*+(?:[eE][-+]?\d++)?+"
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+
+# Between these quotation marks are no tabs: a pair with a tab between may belong to two texts.
+_QUOTED_OVER_LINES = re.compile(
+    r'(?:(?:[^"\t\r\n]*+|"[^"\t]*+(?:""[^"\t]*+)*+")(?:[\t\r\n]|\Z))*+'
+)
+
+
+class Record(NamedTuple):
+    """One row of a file, and the line on which it begins, from 1."""
+
+    line: int
+    cells: list[str]
+
+
+# ---- Read ------------------------------------------------------------------------------------
+
+
+def read_csv(source: str, text: str) -> list[Record]:
+    """Return the records of a CSV file that are not blank, its header first.
+
+    Fields are separated by what separates the header's: commas, semicolons, tabs (then the file
+    is read as TSV) or vertical bars.
+
+    Raises
+    ------
+    ValueError
+        If quotation marks are not in pairs, or seem not to be, or a row has too many fields.
+    """
+    separator = _separator(text)
+    if separator == "\t":
+        return read_tsv(source, text)
+    records = _parsed(source, text, separator)
+    if not _quotes_every_text(text, separator):
+        records = _without_spaces_before_quotes(source, text, separator) or records
+        _check_no_row_is_swallowed(source, records, separator)
+    hint = f"A text with {separator!r} in it must stand in quotation marks."
+    return _not_too_wide(source, records, hint)
+
+
+def read_tsv(source: str, text: str) -> list[Record]:
+    """Return the records of a TSV file that are not blank, its header first.
+
+    Raises
+    ------
+    ValueError
+        If a row has too many fields.
+    """
+    if _quotes_every_text(text, "\t"):
+        records = _parsed(source, text, "\t")
+    else:
+        records = _split(text)
+        if not _is_rectangular(records) and _QUOTED_OVER_LINES.fullmatch(text):
+            records = _parsed(source, text, "\t")
+    hint = "A text with a tab in it can stand in a .csv or .jsonl file, but not in this one."
+    return _not_too_wide(source, records, hint)
+
+
+def _separator(text: str) -> str:
+    header = re.match(rf'[\r\n]*+((?:{_QUOTED}|[^"\r\n]|")*+)', text)
+    names = re.sub(_QUOTED, "", header[1]) if header else ""
+    return next((separator for separator in _SEPARATORS if separator in names), ",")
+
+
+def _quotes_every_text(text: str, separator: str) -> bool:
+    """Return whether there is no field outside quotation marks but numbers: nor a header."""
+    field, end = f"(?:{_QUOTED}|{_NUMBER})", rf"(?:{re.escape(separator)}|[\r\n]++|\Z)"
+    header = rf"[\r\n]*+{_QUOTED}(?:{re.escape(separator)}{_QUOTED})*+(?:[\r\n]|\Z)"
+    return bool(re.match(header, text) and re.fullmatch(f"[\r\n]*+(?:{field}{end})*+", text))
+
+
+def _parsed(source: str, text: str, separator: str, skip_spaces: bool = False) -> list[Record]:
+    """Return what the csv module reads."""
+    # Files of old Macs have carriage returns alone. Elsewhere, one within a line ends no row.
+    lines = StringIO(text, newline="\n" if "\n" in text else "")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=skip_spaces, strict=True)
+    line, records = 1, []
+    try:
+        with _fields_of_any_length():
+            for cells in reader:
+                records.append(Record(line, cells))
+                line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(_complaint(source, line, error)) from error
+    return _not_blank(records)
+
+
+def _complaint(source: str, line: int, error: csv.Error) -> str:
+    if "new-line" in str(error):
+        return (
+            f"{source!r} line {line} contains a carriage return. Put the text in quotation marks, "
+            "or end all lines in the same way."
+        )
+    return (
+        f"{source!r}: what begins on line {line} cannot be read ({error}). In a text that is in "
+        "quotation marks, each quotation mark must stand twice."
+    )
+
+
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _split(text: str) -> list[Record]:
+    """Return lines, cut at tabs."""
+    lines = text.split("\n" if "\n" in text else "\r")
+    bare = (line.rstrip("\r") for line in lines)
+    rows = (line.split("\t") if line else [] for line in bare)
+    return _not_blank([Record(number, row) for number, row in enumerate(rows, start=1)])
+
+
+def _not_blank(records: list[Record]) -> list[Record]:
+    """Leave out empty lines, and lines of spaces where there are several columns."""
+    filled = [record for record in records if record.cells]
+    if not filled or len(filled[0].cells) == 1:
+        return filled
+    return [record for record in filled if len(record.cells) > 1 or record.cells[0].strip()]
+
+
+def _is_rectangular(records: list[Record]) -> bool:
+    return len({len(record.cells) for record in records}) <= 1
+
+
+def _not_too_wide(source: str, records: list[Record], hint: str) -> list[Record]:
+    """Return the records without empty cells beyond the header's, or raise if one is filled."""
+    width = len(records[0].cells) if records else 0
+    for line, cells in records:
+        if any(cell.strip() for cell in cells[width:]):
+            raise ValueError(
+                f"{source!r} line {line} has {len(cells)} fields, but the first line names "
+                f"{width} {'column' if width == 1 else 'columns'}. {hint}"
+            )
+    return [Record(line, cells[:width]) for line, cells in records]
+
+
+# ---- Quotation marks that may not mean it ----------------------------------------------------
+
+
+def _without_spaces_before_quotes(source: str, text: str, separator: str) -> list[Record] | None:
+    """Return the records if ``good film, "pos"`` puts quotation marks behind spaces, else None."""
+    if not re.search(rf'(?:^|{re.escape(separator)}) +"', text, flags=re.MULTILINE):
+        return None
+    try:
+        records = _parsed(source, text, separator, skip_spaces=True)
+    except ValueError:
+        return None
+    return records if _is_rectangular(records) else None
+
+
+def _check_no_row_is_swallowed(source: str, records: list[Record], separator: str) -> None:
+    """Raise if quotation marks that belong to texts seem to have joined rows.
+
+    Line breaks are in quoted texts only. A line of such a text may look like a row by chance;
+    where half of the texts have such lines, no program that quotes has written the file.
+    """
+    over_lines = [record for record in records[1:] if any(map(_LINE_BREAK.search, record.cells))]
+    if not over_lines:
+        return
+    columns = _columns([record.cells for record in records])
+    suspects = [record for record in over_lines if _joins_rows(record.cells, columns, separator)]
+    if 2 * len(suspects) >= len(over_lines):
+        raise ValueError(
+            f"{source!r} line {suspects[0].line}: a quotation mark opens a text that would take "
+            "in the lines after it, which look like rows. A quotation mark that is part of a text "
+            "must stand twice, and the text in quotation marks. If these lines are one text, put "
+            "every field of the file in quotation marks."
+        )
+
+
+class _Column(NamedTuple):
+    """What is in a column, to tell whether other cells could be."""
+
+    cells: frozenset[str]
+    is_numeric: bool
+
+    def may_contain(self, cell: str) -> bool:
+        return cell in self.cells or (self.is_numeric and cell == cell.strip() and is_number(cell))
+
+
+def _columns(rows: list[list[str]]) -> list[_Column]:
+    full = [cells for cells in rows[1:] if len(cells) == len(rows[0])]
+    filled = [frozenset(filter(str.strip, cells)) for cells in zip(*full, strict=True)]
+    return [_Column(cells, bool(cells) and all(map(is_number, cells))) for cells in filled]
+
+
+def _joins_rows(cells: list[str], columns: list[_Column], separator: str) -> bool:
+    """Return whether at half of the line breaks, or more, one row could end and another begin."""
+    if len(cells) != len(columns):
+        return False
+    breaks = []
+    for place, cell in enumerate(cells):
+        lines = [line.split(separator) for line in _LINE_BREAK.split(cell)]
+        breaks += [
+            _may_end_row(before, columns[place + 1 :]) or _may_begin_row(after, columns[:place])
+            for before, after in pairwise(lines)
+        ]
+    return 2 * sum(breaks) >= len(breaks)
+
+
+def _may_end_row(fields: list[str], columns: list[_Column]) -> bool:
+    """Return whether a text, and then these columns, could be the last fields of a line."""
+    last = fields[1:][-len(columns) :] if columns else []
+    return len(last) == len(columns) and _any_fits(last, columns)
+
+
+def _may_begin_row(fields: list[str], columns: list[_Column]) -> bool:
+    """Return whether these columns, and then a text, could be the first fields of a line.
+
+    "1, cheap" could not: it is from a list.
+    """
+    return (
+        len(fields) > len(columns)
+        and not fields[len(columns)].startswith(" ")
+        and _any_fits(fields, columns)
+    )
+
+
+def _any_fits(fields: list[str], columns: list[_Column]) -> bool:
+    return any(column.may_contain(cell) for cell, column in zip(fields, columns, strict=False))
+
+
+def is_number(cell: Any) -> bool:
+    """Return whether a cell is a finite number, or the text of one."""
+    try:
+        return math.isfinite(float(cell))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+# ---- Write -----------------------------------------------------------------------------------
+
+
+class _Lines(list[str]):
+    """What csv writes, a line at a time.
+
+    Told to end lines by a line feed alone, csv would leave carriage returns in texts unquoted.
+    """
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
+
+
+def write_csv(rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows, of which the first is the header, as CSV."""
+    unlike_names = re.compile(rf"^\ufeff|[{re.escape(_SEPARATORS)}]")
+    guessed = any(_LINE_BREAK.search(str(cell)) for row in rows for cell in row)
+    guessed |= any(unlike_names.search(str(name)) for name in rows[0])
+    return _written(rows, ",", csv.QUOTE_ALL if guessed else csv.QUOTE_MINIMAL)
+
+
+def write_tsv(rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows, of which the first is the header, as TSV.
+
+    Without quotation marks; where a cell has a tab or a line break, with all in quotation marks.
+    """
+    unfit = re.compile(r"[\t\r\n]")
+    quoted = any(unfit.search(str(cell)) for row in rows for cell in row)
+    quoted |= any(str(name).startswith(('"', "\ufeff")) for name in rows[0])
+    quoted |= any(list(row) in ([""], [None]) for row in rows)  # it would be a blank line
+    if quoted:
+        return _written(rows, "\t", csv.QUOTE_ALL)
+    lines = ("\t".join("" if cell is None else str(cell) for cell in row) for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _written(rows: Iterable[Sequence[Any]], separator: str, quoting: Literal[0, 1]) -> str:
+    lines = _Lines()
+    csv.writer(lines, delimiter=separator, quoting=quoting).writerows(rows)
+    return "".join(lines)
