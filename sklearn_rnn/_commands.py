@@ -94,13 +94,13 @@ def train(options: Namespace) -> bool:
 
 def _warn_of_short_rows(table: Table, command: str) -> None:
     """Say which rows end before columns that have a name, but were not asked for."""
-    named = [place for place, name in enumerate(table.columns) if name.strip()]
-    short = [row for row, n_fields in table.n_fields.items() if n_fields <= named[-1]]
+    last = max(place for place, name in enumerate(table.columns) if name.strip())
+    short = [row for row, n_fields in table.n_fields.items() if n_fields <= last]
     if short:
-        more = f", and so do {len(short) - 1:,} rows after it" if len(short) > 1 else ""
+        more = f", and {len(short) - 1:,} later ones do" if len(short) > 1 else ""
         print(
-            f"sklearn_rnn {command}: warning: {table.source!r} {table.place(short[0])} ends before "
-            f"{table.columns[named[-1]]!r}{more}: what is missing is taken to be empty.",
+            f"sklearn_rnn {command}: warning: {table.source!r} {table.place(short[0])} ends "
+            f"before {table.columns[last]!r}{more}: what is missing is taken to be empty.",
             file=sys.stderr,
         )
 

@@ -67,7 +67,7 @@ def read_csv(source: str, text: str) -> list[Record]:
         return read_tsv(source, text)
     records = _parsed(source, text, separator)
     if not _quotes_every_text(text, separator):
-        records = _without_spaces_before_quotes(source, text, separator) or records
+        records = _without_spaces_before_quotes(source, text, separator, records)
         _check_no_row_is_swallowed(source, records, separator)
     hint = f"A text with {separator!r} in it must stand in quotation marks."
     return _not_too_wide(source, records, hint)
@@ -176,15 +176,30 @@ def _not_too_wide(source: str, records: list[Record], hint: str) -> list[Record]
 # ---- Quotation marks that may not mean it ----------------------------------------------------
 
 
-def _without_spaces_before_quotes(source: str, text: str, separator: str) -> list[Record] | None:
-    """Return the records if ``good film, "pos"`` puts quotation marks behind spaces, else None."""
+def _without_spaces_before_quotes(
+    source: str, text: str, separator: str, plain: list[Record]
+) -> list[Record]:
+    """Return the records, read anew if ``good film, "pos"`` has quotation marks behind spaces."""
     if not re.search(rf'(?:^|{re.escape(separator)}) +"', text, flags=re.MULTILINE):
-        return None
+        return plain
     try:
-        records = _parsed(source, text, separator, skip_spaces=True)
+        spaced = _parsed(source, text, separator, skip_spaces=True)
     except ValueError:
-        return None
-    return records if _is_rectangular(records) else None
+        return plain
+    if not _is_rectangular(spaced):
+        return plain
+    if not _is_rectangular(plain):
+        return spaced
+    return spaced if _unquotes(plain, spaced) else plain
+
+
+def _unquotes(plain: list[Record], spaced: list[Record]) -> bool:
+    """Return whether in equally many records the second ones lack more than spaces."""
+    return len(plain) == len(spaced) and any(
+        new not in (old, old.lstrip(" "))
+        for (_, before), (_, after) in zip(plain, spaced, strict=True)
+        for old, new in zip(before, after, strict=True)
+    )
 
 
 def _check_no_row_is_swallowed(source: str, records: list[Record], separator: str) -> None:

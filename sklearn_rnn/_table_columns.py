@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,10 @@ def training_columns(table: Table, text: str | None, label: str | None) -> tuple
     given = {"text": text, "label": label}
     unknown = [role for role in given if given[role] is None and role not in table.columns]
     if unknown:
+        options = [f"--{role} {quote(table.similar(role) or 'COLUMN')}" for role in unknown]
         raise ValueError(
             f"which column of {table.source!r} holds the {' and which the '.join(unknown)}? Add "
-            f"{' and '.join(f'--{role} COLUMN' for role in unknown)}. The columns are "
-            f"{listed(table.columns)}."
+            f"{' and '.join(options)}. The columns are {listed(table.columns)}."
         )
     names = text or "text", label or "label"
     for name in names:

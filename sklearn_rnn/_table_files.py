@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from typing import Any
 
 from ._delimited import Record, read_csv, read_tsv, write_csv, write_tsv
 from ._files import replacing
-from ._signatures import is_gzipped, is_utf_16, mistaken
+from ._signatures import check_content, is_gzipped, utf_16_in
 
 __all__ = [
     "Table",
@@ -85,6 +86,11 @@ class Table:
                 )
         return [row[place] for row in self.rows]
 
+    def similar(self, name: str) -> str | None:
+        """Return the column of this name but for spaces and case, if there is one."""
+        found = [column for column in self.columns if _folded(column) == _folded(name)]
+        return found[0] if len(found) == 1 else None
+
     def place(self, row: int) -> str:
         """Say where a row stands: "line 7"."""
         return f"{self.unit} {self.numbers[row]}"
@@ -112,6 +118,7 @@ def _closest(name: str, columns: list[str]) -> str:
 
 
 def _folded(name: str) -> str:
+    """Return a name without what is easily overlooked."""
     return name.strip("\ufeff\"' \t").casefold()
 
 
@@ -121,7 +128,10 @@ def listed(names: Sequence[str]) -> str:
     shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in named[:20]]
     n_more, n_unnamed = len(named) - len(shown), len(names) - len(named)
     parts = [", ".join(shown), f"{n_more} more" * (n_more > 0)]
-    return " and ".join(filter(None, [*parts, f"{n_unnamed} without a name" * (n_unnamed > 0)]))
+    parts.append(f"{n_unnamed} without a name" * (n_unnamed > 0))
+    single = len(names) == 1 and re.search("[,;\t|]", names[0])
+    note = " (only one; tabs separate those of .tsv files)" if single else ""
+    return " and ".join(filter(None, parts)) + note
 
 
 def _count(number: int, noun: str) -> str:
@@ -179,7 +189,7 @@ def read_table(path: Path, encoding: str = "utf-8-sig") -> Table:
     source, ending, data = str(path), check_format(path), path.read_bytes()
     if _is_packed(path):
         data = _unpacked(source, data)
-    _check_content(source, data, ending)
+    check_content(source, data, ending)
     if ending == ".parquet":
         return _filled(_read_parquet(source, data))
     return _filled(_READERS[ending](source, _decoded(source, data, encoding)))
@@ -226,18 +236,12 @@ def _unpacked(source: str, data: bytes) -> bytes:
         raise ValueError(f"{source!r} cannot be unpacked ({error}): {why}.") from error
 
 
-def _check_content(source: str, data: bytes, ending: str) -> None:
-    mistake = mistaken(data, ending)
-    if mistake is not None:
-        what, remedy = mistake
-        raise ValueError(f"{source!r} {what}. {remedy}.")
-
-
 def _decoded(source: str, data: bytes, encoding: str) -> str:
-    if encoding == "utf-8-sig" and is_utf_16(data):
-        raise ValueError(f"{source!r} line 1 is not UTF-8 but UTF-16: add --encoding utf-16.")
+    utf_16 = utf_16_in(data)
+    if encoding == "utf-8-sig" and utf_16:
+        raise ValueError(f"{source!r} line 1 is not UTF-8 but UTF-16: add --encoding {utf_16}.")
     try:
-        return data.decode(encoding)
+        return data.decode(encoding).lstrip("\ufeff")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         name = "UTF-8" if encoding == "utf-8-sig" else encoding
@@ -313,7 +317,9 @@ def _record(source: str, number: int, line: str) -> dict[str, Any]:
             object_pairs_hook=_object,
         )
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{source!r} line {number} is not JSON ({error}).") from error
+        raise ValueError(
+            f"{source!r} line {number} is not JSON ({error}): expected one object per line."
+        ) from error
     if not isinstance(record, dict):
         raise ValueError(
             f"{source!r} line {number} holds a {type(record).__name__}: expected an object with "

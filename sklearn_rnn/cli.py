@@ -230,7 +230,7 @@ def _add_encoding_option(add: Callable[..., Any]) -> None:
     add(
         "--encoding",
         metavar="NAME",
-        type=_encoding,
+        type=partial(_checked, check_encoding),
         default="utf-8",
         help="encoding of the texts, such as cp1252 (default: UTF-8)",
     )
@@ -331,16 +331,9 @@ def _text(text: str) -> str:
     return text
 
 
-def _encoding(text: str) -> str:
-    try:
-        return check_encoding(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-
-
 def _table(text: str) -> Path:
     path = _file(text)
-    _check_table_format(path)
+    _checked(check_format, path)
     return path
 
 
@@ -350,13 +343,13 @@ def _table_or_lines(text: str) -> Path:
 
 def _new_table(text: str) -> Path:
     path = _new_file(text)
-    _check_table_format(path)
+    _checked(check_format, path)
     return path
 
 
-def _check_table_format(path: Path) -> None:
+def _checked(check: Callable[[Any], str], value: Any) -> str:
     try:
-        check_format(path)
+        return check(value)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
