@@ -31,7 +31,8 @@ from ._table_columns import (
     texts_in,
     training_columns,
 )
-from ._table_files import Table, as_csv, check_names, lines_as_table, read_table, write_table
+from ._table_files import as_csv, check_names, lines_as_table, read_table, write_table
+from ._table_rows import Table
 from .classifier import RNNTextClassifier
 from .displays import TokenAttributionDisplay
 from .exceptions import ModelFileError

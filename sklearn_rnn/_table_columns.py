@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._delimited import is_number
-from ._table_files import Table, listed
+from ._table_rows import Table, listed
 
 __all__ = [
     "complete_rows",

@@ -136,7 +136,8 @@ def _message(error: Exception) -> str:
     """Return an error in one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{os.fspath(error.filename)!r}: {error.strerror}."
-    return " ".join(str(error).split())
+    # Spaces stay: two names may differ by them alone.
+    return " ".join(filter(None, map(str.strip, str(error).splitlines())))
 
 
 @contextmanager

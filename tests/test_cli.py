@@ -30,7 +30,8 @@ from sklearn_rnn import (
     cli,
     persistence,
 )
-from sklearn_rnn._table_files import Table, read_table, write_table
+from sklearn_rnn._table_files import read_table, write_table
+from sklearn_rnn._table_rows import Table
 from sklearn_rnn.datasets import make_reviews
 
 REVIEWS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
@@ -405,6 +406,146 @@ def test_too_few_rows_to_hold_some_out_say_so(tmp_path, out, capsys):
     assert "1 rows are too few to hold out 10% of them. Give more, or --test-fraction 0" in line
 
 
+def columns_learned(fits, *arguments):
+    """Return the texts and labels that a command would train on."""
+    encoded = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_commands, "_new_model", lambda options, texts: encoded.extend(texts))
+        patch.setattr(_commands, "_announce", lambda *_: None)
+        patch.setattr(_commands, "_split", lambda labels, options: (np.arange(len(labels)),) * 2)
+        patch.setattr(_commands, "_fit", stop)
+        with pytest.raises(Fitted) as fitted:
+            run("train", *arguments)
+    assert list(fitted.value.args[0].texts) == encoded
+    return encoded, fitted.value.args[0].labels.tolist()
+
+
+def stop(model, training):
+    raise Fitted(training)
+
+
+def test_spaces_around_a_label_are_no_part_of_it(tmp_path, out, fits):
+    data = 'text,label\ngood film, "pos"\nbad,neg \nfine, pos\nso so,"neg"\n'
+    (tmp_path / "t.csv").write_text(data)
+    _, labels = columns_learned(fits, tmp_path / "t.csv", "--out", out)
+    assert labels == ["pos", "neg", "pos", "neg"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("caf\xe9", "cafe\u0301"),
+        ("very good", "very\xa0good"),
+        ("very good", "very  good"),
+        ("good", "go\u200bod"),
+        ("good", "good\x00"),
+    ],
+)
+def test_labels_that_look_alike_are_named_with_their_lines(
+    tmp_path, out, fits, capsys, one, other
+):
+    rows = [("so", one), ("no", "bad"), ("yes", other), *[("ok", "bad"), ("fine", one)] * 4]
+    table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
+    line = failure(capsys, "train", table, "--out", out)
+    assert f"{one!a} on line 2 and {other!a} on line 4. Write them in one way" in line
+
+
+@pytest.mark.parametrize("labels", [["C", "c"], ["a b", "ab"], ["é", "e"], ["+", "-"]])
+def test_labels_that_can_be_told_apart_are_learned(tmp_path, out, fits, labels):
+    rows = [("so good", label) for label in labels * 4]
+    table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
+    assert columns_learned(fits, table, "--out", out)[1] == labels * 4
+
+
+# ---- Only the columns that are asked for matter ----------------------------------------------
+
+SPAM = 'v1,v2,,,\nham,"Go, caf\xe9",,,\nspam,"Win ""now""",,,\nham,Oh," dear",,\nspam,Free\n'
+
+
+def test_columns_without_a_name_do_not_matter(tmp_path, out, fits, capsys):
+    (tmp_path / "spam.csv").write_bytes(SPAM.encode("cp1252"))
+    options = ["--text", "v2", "--label", "v1", "--out", out]
+    line = failure(capsys, "train", tmp_path / "spam.csv", *options)
+    assert "line 2 is not UTF-8" in line
+    assert "--encoding cp1252" in line
+    options += ["--encoding", "cp1252"]
+    texts, labels = columns_learned(fits, tmp_path / "spam.csv", *options)
+    assert texts == ["Go, caf\xe9", 'Win "now"', "Oh", "Free"]
+    assert labels == ["ham", "spam", "ham", "spam"]
+    assert capsys.readouterr().err == ""
+    options = ["--out", out]
+    line = failure(capsys, "train", tmp_path / "spam.csv", "--encoding", "cp1252", *options)
+    assert "The columns are 'v1', 'v2' and 3 without a name." in line
+
+
+def test_answers_stand_beside_columns_without_a_name(trained, tmp_path):
+    (tmp_path / "spam.csv").write_text(SPAM, encoding="utf-8")
+    options = ["--text", "v2", "--out", tmp_path / "answers.csv"]
+    assert run("predict", trained.path, tmp_path / "spam.csv", *options) == 0
+    table = read_table(tmp_path / "answers.csv")
+    assert table.columns == ["v1", "v2", "", "", "", "prediction", "probability"]
+    assert [row[:5] for row in table.rows][2:] == [
+        ["ham", "Oh", " dear", "", ""],
+        ["spam", "Free", "", "", ""],
+    ]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_columns_that_a_format_cannot_hold_are_refused_before_reading_texts(
+    trained, tmp_path, capsys, monkeypatch, ending
+):
+    monkeypatch.setattr(_commands, "_load", None)
+    (tmp_path / "spam.csv").write_text(SPAM, encoding="utf-8")
+    options = ["--text", "v2", "--out", tmp_path / f"answers.{ending}"]
+    line = failure(capsys, "predict", trained.path, tmp_path / "spam.csv", *options)
+    assert "has more than one column ''" in line
+    assert not (tmp_path / f"answers.{ending}").exists()
+
+
+def test_a_column_named_twice_is_refused_where_it_is_asked_for(tmp_path, out, fits, capsys):
+    header, rows = ("text", "label", "n", "n"), [("so", "+", 1, 2), ("no", "-", 3, 4)] * 2
+    table = write_csv(tmp_path / "t.csv", [header, *rows])
+    assert columns_learned(fits, table, "--out", out)[1] == ["+", "-", "+", "-"]
+    line = failure(capsys, "train", table, "--label", "n", "--out", out)
+    assert "has more than one column 'n': rename" in line
+
+
+def test_a_row_that_ends_early_is_told_of_or_refused(tmp_path, out, fits, capsys):
+    header, rows = ("text", "label", "date"), [("so", "+"), ("no", "-", "May"), ("ok", "+")]
+    table = write_csv(tmp_path / "t.csv", [header, *rows, ("hm", "-")])
+    assert columns_learned(fits, table, "--out", out)[1] == ["+", "-", "+", "-"]
+    assert capsys.readouterr().err == (
+        f"sklearn_rnn train: warning: {str(table)!r} line 2 ends before 'date', and 2 later ones "
+        "do: what is missing is taken to be empty.\n"
+    )
+    table = write_csv(tmp_path / "t.csv", [header, *rows, ("hm",)])
+    line = failure(capsys, "train", table, "--skip-missing", "--out", out)
+    assert "line 5 has 1 field, but the first line names 3 columns: 'label' is missing" in line
+
+
+def test_columns_that_differ_by_spaces_or_case_are_proposed(tmp_path, out, fits, capsys):
+    table = write_csv(tmp_path / "t.csv", [("Text", "the label "), ("so", "+")])
+    line = failure(capsys, "train", table, "--label", "The Label", "--text", "Text", "--out", out)
+    assert "Did you mean 'the label '?" in line
+    assert "Add --text Text." in failure(capsys, "train", table, "--label", "x", "--out", out)
+
+
+def test_a_wrong_separator_is_suspected(tmp_path, out, capsys):
+    table = write_csv(tmp_path / "t.tsv", [("text", "label"), ("so", "+")])
+    line = failure(capsys, "train", table, "--out", out)
+    assert "'text,label' (only one; tabs separate those of .tsv files)" in line
+
+
+def test_the_sms_collection_is_read_with_a_line_of_names(sms_spam_home, tmp_path, out, fits):
+    collection = (sms_spam_home / "SMSSpamCollection").read_text(encoding="utf-8")
+    lines = collection.removesuffix("\n").split("\n")
+    for name in ("sms.tsv", "sms.csv"):
+        table = tmp_path / name
+        table.write_text(f"label\ttext\n{collection}", encoding="utf-8")
+        texts, labels = columns_learned(fits, table, "--out", out)
+        assert [f"{label}\t{text}" for label, text in zip(labels, texts, strict=True)] == lines
+
+
 # ---- Rows where something is missing ---------------------------------------------------------
 
 
@@ -636,6 +777,36 @@ def test_a_standard_input_without_texts_says_so(trained, capsys, monkeypatch, li
     assert message in failure(capsys, "predict", trained.path, "-")
 
 
+def test_the_standard_input_may_have_another_encoding(trained, capsys, monkeypatch):
+    def give(text):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode("cp1252"))))
+
+    give("so good\nun caf\xe9\n")
+    line = failure(capsys, "predict", trained.path, "-")
+    assert "'standard input' line 2 is not UTF-8" in line
+    assert "--encoding cp1252" in line
+    assert "ave it" not in line
+    give("so good\nun caf\xe9\n")
+    assert run("predict", trained.path, "-", "--encoding", "cp1252") == 0
+    answers = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert [row["text"] for row in answers] == ["so good", "un caf\xe9"]
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "a\x00b"])
+def test_an_unknown_encoding_is_refused(trained, reviews, capsys, name):
+    line = failure(capsys, "predict", trained.path, reviews, "--encoding", name)
+    assert f"{name!r} is no encoding of text that Python knows" in line
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_table_with_answers_is_read_as_it_was_written(trained, tmp_path, ending):
+    rows = [[text, f"label {i}"] for i, text in enumerate(TRICKY)]
+    table, answers = tmp_path / f"in.{ending}", tmp_path / f"out.{ending}"
+    write_table(Table("ours", ["text", "a, b"], rows, []), table)
+    assert run("predict", trained.path, table, "--out", answers) == 0
+    assert [row[:2] for row in read_table(answers).rows] == rows
+
+
 def test_answers_do_not_take_the_place_of_a_column(trained, tmp_path, capsys):
     table = write_csv(tmp_path / "t.csv", [["text", "prediction"], ["good", "+"]])
     line = failure(capsys, "predict", trained.path, table)
@@ -838,7 +1009,7 @@ def test_an_interrupt_in_the_first_epoch_leaves_an_older_model(reviews, out, cap
 
 
 def test_an_interrupt_elsewhere_ends_in_one_line(trained, reviews, capsys, monkeypatch):
-    def interrupt(path):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_commands, "read_table", interrupt)
@@ -847,7 +1018,7 @@ def test_an_interrupt_elsewhere_ends_in_one_line(trained, reviews, capsys, monke
 
 
 def test_a_defect_keeps_its_traceback(trained, reviews, monkeypatch):
-    def defect(path):
+    def defect(*_):
         raise KeyError("a defect")
 
     monkeypatch.setattr(_commands, "read_table", defect)

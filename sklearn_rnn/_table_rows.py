@@ -1,0 +1,121 @@
+"""Tables: rows of cells under named columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+__all__ = ["Row", "Table", "check_once", "listed"]
+
+Row = list[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under named columns, and where each row stands in its file.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file, for messages.
+    columns : list of str
+        Names of the columns.
+    rows : list of list
+        Cells, as many in each row as there are columns; None where there is nothing.
+    numbers : list of int
+        For each row the line on which it begins, or its number, from 1.
+    unit : {"line", "row"}, default="line"
+        What `numbers` count.
+    n_fields : dict of int to int, default={}
+        For rows that end before the last columns, counted from 0, how many fields they have.
+    """
+
+    source: str
+    columns: list[str]
+    rows: list[Row]
+    numbers: list[int]
+    unit: str = "line"
+    n_fields: Mapping[int, int] = field(default_factory=dict)
+
+    def column(self, name: str) -> list[Any]:
+        """Return the cells of a column, or raise and name the columns that there are.
+
+        Other columns do not matter: those may have one name, or none, and gaps at the end.
+        """
+        if name not in self.columns:
+            raise ValueError(
+                f"{self.source!r} has no column {name!r}.{_closest(name, self.columns)} Its "
+                f"columns are {listed(self.columns)}."
+            )
+        check_once(self.source, name, self.columns)
+        place = self.columns.index(name)
+        for row, n_fields in self.n_fields.items():
+            if n_fields <= place:
+                raise ValueError(
+                    f"{self.source!r} {self.place(row)} has {_count(n_fields, 'field')}, but the "
+                    f"first line names {_count(len(self.columns), 'column')}: {name!r} is "
+                    "missing. Is a separator missing, or has a text a line break?"
+                )
+        return [row[place] for row in self.rows]
+
+    def similar(self, name: str) -> str | None:
+        """Return the column of this name but for spaces and case, if there is one."""
+        found = [column for column in self.columns if _folded(column) == _folded(name)]
+        return found[0] if len(found) == 1 else None
+
+    def place(self, row: int) -> str:
+        """Say where a row stands: "line 7"."""
+        return f"{self.unit} {self.numbers[row]}"
+
+    def check_new(self, names: Sequence[str]) -> None:
+        """Raise if a column has one of these names."""
+        for name in names:
+            if name in self.columns:
+                raise ValueError(
+                    f"{self.source!r} has a column {name!r} already, and a column of that name "
+                    "would be added: rename it."
+                )
+
+    def with_columns(self, new: Mapping[str, Sequence[Any]]) -> Table:
+        """Return the table with further columns."""
+        added = zip(*new.values(), strict=True)
+        rows = [[*row, *cells] for row, cells in zip(self.rows, added, strict=True)]
+        return replace(self, columns=[*self.columns, *new], rows=rows)
+
+
+def _closest(name: str, columns: list[str]) -> str:
+    by_folded = {_folded(column): column for column in columns}
+    close = get_close_matches(_folded(name), by_folded, n=1)
+    return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def _folded(name: str) -> str:
+    """Return a name without what is easily overlooked."""
+    return name.strip("\ufeff\"' \t").casefold()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in one line: cut where the first row is no header but texts."""
+    named = [name for name in names if name.strip()]
+    shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in named[:20]]
+    n_more, n_unnamed = len(named) - len(shown), len(names) - len(named)
+    parts = [", ".join(shown), f"{n_more} more" * (n_more > 0)]
+    parts.append(f"{n_unnamed} without a name" * (n_unnamed > 0))
+    single = len(names) == 1 and re.search("[,;\t|]", names[0])
+    note = " (only one; tabs separate those of .tsv files)" if single else ""
+    return " and ".join(filter(None, parts)) + note
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def check_once(source: str, name: str, columns: Sequence[str]) -> None:
+    """Raise if several columns have a name."""
+    if columns.count(name) > 1:
+        raise ValueError(
+            f"{source!r} has more than one column {name!r}: rename all but one of them."
+        )

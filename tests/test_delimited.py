@@ -1,0 +1,252 @@
+"""What is written as a table is read again, and no row of other programs' tables is lost."""
+
+import csv
+import gzip
+import io
+import zipfile
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_rnn._delimited import read_csv, read_tsv, write_csv, write_tsv
+from sklearn_rnn._table_files import read_table, write_table
+from sklearn_rnn._table_rows import Table
+
+# Letters that formats are made of, so that a few of them are likely to mean something.
+MARKS = st.text(alphabet="\"',;|\t\r\n\\ a1\ufeff\u2028\x85\x00é", max_size=8)
+TEXTS = st.one_of(MARKS, st.text(max_size=8))
+FORMATS = {"csv": (write_csv, read_csv), "tsv": (write_tsv, read_tsv)}
+
+
+def cells_of(records):
+    return [record.cells for record in records]
+
+
+@st.composite
+def tables(draw, cells=TEXTS):
+    n_columns = draw(st.integers(1, 3))
+    names = st.lists(cells.filter(bool), min_size=n_columns, max_size=n_columns, unique=True)
+    rows = st.lists(
+        st.lists(cells, min_size=n_columns, max_size=n_columns), min_size=1, max_size=5
+    )
+    return [draw(names), *draw(rows)]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@settings(deadline=None)
+@given(rows=tables())
+def test_any_table_comes_back_as_it_was(ending, rows):
+    write, read = FORMATS[ending]
+    assert cells_of(read("ours", write(rows))) == rows
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.parquet", "t.tsv.gz"])
+@settings(deadline=None, max_examples=25)
+@given(rows=tables())
+def test_any_table_comes_back_from_a_file(tmp_path_factory, name, rows):
+    path = tmp_path_factory.mktemp("t") / name
+    write_table(Table("ours", rows[0], rows[1:], []), path)
+    read = read_table(path)
+    assert (read.columns, read.rows) == (rows[0], rows[1:])
+
+
+# ---- TSV -------------------------------------------------------------------------------------
+
+ONE_LINE = TEXTS.filter(lambda text: not set(text) & set("\t\r\n\ufeff"))
+
+
+@settings(deadline=None)
+@given(rows=st.lists(st.tuples(ONE_LINE, st.sampled_from("+-")), min_size=1, max_size=8))
+def test_in_tsv_each_line_is_a_row_and_each_character_its_own(rows):
+    text = "".join("\t".join(row) + "\n" for row in [("text", "label"), *rows])
+    assert cells_of(read_tsv("theirs", text)) == [["text", "label"], *map(list, rows)]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+@settings(deadline=None)
+@given(rows=st.lists(st.tuples(MARKS, st.integers()), min_size=1, max_size=5))
+def test_a_tsv_file_with_every_text_in_quotation_marks_is_read_without_them(quoting, rows):
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter="\t", quoting=quoting).writerows([("text", "n"), *rows])
+    read = cells_of(read_tsv("theirs", file.getvalue()))
+    assert read == [["text", "n"], *([text, str(number)] for text, number in rows)]
+
+
+def test_a_text_on_several_lines_that_pandas_quoted_is_one_text():
+    frame = pd.DataFrame({"text": ['so "good"\n\nfilm', "bad"], "label": ["+", "-"]})
+    text = frame.to_csv(sep="\t", index=False)
+    assert cells_of(read_tsv("theirs", text))[1:] == frame.to_numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'text\tlabel\n"so good\t+\nbroken\nfilm"\t-\n',
+        'text\tlabel\n"so good\t+\nfine\t+\nfilm"\t-\nbroken\n',
+        'label\ttext\n+\t"so good\n-\tfine\n-\tfilm"\nbroken\n',
+    ],
+)
+def test_quotation_marks_join_no_lines_that_are_rows(text):
+    lines = [line.split("\t") for line in text.splitlines()]
+    assert cells_of(read_tsv("theirs", text)) == lines
+
+
+# ---- CSV -------------------------------------------------------------------------------------
+
+# Programs that do not quote: a quotation mark where one text begins, one where another ends.
+SWALLOWED = [
+    'text,label\n"so good,+\nbad,-\n5",+\nfine,-\nmeh,+\n',
+    'text,label\n"so good,+\nbad, really,-\n5",+\nfine,+\n',
+    'text,label\n"so good,+\nnever seen again,-\n5",+\nfine,+\n',
+    'label,text\n+,"so good\n-,bad\n+,5"\n-,fine\n',
+    'id,text\n1,"so good\n2,bad\n3,5"\n4,fine\n',
+    'id,text,label\r\n1,"so good,+\r\n2,bad,-\r\n3,5",+\r\n4,fine,-\r\n',
+    'text,stars\n"so good,1.25\nbad,2.5\n5",3.75\nfine,4.5\n',
+    'text;label\n"so good;+\nbad;-\n5";+\nfine;-\n',
+]
+
+
+@pytest.mark.parametrize("text", SWALLOWED)
+def test_rows_that_quotation_marks_would_swallow_are_refused(text):
+    with pytest.raises(ValueError, match=r"^'theirs' line 2: a quotation mark opens a text that"):
+        read_csv("theirs", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "so good,\nbut no, really",
+        "one, two\n\nthree",
+        "Good:\n1, cheap\n2, near\n",
+        "It cost 5, or 6\nbut",
+        "I say: +\n- no",
+    ],
+)
+def test_a_text_on_several_lines_is_one_text(text):
+    rows = [["id", "text", "label"], ["1", text, "+"], ["2", "bad", "-"]]
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    assert cells_of(read_csv("theirs", file.getvalue())) == rows
+
+
+def test_quotation_marks_everywhere_mean_what_they_say():
+    text = '"text","label"\n"so good,+\nbad,-\nfine","+"\n'
+    assert cells_of(read_csv("theirs", text))[1:] == [["so good,+\nbad,-\nfine", "+"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('good film, "pos"\nbad, "neg"\n', [["good film", "pos"], ["bad", "neg"]]),
+        ('"good, film",  "pos"\nbad,neg\n', [["good, film", "pos"], ["bad", "neg"]]),
+        (' "two\nlines", "pos"\n', [["two\nlines", "pos"]]),
+        # A text that begins like this is no quotation.
+        (' "good" he said,pos\n bad,neg\n', [[' "good" he said', "pos"], [" bad", "neg"]]),
+        ('"he said, ""hi""",pos\n bad,neg\n', [['he said, "hi"', "pos"], [" bad", "neg"]]),
+    ],
+)
+def test_quotation_marks_may_stand_behind_spaces(text, rows):
+    assert cells_of(read_csv("theirs", f"text,label\n{text}"))[1:] == rows
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_what_separates_the_header_separates_the_fields(separator):
+    text = "text,label\ngood,+\n".replace(",", separator)
+    assert cells_of(read_csv("theirs", text)) == [["text", "label"], ["good", "+"]]
+
+
+def test_separators_in_quotation_marks_separate_nothing():
+    text = '"text, whole";label\n"so good; really, yes";+\n'
+    assert cells_of(read_csv("t", text))[1:] == [["so good; really, yes", "+"]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize(("read", "separator"), [(read_csv, ","), (read_tsv, "\t")])
+def test_lines_end_as_programs_end_them(read, separator, end, last):
+    lines = [separator.join(cells) for cells in (["text", "label"], ["good", "+"], ["bad", "-"])]
+    text = end.join(lines) + end * last
+    assert cells_of(read("t", text))[1:] == [["good", "+"], ["bad", "-"]]
+
+
+def test_a_carriage_return_within_a_line_ends_no_row():
+    with pytest.raises(ValueError, match="'t' line 3 contains a carriage return"):
+        read_csv("t", "text\ngood\nso\rso\n")
+    assert cells_of(read_tsv("t", "text\ngood\nso\rso\n"))[2] == ["so\rso"]
+
+
+def test_empty_cells_beyond_the_header_are_left_out_but_others_are_refused():
+    assert cells_of(read_csv("t", "text,label\ngood,+,, \n"))[1] == ["good", "+"]
+    with pytest.raises(ValueError, match="line 2 has 3 fields, but the first line names 2 col"):
+        read_csv("t", "text,label\ngood, really,+\n")
+    with pytest.raises(ValueError, match=r"A text with a tab in it can stand in a \.csv"):
+        read_tsv("t", "text\tlabel\ngood\treally\t+\n")
+
+
+# ---- Files that are something else -----------------------------------------------------------
+
+
+def archive(*names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for name in names:
+            packed.writestr(name, "text,label\ngood,+\n")
+    return file.getvalue()
+
+
+TABLE = "text,label\ngood,+\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("t.csv", gzip.compress(TABLE.encode()), "is gzipped. Let its name end in .gz"),
+        ("t.csv.gz", gzip.compress(gzip.compress(b"text")), "is gzipped"),
+        ("t.csv.gz", TABLE.encode(), "its name should not end in .gz"),
+        ("t.csv.gz", gzip.compress(TABLE.encode())[:-5], "it is damaged or incomplete"),
+        ("t.csv", archive("t.csv"), "is a ZIP archive"),
+        ("t.tsv", archive("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook"),
+        ("t.parquet", archive("xl/workbook.xml"), "is an Excel workbook"),
+        ("t.csv", b"PAR1 PAR1", "is a Parquet file. Let its name end in .parquet"),
+        ("t.csv", b"\n<!DOCTYPE html>\n<html>", "is a web page"),
+        ("t.jsonl", b"\xef\xbb\xbf<html lang='en'>", "is a web page"),
+        ("t.csv", b'{"text": "good", "label": 1}\n', "contains JSON. Let its name end in .jsonl"),
+        ("t.jsonl", b'[{"text": "good"}]', "is a JSON array. Write one object per line"),
+        ("t.jsonl", b'[\n  {\n"text": "good"}\n]', "is a JSON array"),
+        ("t.jsonl", b'{\n  "text": "good"\n}', "line 1 is not JSON"),
+        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' stands twice"),
+        (
+            "t.csv",
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            'Get that by "git lfs pull"',
+        ),
+        ("t.csv", TABLE.encode("utf-16"), "not UTF-8 but UTF-16: add --encoding utf-16."),
+        ("t.csv", TABLE.encode("utf-16-le"), "add --encoding utf-16-le."),
+        ("t.tsv", TABLE.encode("utf-16-be"), "add --encoding utf-16-be."),
+        ("t.csv", "text\ncafé\n".encode("cp1252"), "line 2 is not UTF-8 (invalid continuation"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_says_is_named(tmp_path, name, data, message):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"^'.*' ") as caught:
+        read_table(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_file_is_read_in_the_encoding_that_is_named(tmp_path, encoding):
+    (tmp_path / "t.csv").write_bytes("text,label\ncafé,+\n".encode(encoding))
+    assert read_table(tmp_path / "t.csv", encoding).rows == [["café", "+"]]
+
+
+def test_columns_of_one_name_are_not_lost(tmp_path):
+    table = Table("t.csv", ["a", "a"], [["1", "2"]], [])
+    write_table(table, tmp_path / "t.csv")
+    assert read_table(tmp_path / "t.csv").rows == [["1", "2"]]
+    for name in ("t.jsonl", "t.parquet"):
+        with pytest.raises(ValueError, match="more than one column 'a'"):
+            write_table(table, tmp_path / name)
+        assert not (tmp_path / name).exists()
