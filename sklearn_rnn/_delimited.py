@@ -86,7 +86,8 @@ def read_tsv(source: str, text: str) -> list[Record]:
     else:
         records = _split(text)
         if not _is_rectangular(records) and _QUOTED_OVER_LINES.fullmatch(text):
-            records = _parsed(source, text, "\t")
+            joined = _parsed(source, text, "\t")
+            records = joined if _is_rectangular(joined) else records
     hint = "A text with a tab in it can stand in a .csv or .jsonl file, but not in this one."
     return _not_too_wide(source, records, hint)
 
@@ -98,7 +99,7 @@ def _separator(text: str) -> str:
 
 
 def _quotes_every_text(text: str, separator: str) -> bool:
-    """Return whether there is no field outside quotation marks but numbers: nor a header."""
+    """Return whether the names in the header, and all fields but numbers, are in quotes."""
     field, end = f"(?:{_QUOTED}|{_NUMBER})", rf"(?:{re.escape(separator)}|[\r\n]++|\Z)"
     header = rf"[\r\n]*+{_QUOTED}(?:{re.escape(separator)}{_QUOTED})*+(?:[\r\n]|\Z)"
     return bool(re.match(header, text) and re.fullmatch(f"[\r\n]*+(?:{field}{end})*+", text))
