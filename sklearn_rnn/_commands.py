@@ -98,10 +98,10 @@ def _warn_of_short_rows(table: Table, command: str) -> None:
     last = max(place for place, name in enumerate(table.columns) if name.strip())
     short = [row for row, n_fields in table.n_fields.items() if n_fields <= last]
     if short:
-        more = f", and {len(short) - 1:,} later ones do" if len(short) > 1 else ""
+        others = f" and {len(short) - 1:,} later rows end" if len(short) > 1 else " ends"
         print(
-            f"sklearn_rnn {command}: warning: {table.source!r} {table.place(short[0])} ends "
-            f"before {table.columns[last]!r}{more}: what is missing is taken to be empty.",
+            f"sklearn_rnn {command}: warning: {table.source!r} {table.place(short[0])}"
+            f"{others} before {table.columns[last]!r}: the missing fields are taken to be empty.",
             file=sys.stderr,
         )
 

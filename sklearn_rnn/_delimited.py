@@ -8,28 +8,30 @@ except where nothing else can be meant:
 - Lines have too few fields, and pairs of quotation marks join them to rows, as pandas writes
   texts with line breaks.
 
-Two conventions in one format leave guesses. Each is made such that no row is lost: where
-quotation marks would take in lines that look like rows, a file is refused.
+Not all programs that write CSV quote. Where quotation marks that belong to texts would join lines
+that look like rows, the file is refused: no row is lost.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Record", "is_number", "read_csv", "read_tsv", "write_csv", "write_tsv"]
+__all__ = ["Record", "read_csv", "read_tsv", "write_csv", "write_tsv"]
 
 _LONGEST_FIELD = 2**31 - 1
 """The most characters that the csv module can be told to accept, on any system."""
 
 _SEPARATORS = ",;\t|"
 """What may separate the fields of a .csv file; a semicolon where a comma is the decimal point."""
+
+_ENOUGH_RECORDS = 1_000
+"""So many texts with line breaks tell whether the program that wrote a file quotes."""
 
 _QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _NUMBER = r"[-+]?[\d.]*+(?:[eE][-+]?\d++)?+"
@@ -68,7 +70,7 @@ def read_csv(source: str, text: str) -> list[Record]:
     records = _parsed(source, text, separator)
     if not _quotes_every_text(text, separator):
         records = _without_spaces_before_quotes(source, text, separator, records)
-        _check_no_row_is_swallowed(source, records, separator)
+        _check_no_row_is_swallowed(source, text, records, separator)
     hint = f"A text with {separator!r} in it must stand in quotation marks."
     return _not_too_wide(source, records, hint)
 
@@ -88,7 +90,7 @@ def read_tsv(source: str, text: str) -> list[Record]:
         if not _is_rectangular(records) and _QUOTED_OVER_LINES.fullmatch(text):
             joined = _parsed(source, text, "\t")
             records = joined if _is_rectangular(joined) else records
-    hint = "A text with a tab in it can stand in a .csv or .jsonl file, but not in this one."
+    hint = "An unquoted field of a TSV file cannot contain a tab: use .csv or .jsonl."
     return _not_too_wide(source, records, hint)
 
 
@@ -124,8 +126,8 @@ def _parsed(source: str, text: str, separator: str, skip_spaces: bool = False) -
 def _complaint(source: str, line: int, error: csv.Error) -> str:
     if "new-line" in str(error):
         return (
-            f"{source!r} line {line} contains a carriage return. Put the text in quotation marks, "
-            "or end all lines in the same way."
+            f"{source!r} line {line} contains a carriage return outside quotation marks. Quote "
+            "the text, or end all lines alike."
         )
     return (
         f"{source!r}: what begins on line {line} cannot be read ({error}). In a text that is in "
@@ -203,46 +205,52 @@ def _unquotes(plain: list[Record], spaced: list[Record]) -> bool:
     )
 
 
-def _check_no_row_is_swallowed(source: str, records: list[Record], separator: str) -> None:
+def _check_no_row_is_swallowed(
+    source: str, text: str, records: list[Record], separator: str
+) -> None:
     """Raise if quotation marks that belong to texts seem to have joined rows.
 
     Line breaks are in quoted texts only. A line of such a text may look like a row by chance;
-    where half of the texts have such lines, no program that quotes has written the file.
+    where half of the texts have such lines, no program that quotes has written the file. Nor has
+    one where a quotation mark is in a field that is not quoted.
     """
-    over_lines = [record for record in records[1:] if any(map(_LINE_BREAK.search, record.cells))]
+    quoted = (record for record in records[1:] if any(map(_LINE_BREAK.search, record.cells)))
+    over_lines = list(islice(quoted, _ENOUGH_RECORDS))
     if not over_lines:
         return
-    columns = _columns([record.cells for record in records])
-    suspects = [record for record in over_lines if _joins_rows(record.cells, columns, separator)]
+    suspects = over_lines
+    if _quotes_each_mark(text, separator):
+        columns = _shapes(records)
+        suspects = [it for it in over_lines if _joins_rows(it.cells, columns, separator)]
     if 2 * len(suspects) >= len(over_lines):
         raise ValueError(
-            f"{source!r} line {suspects[0].line}: a quotation mark opens a text that would take "
-            "in the lines after it, which look like rows. A quotation mark that is part of a text "
-            "must stand twice, and the text in quotation marks. If these lines are one text, put "
-            "every field of the file in quotation marks."
+            f"{source!r} line {suspects[0].line}: a quotation mark opens a field that contains "
+            "the following lines, which look like rows. A field with a quotation mark in it must "
+            "be quoted, and the mark doubled. If these lines are one text, quote every field of "
+            "the file."
         )
 
 
-class _Column(NamedTuple):
-    """What is in a column, to tell whether other cells could be."""
-
-    cells: frozenset[str]
-    is_numeric: bool
-
-    def may_contain(self, cell: str) -> bool:
-        return cell in self.cells or (self.is_numeric and cell == cell.strip() and is_number(cell))
+def _quotes_each_mark(text: str, separator: str) -> bool:
+    """Return whether all quotation marks are in quoted fields, as programs that quote write."""
+    field, end = rf' *+{_QUOTED}|[^"{separator}\r\n]*+', rf"[{separator}\r\n]|\Z"
+    return bool(re.fullmatch(f"(?:(?:{field})(?:{end}))*+", text))
 
 
-def _columns(rows: list[list[str]]) -> list[_Column]:
-    full = [cells for cells in rows[1:] if len(cells) == len(rows[0])]
-    filled = [frozenset(filter(str.strip, cells)) for cells in zip(*full, strict=True)]
-    return [_Column(cells, bool(cells) and all(map(is_number, cells))) for cells in filled]
+def _shape(cell: str) -> str:
+    """Return a cell with 0 for each number: so that dates, numbers and codes have one shape."""
+    return re.sub(r"\d+", "0", cell)
 
 
-def _joins_rows(cells: list[str], columns: list[_Column], separator: str) -> bool:
+def _shapes(records: list[Record]) -> list[set[str]]:
+    """Return for each column the shapes of its cells that are not blank."""
+    width = len(records[0].cells)
+    full = (cells for _, cells in records[1:] if len(cells) == width)
+    return [set(map(_shape, filter(str.strip, cells))) for cells in zip(*full, strict=True)]
+
+
+def _joins_rows(cells: list[str], columns: list[set[str]], separator: str) -> bool:
     """Return whether at half of the line breaks, or more, one row could end and another begin."""
-    if len(cells) != len(columns):
-        return False
     breaks = []
     for place, cell in enumerate(cells):
         lines = [line.split(separator) for line in _LINE_BREAK.split(cell)]
@@ -253,13 +261,13 @@ def _joins_rows(cells: list[str], columns: list[_Column], separator: str) -> boo
     return 2 * sum(breaks) >= len(breaks)
 
 
-def _may_end_row(fields: list[str], columns: list[_Column]) -> bool:
+def _may_end_row(fields: list[str], columns: list[set[str]]) -> bool:
     """Return whether a text, and then these columns, could be the last fields of a line."""
     last = fields[1:][-len(columns) :] if columns else []
     return len(last) == len(columns) and _any_fits(last, columns)
 
 
-def _may_begin_row(fields: list[str], columns: list[_Column]) -> bool:
+def _may_begin_row(fields: list[str], columns: list[set[str]]) -> bool:
     """Return whether these columns, and then a text, could be the first fields of a line.
 
     "1, cheap" could not: it is from a list.
@@ -271,16 +279,8 @@ def _may_begin_row(fields: list[str], columns: list[_Column]) -> bool:
     )
 
 
-def _any_fits(fields: list[str], columns: list[_Column]) -> bool:
-    return any(column.may_contain(cell) for cell, column in zip(fields, columns, strict=False))
-
-
-def is_number(cell: Any) -> bool:
-    """Return whether a cell is a finite number, or the text of one."""
-    try:
-        return math.isfinite(float(cell))
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _any_fits(fields: list[str], columns: list[set[str]]) -> bool:
+    return any(_shape(cell) in column for cell, column in zip(fields, columns, strict=False))
 
 
 # ---- Write -----------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ class _Kind(NamedTuple):
 _MARK = rb"(?:\xef\xbb\xbf)?\s*"
 
 _KINDS = [
-    _Kind(rb"\x1f\x8b", "is gzipped", "Let its name end in .gz"),
-    _Kind(rb"PAR1", "is a Parquet file", "Let its name end in .parquet", (".parquet",)),
+    _Kind(rb"\x1f\x8b", "is gzipped", "Rename it to end in .gz"),
+    _Kind(rb"PAR1", "is a Parquet file", "Rename it to end in .parquet", (".parquet",)),
     _Kind(rb"PK\x03\x04.*xl/", "is an Excel workbook", 'Save it as "CSV UTF-8"'),
     _Kind(rb"\xd0\xcf\x11\xe0", "is an old Excel workbook", 'Save it as "CSV UTF-8"'),
     _Kind(rb"PK\x03\x04", "is a ZIP archive", "Unpack it, and give a table from it"),
@@ -43,10 +43,10 @@ _KINDS = [
     _Kind(
         _MARK + rb"\[\s*[{\]]",
         "is a JSON array",
-        "Write one object per line, not in an array, and let the name end in .jsonl",
+        "Write one object per line, without an array around them, to a file that ends in .jsonl",
     ),
     _Kind(
-        _MARK + rb'\{\s*"', "contains JSON", "Let its name end in .jsonl", (".jsonl", ".ndjson")
+        _MARK + rb'\{\s*"', "contains JSON", "Rename it to end in .jsonl", (".jsonl", ".ndjson")
     ),
 ]
 

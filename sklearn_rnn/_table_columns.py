@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from shlex import quote
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._delimited import is_number
 from ._table_rows import Table, listed
 
 __all__ = [
@@ -146,7 +146,7 @@ def numbers_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[np.float
     """Return the numbers of some rows."""
     cells = table.column(name)
     for row in rows:
-        if not is_number(cells[row]):
+        if not _is_number(cells[row]):
             raise ValueError(
                 f"{table.source!r} {table.place(row)} has {cells[row]!r} in {name!r}: with "
                 "--regression, this must be a finite number."
@@ -166,8 +166,15 @@ def _scalars(table: Table, name: str, rows: Sequence[int], expected: str) -> lis
 
 
 def _holds_numbers(cells: Sequence[Any]) -> bool:
-    return all(_is_missing(cell) or is_number(cell) for cell in cells)
+    return all(_is_missing(cell) or _is_number(cell) for cell in cells)
 
 
 def _is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -133,9 +133,8 @@ def _decoded(source: str, data: bytes, encoding: str) -> str:
         line = error.object.count(b"\n", 0, error.start) + 1
         name = "UTF-8" if encoding == "utf-8-sig" else encoding
         raise ValueError(
-            f"{source!r} line {line} is not {name} ({error.reason}). Name the encoding that it "
-            "has, such as --encoding cp1252 for what older programs write in western Europe and "
-            "America."
+            f"{source!r} line {line} is not {name} ({error.reason}). Name its encoding, "
+            "such as --encoding cp1252 (Windows in western Europe and America)."
         ) from error
 
 

@@ -57,7 +57,7 @@ class Table:
                 raise ValueError(
                     f"{self.source!r} {self.place(row)} has {_count(n_fields, 'field')}, but the "
                     f"first line names {_count(len(self.columns), 'column')}: {name!r} is "
-                    "missing. Is a separator missing, or has a text a line break?"
+                    "missing. Is a separator missing, or does a text contain a line break?"
                 )
         return [row[place] for row in self.rows]
 

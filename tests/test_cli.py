@@ -406,7 +406,7 @@ def test_too_few_rows_to_hold_some_out_say_so(tmp_path, out, capsys):
     assert "1 rows are too few to hold out 10% of them. Give more, or --test-fraction 0" in line
 
 
-def columns_learned(fits, *arguments):
+def columns_learned(*arguments):
     """Return the texts and labels that a command would train on."""
     encoded = []
     with pytest.MonkeyPatch.context() as patch:
@@ -427,7 +427,7 @@ def stop(model, training):
 def test_spaces_around_a_label_are_no_part_of_it(tmp_path, out, fits):
     data = 'text,label\ngood film, "pos"\nbad,neg \nfine, pos\nso so,"neg"\n'
     (tmp_path / "t.csv").write_text(data)
-    _, labels = columns_learned(fits, tmp_path / "t.csv", "--out", out)
+    _, labels = columns_learned(tmp_path / "t.csv", "--out", out)
     assert labels == ["pos", "neg", "pos", "neg"]
 
 
@@ -454,7 +454,7 @@ def test_labels_that_look_alike_are_named_with_their_lines(
 def test_labels_that_can_be_told_apart_are_learned(tmp_path, out, fits, labels):
     rows = [("so good", label) for label in labels * 4]
     table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
-    assert columns_learned(fits, table, "--out", out)[1] == labels * 4
+    assert columns_learned(table, "--out", out)[1] == labels * 4
 
 
 # ---- Only the columns that are asked for matter ----------------------------------------------
@@ -469,7 +469,7 @@ def test_columns_without_a_name_do_not_matter(tmp_path, out, fits, capsys):
     assert "line 2 is not UTF-8" in line
     assert "--encoding cp1252" in line
     options += ["--encoding", "cp1252"]
-    texts, labels = columns_learned(fits, tmp_path / "spam.csv", *options)
+    texts, labels = columns_learned(tmp_path / "spam.csv", *options)
     assert texts == ["Go, caf\xe9", 'Win "now"', "Oh", "Free"]
     assert labels == ["ham", "spam", "ham", "spam"]
     assert capsys.readouterr().err == ""
@@ -505,7 +505,7 @@ def test_columns_that_a_format_cannot_hold_are_refused_before_reading_texts(
 def test_a_column_named_twice_is_refused_where_it_is_asked_for(tmp_path, out, fits, capsys):
     header, rows = ("text", "label", "n", "n"), [("so", "+", 1, 2), ("no", "-", 3, 4)] * 2
     table = write_csv(tmp_path / "t.csv", [header, *rows])
-    assert columns_learned(fits, table, "--out", out)[1] == ["+", "-", "+", "-"]
+    assert columns_learned(table, "--out", out)[1] == ["+", "-", "+", "-"]
     line = failure(capsys, "train", table, "--label", "n", "--out", out)
     assert "has more than one column 'n': rename" in line
 
@@ -513,10 +513,10 @@ def test_a_column_named_twice_is_refused_where_it_is_asked_for(tmp_path, out, fi
 def test_a_row_that_ends_early_is_told_of_or_refused(tmp_path, out, fits, capsys):
     header, rows = ("text", "label", "date"), [("so", "+"), ("no", "-", "May"), ("ok", "+")]
     table = write_csv(tmp_path / "t.csv", [header, *rows, ("hm", "-")])
-    assert columns_learned(fits, table, "--out", out)[1] == ["+", "-", "+", "-"]
+    assert columns_learned(table, "--out", out)[1] == ["+", "-", "+", "-"]
     assert capsys.readouterr().err == (
-        f"sklearn_rnn train: warning: {str(table)!r} line 2 ends before 'date', and 2 later ones "
-        "do: what is missing is taken to be empty.\n"
+        f"sklearn_rnn train: warning: {str(table)!r} line 2 and 2 later rows end before "
+        "'date': the missing fields are taken to be empty.\n"
     )
     table = write_csv(tmp_path / "t.csv", [header, *rows, ("hm",)])
     line = failure(capsys, "train", table, "--skip-missing", "--out", out)
@@ -542,7 +542,7 @@ def test_the_sms_collection_is_read_with_a_line_of_names(sms_spam_home, tmp_path
     for name in ("sms.tsv", "sms.csv"):
         table = tmp_path / name
         table.write_text(f"label\ttext\n{collection}", encoding="utf-8")
-        texts, labels = columns_learned(fits, table, "--out", out)
+        texts, labels = columns_learned(table, "--out", out)
         assert [f"{label}\t{text}" for label, text in zip(labels, texts, strict=True)] == lines
 
 

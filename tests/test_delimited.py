@@ -105,12 +105,15 @@ SWALLOWED = [
     'id,text,label\r\n1,"so good,+\r\n2,bad,-\r\n3,5",+\r\n4,fine,-\r\n',
     'text,stars\n"so good,1.25\nbad,2.5\n5",3.75\nfine,4.5\n',
     'text;label\n"so good;+\nbad;-\n5";+\nfine;-\n',
+    'text,date\n"so good,2020-01-02\nbad,2021-11-30\n5",2022-03-04\nfine,2023-05-06\n',
+    'text\n"so good\nbad\n5"\nwhat is "fine"?\n',
+    'label,text,date\n+,"so good,May\n-,5"\n-,bad,May\n+,fine,June\n',
 ]
 
 
 @pytest.mark.parametrize("text", SWALLOWED)
 def test_rows_that_quotation_marks_would_swallow_are_refused(text):
-    with pytest.raises(ValueError, match=r"^'theirs' line 2: a quotation mark opens a text that"):
+    with pytest.raises(ValueError, match=r"^'theirs' line 2: a quotation mark opens a field that"):
         read_csv("theirs", text)
 
 
@@ -172,7 +175,7 @@ def test_lines_end_as_programs_end_them(read, separator, end, last):
 
 
 def test_a_carriage_return_within_a_line_ends_no_row():
-    with pytest.raises(ValueError, match="'t' line 3 contains a carriage return"):
+    with pytest.raises(ValueError, match="'t' line 3 contains a carriage return outside"):
         read_csv("t", "text\ngood\nso\rso\n")
     assert cells_of(read_tsv("t", "text\ngood\nso\rso\n"))[2] == ["so\rso"]
 
@@ -181,7 +184,7 @@ def test_empty_cells_beyond_the_header_are_left_out_but_others_are_refused():
     assert cells_of(read_csv("t", "text,label\ngood,+,, \n"))[1] == ["good", "+"]
     with pytest.raises(ValueError, match="line 2 has 3 fields, but the first line names 2 col"):
         read_csv("t", "text,label\ngood, really,+\n")
-    with pytest.raises(ValueError, match=r"A text with a tab in it can stand in a \.csv"):
+    with pytest.raises(ValueError, match="TSV file cannot contain a tab"):
         read_tsv("t", "text\tlabel\ngood\treally\t+\n")
 
 
@@ -202,17 +205,17 @@ TABLE = "text,label\ngood,+\n"
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("t.csv", gzip.compress(TABLE.encode()), "is gzipped. Let its name end in .gz"),
+        ("t.csv", gzip.compress(TABLE.encode()), "is gzipped. Rename it to end in .gz"),
         ("t.csv.gz", gzip.compress(gzip.compress(b"text")), "is gzipped"),
         ("t.csv.gz", TABLE.encode(), "its name should not end in .gz"),
         ("t.csv.gz", gzip.compress(TABLE.encode())[:-5], "it is damaged or incomplete"),
         ("t.csv", archive("t.csv"), "is a ZIP archive"),
         ("t.tsv", archive("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook"),
         ("t.parquet", archive("xl/workbook.xml"), "is an Excel workbook"),
-        ("t.csv", b"PAR1 PAR1", "is a Parquet file. Let its name end in .parquet"),
+        ("t.csv", b"PAR1 PAR1", "is a Parquet file. Rename it to end in .parquet"),
         ("t.csv", b"\n<!DOCTYPE html>\n<html>", "is a web page"),
         ("t.jsonl", b"\xef\xbb\xbf<html lang='en'>", "is a web page"),
-        ("t.csv", b'{"text": "good", "label": 1}\n', "contains JSON. Let its name end in .jsonl"),
+        ("t.csv", b'{"text": "good", "label": 1}\n', "contains JSON. Rename it to end in .jsonl"),
         ("t.jsonl", b'[{"text": "good"}]', "is a JSON array. Write one object per line"),
         ("t.jsonl", b'[\n  {\n"text": "good"}\n]', "is a JSON array"),
         ("t.jsonl", b'{\n  "text": "good"\n}', "line 1 is not JSON"),
