@@ -18,15 +18,10 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ._vector_formats import (
-    HEAD_BYTES,
-    Format,
-    Header,
-    Source,
-    binary_format,
-    is_number,
-    text_format,
-)
+from ._foreign_files import foreign_hint, foreign_members_hint
+from ._vector_binary import binary_format
+from ._vector_formats import HEAD_BYTES, Format, Header, Source
+from ._vector_text import has_rows_of, text_format
 from .exceptions import VectorFileError
 
 __all__ = ["Keep", "OfParts", "keep_keyed_vectors", "read_vectors"]
@@ -37,17 +32,6 @@ _PICKLE = b"\x80"
 _NATIVE_SUFFIXES = (".kv", ".kv.gz")
 
 _HEADER = re.compile(rb"(\d{1,40})[ \t]+(\d{1,40})[ \t\r]*\n?")
-
-# What users have at hand that is no file of vectors, by its first bytes.
-_OTHER_FILES = {
-    b"\xba\x16\x4f\x2f": "is a fastText model. Load it with "
-    "gensim.models.fasttext.load_facebook_vectors, and pass what that returns",
-    b"\x93NUMPY": "is a bare array, without its words. Pass the .kv file that lies beside it",
-    b"\x80": "is a pickle, which can run code when it is opened. Only files named .kv are "
-    "opened as gensim's own format: rename it if it is one and you trust it",
-    b"BZh": "is packed with bzip2. Unpack it, or pack it with gzip",
-    b"\xfd7zXZ": "is packed with xz. Unpack it, or pack it with gzip",
-}
 
 
 OfParts = Callable[[str], NDArray[np.float32]]
@@ -64,8 +48,8 @@ def read_vectors(
     Formats are told apart by content: GloVe's text (a word and its values on each line),
     word2vec's text, also called ``.vec`` (the same after a header ``n d``), and word2vec's
     binary; each plain, gzipped, or in a zip archive. The file is streamed: what stays in memory
-    is what `keep` keeps. Every row is checked for its width, its encoding and the count in the
-    header; only the rows found for their numbers.
+    is what `keep` keeps. Every row is checked for its width and the count in the header; only the
+    rows found for their numbers. Rows whose word is not UTF-8 are skipped, with a warning.
 
     .. warning::
        gensim's own format, ``.kv``, is a pickle underneath: opening one can run any code, so
@@ -115,6 +99,7 @@ def read_vectors(
         for word, raw in table.rows:
             if word in wanted:
                 keep(word, table.vector(raw))
+        source.report_undecodable()
     return None
 
 
@@ -190,6 +175,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     if member is not None:
         chosen = [file for file in files if file == member]
     if len(chosen) != 1:
+        if hint := foreign_members_hint(files):
+            raise VectorFileError(f"{who}: {name!r} {hint}")
         shown = ", ".join(files[:10]) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
             f"{who}: expected one file of word vectors in {name!r}, the archive holds "
@@ -212,12 +199,11 @@ def _recognise(source: Source, head: bytes) -> Format:
     head = head[mark:]
     if not head.strip():
         raise source.file_error("is empty. Expected word vectors: fetch it again.")
-    for magic, hint in _OTHER_FILES.items():
-        if head.startswith(magic):
-            raise source.file_error(f"{hint}.")
+    if hint := foreign_hint(head):
+        raise source.file_error(hint)
     source.stream.seek(mark)
     header = _parse_header(head)
-    if header and _is_binary(head):
+    if header and _is_binary(head, header):
         return binary_format(source, header)
     return text_format(source, head, header)
 
@@ -234,30 +220,30 @@ def _parse_header(head: bytes) -> Header | None:
     return Header(int(match[1]), int(match[2]))
 
 
-def _is_binary(head: bytes) -> bool:
-    """Return whether vectors follow the header as bytes, by the row after it.
+def _is_binary(head: bytes, header: Header) -> bool:
+    """Return whether vectors follow the header as bytes.
 
     Parameters
     ----------
     head : bytes
         The first bytes of a file that has a header.
+    header : Header
+        Its first line.
 
     Returns
     -------
     bool
-        False if most of what follows the first word is numbers in digits, or if nothing in
-        sight could not be text. So a text whose first row is damaged is still read as text.
+        False if most of the first lines end with as many numbers in digits as the header says,
+        or if nothing in sight could not be text. So a text with a damaged row is still read as
+        text.
     """
-    _, _, rows = head.partition(b"\n")
-    fields = rows.partition(b"\n")[0].split()[1:]
-    if 2 * sum(map(is_number, fields)) > len(fields):
-        return False
-    return not _is_plain_text(rows)
+    return not has_rows_of(head, header.n_dimensions) and not _is_plain_text(head)
 
 
 def _is_plain_text(head: bytes) -> bool:
-    # Four bytes at the end may be a character that the head has cut.
-    text = head[:-4].decode("utf-8", errors="replace") + head[-4:].decode("utf-8", "ignore")
+    is_whole = len(head) < HEAD_BYTES - len(codecs.BOM_UTF8)
+    # Where the head has cut the file, its last bytes may be the start of a character.
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, final=is_whole)
     return not any(char == "\ufffd" or (char < " " and char not in "\t\n\r") for char in text)
 
 
