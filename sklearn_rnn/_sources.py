@@ -1,4 +1,4 @@
-"""Where ready-made vectors come from: a file, gensim's vectors, or a fitted model of ours."""
+"""Where ready-made vectors come from: files, plain objects, gensim, fitted models of ours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ._gensim import subword_vector
 from ._models import steps_of
 from ._vector_files import Keep, OfParts, keep_keyed_vectors, read_vectors
+from ._vectors_in_memory import is_in_memory, keep_in_memory
 from .sequences import UNKNOWN
 
 __all__ = ["look_up", "named", "words_and_vectors"]
@@ -25,7 +26,8 @@ def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfPart
     ----------
     who : str
         Name of the estimator, for messages.
-    source : str, path-like, gensim vectors, or a fitted estimator or pipeline of this library
+    source : str, path-like, mapping, pair, DataFrame, gensim vectors, or a fitted estimator or \
+pipeline of this library
         Where to look.
     wanted : container of str
         The words, exactly as they are spelled.
@@ -39,6 +41,9 @@ def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfPart
     """
     if isinstance(source, str | os.PathLike):
         return read_vectors(who, source, wanted, keep)
+    if is_in_memory(source):
+        keep_in_memory(who, source, wanted, keep)
+        return None
     vectors = getattr(source, "wv", source)  # a model of gensim's holds its vectors there
     if hasattr(vectors, "key_to_index"):
         return keep_keyed_vectors(
@@ -60,9 +65,11 @@ def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
     fitted = [step for step in steps if any(hasattr(step, name) for name in names)]
     if not fitted:
         raise TypeError(
-            f"{who}: expected source to be a path, gensim's KeyedVectors, or a fitted pipeline "
-            f"or estimator of this library that has an embedding, got {named(source)}. Is it "
-            "fitted? (An embedding that was saved is without a source that lay in memory.)"
+            f"{who}: expected source to be a path, a dict of words to vectors, a pair (words, "
+            "table), a DataFrame with words as its index, gensim's KeyedVectors, or a fitted "
+            "pipeline or estimator of this library that has an embedding, got "
+            f"{named(source)}. Is it fitted? (An embedding that was saved is without a source "
+            "that lay in memory.)"
         )
     if fitted[-1].vocabulary_ is None:
         raise TypeError(

@@ -10,6 +10,7 @@ import os
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import _fit_context, clone
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
@@ -204,23 +205,28 @@ class FastTextEmbedding(TrainedEmbedding):
 
 
 class PretrainedEmbedding(EmbeddingStep):
-    """Word vectors that exist already: a file's, gensim's, or another model's embedding.
+    """Word vectors that exist already: in a file, in memory, or as another model's embedding.
 
     The lecture's transfer: train any pipeline of this library on a large data set, keep only
     its embedding layer, ``PretrainedEmbedding(source=that_pipeline)``, and train a new model
     on top of it, usually with ``freeze_embedding=True``.
 
     A word is looked for as it is spelled, then in lower case, then with a capital letter:
-    files of cased vectors serve a lower-case vocabulary.
+    files of cased vectors serve a lower-case vocabulary. An accent may be a sign of its own (NFD)
+    or not (NFC), there or here.
 
     Parameters
     ----------
-    source : path, gensim vectors, or fitted estimator or pipeline, default=None
+    source : path, dict, pair, DataFrame, gensim vectors, or fitted estimator or pipeline, \
+default=None
         Where the vectors come from. A path names GloVe's text, word2vec's text or binary
         format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip``, or gensim's own
-        ``.kv``, which is a pickle underneath: open it only if you trust it. A search gives its
-        best pipeline. The source is kept as it is, and `clone` shares it. A fitted embedding
-        is saved without it unless it is a path: only with the words that were found.
+        ``.kv``, which is a pickle underneath: open it only if you trust it. A dict maps words to
+        vectors. A pair holds words and the table of their vectors in the same order, or a dict
+        of words to rows (Keras' ``word_index``) and the table; words with zeros count as missing
+        there. A DataFrame has words as its index. A search gives its best pipeline. The source
+        is kept as it is, and `clone` shares it. A fitted embedding is saved without it unless it
+        is a path: only with the words that were found.
     oov : {"zero", "mean", "random", "subword"}, default="zero"
         Vectors of words that the source does not hold, and of the unknown token: zeros, the
         mean of the vectors found, random ones of their spread, or those of a word's parts
@@ -298,8 +304,8 @@ class PretrainedEmbedding(EmbeddingStep):
         TypeError
             If X is not a `TokenSequences`, or the source is of no known kind.
         ValueError
-            If the source is damaged, has no word in common with the vocabulary, or has no
-            subwords although ``oov="subword"``.
+            If the source is damaged, has no word in common with the vocabulary (nor parts of
+            one), or has no subwords although ``oov="subword"``.
         """
         who = type(self).__name__
         sequences = check_sequences(who, X)
@@ -311,29 +317,35 @@ class PretrainedEmbedding(EmbeddingStep):
                 f"FastTextEmbedding with keep_subwords=True. Got {named(self.source)}. "
                 "Pass one, or another oov."
             )
-        if not table.found.any():
+        served = self._fill(table, of_parts)
+        if not served.any():
             raise ValueError(
                 f"{who}: the source, {named(self.source)}, has no word in common with the "
                 f"{len(table.words) - 2} words of the vocabulary. Is it of another language, or "
                 "another kind of file?"
             )
-        coverage = coverage_of(sequences, table.found)
-        self._fill(table, of_parts)
         table.vectors.flags.writeable = False
         self.vectors_, self.found_ = table.vectors, table.found
-        self.vocabulary_, self.coverage_ = sequences.vocabulary, coverage
-        warn_if_few(who, coverage)
+        self.vocabulary_ = sequences.vocabulary
+        self.coverage_ = coverage_of(sequences, table.found)
+        warn_if_few(who, coverage_of(sequences, served))
         return self
 
-    def _fill(self, table: WordTable, of_parts: OfParts | None) -> None:
-        """Give words that the source does not hold vectors by the policy `oov`."""
+    def _fill(self, table: WordTable, of_parts: OfParts | None) -> NDArray[np.bool_]:
+        """Give words that the source does not hold vectors by the policy `oov`.
+
+        Returns
+        -------
+        ndarray of bool of shape (V,)
+            Which words have a vector of their own, of the source or made of their parts.
+        """
         missing = np.flatnonzero(~table.found)[PADDING + 1 :]  # padding stays zero
         if self.oov == "subword" and of_parts is not None:
-            for i in missing[missing > UNKNOWN]:
-                table.vectors[i] = of_parts(table.words[i])
-        elif self.oov != "zero":
+            return table.found | table.make(missing[missing > UNKNOWN], of_parts)
+        if self.oov != "zero" and table.found.any():
             noise = np.random.default_rng(seed_from(self.random_state))
             table.fill(missing, self.oov, noise)
+        return table.found
 
     @property
     def token_coverage_(self) -> float:

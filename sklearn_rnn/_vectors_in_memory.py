@@ -1,0 +1,170 @@
+"""Word vectors in plain objects: a dict, words and their table, a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["is_in_memory", "keep_in_memory"]
+
+
+def is_in_memory(source: Any) -> bool:
+    """Return whether a source is a mapping, a pair, or a data frame."""
+    is_pair = isinstance(source, tuple | list) and len(source) == 2
+    return is_pair or isinstance(source, Mapping) or _is_frame(source)
+
+
+def keep_in_memory(
+    who: str,
+    source: Any,
+    wanted: Container[str],
+    keep: Callable[[str, NDArray[np.float32]], None],
+) -> None:
+    """Give the words that are wanted to `keep`, with their vectors.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for messages.
+    source : mapping, pair or DataFrame
+        Words to vectors; words and the table of their vectors, in the same order; words to rows
+        of a table, and the table; or a table with the words as its index.
+    wanted : container of str
+        The words to look for.
+    keep : callable
+        Gets each of them that has a vector other than zeros, with that of shape (D,).
+
+    Raises
+    ------
+    TypeError
+        If words are not str, or vectors are not numbers.
+    ValueError
+        If there are no words, if one of a table stands there twice or has no row, or if vectors
+        are empty, of several lengths, or not finite.
+    """
+    words, vector_of = _opened(who, source)
+    if not len(words):
+        raise ValueError(f"{who}: the source, {type(source).__name__}, holds no words.")
+    n_values = 0
+    for word in words:
+        _check_is_word(who, word)
+        if word not in wanted:
+            continue
+        vector = _checked(who, word, vector_of(word))
+        n_values = n_values or len(vector)
+        if len(vector) != n_values:
+            raise ValueError(
+                f"{who}: expected vectors of one length in the source, got {n_values} values for "
+                f"the first word, {len(vector)} for {word!r}."
+            )
+        if vector.any():  # by custom, words of a table that have no vector get a row of zeros
+            keep(word, vector)
+
+
+def _opened(who: str, source: Any) -> tuple[Any, Callable[[str], Any]]:
+    """Return the words of a source, and what gets the vector of one: others are not touched."""
+    if isinstance(source, Mapping):
+        return source, source.__getitem__
+    words, table = (source.index, source.to_numpy()) if _is_frame(source) else source
+    table = _checked_table(who, table)
+    if not isinstance(words, Mapping):
+        words = _numbered(who, words, len(table))
+    return words, lambda word: table[_checked_row(who, word, words[word], len(table))]
+
+
+def _is_frame(source: Any) -> bool:
+    return hasattr(source, "to_numpy") and hasattr(source, "index") and hasattr(source, "columns")
+
+
+def _check_is_word(who: str, word: Any) -> None:
+    if not isinstance(word, str):
+        raise TypeError(
+            f"{who}: expected words (str) in the source, got {word!r} of type "
+            f"{type(word).__name__}. Decode bytes, and pass words in place of ids."
+        )
+
+
+# ---- tables ---------------------------------------------------------------------------------
+
+
+def _checked_table(who: str, table: Any) -> NDArray[Any]:
+    array = _as_array(table)
+    if array.ndim != 2 or not _is_numeric(array):
+        raise TypeError(
+            f"{who}: expected the source, a pair, to hold words and a table of numbers of shape "
+            f"(words, dimensions), in this order, got {type(table).__name__} of shape "
+            f"{array.shape} and type {array.dtype} as its table."
+        )
+    return array
+
+
+def _numbered(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
+    """Return the row of each word of a list."""
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise TypeError(
+            f"{who}: expected a list of words, or a dict of words to rows, as the first of the "
+            f"pair that is the source, got {type(words).__name__}."
+        )
+    rows: dict[str, int] = {}
+    n_words = 0
+    for word in words:
+        _check_is_word(who, word)
+        if rows.setdefault(word, n_words) != n_words:
+            raise ValueError(
+                f"{who}: expected each word once in the source, got {word!r} in rows "
+                f"{rows[word]} and {n_words}. Leave one of them out."
+            )
+        n_words += 1
+    if n_words != n_rows:
+        raise ValueError(
+            f"{who}: expected as many words as rows in the table of the source, got {n_words} "
+            f"words and {n_rows} rows. Where a table has other rows too, pass a dict of words to "
+            "rows in place of the list."
+        )
+    return rows
+
+
+def _checked_row(who: str, word: str, row: Any, n_rows: int) -> int:
+    if not isinstance(row, Integral) or not 0 <= int(row) < n_rows:
+        raise ValueError(
+            f"{who}: expected a row of the table of the source, 0 to {n_rows - 1}, for each word, "
+            f"got {row!r} for {word!r}."
+        )
+    return int(row)
+
+
+# ---- vectors --------------------------------------------------------------------------------
+
+
+def _checked(who: str, word: str, value: Any) -> NDArray[np.float32]:
+    """Return the vector of a word, or raise: (D,)."""
+    array = _as_array(value)
+    if array.ndim != 1 or not array.size or not _is_numeric(array):
+        raise TypeError(
+            f"{who}: expected a vector of numbers for {word!r} in the source, got "
+            f"{type(value).__name__} of shape {array.shape} and type {array.dtype}. A dict of "
+            "words to rows goes with its table, as a pair: (rows, table)."
+        )
+    with np.errstate(over="ignore"):
+        vector = array.astype(np.float32)
+    if not np.isfinite(vector).all():
+        raise ValueError(
+            f"{who}: expected finite float32 numbers in the source, got others for {word!r}."
+        )
+    return vector
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    """Return anything array-like as an array; torch's tensors may need a gradient."""
+    try:
+        return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):  # ragged, or of a type that NumPy lacks
+        return np.array(None)
+
+
+def _is_numeric(array: NDArray[Any]) -> bool:
+    return array.dtype.kind in "fiu"
