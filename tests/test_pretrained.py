@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+import unicodedata
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
 
@@ -57,6 +58,29 @@ def test_a_word_is_looked_for_as_spelled_then_lower_then_capitalised():
     by_word = dict(zip(sequences.vocabulary, vectors, strict=True))
     for word, spelled in (("Paris", "Paris"), ("GOOD", "good"), ("film", "Film")):
         np.testing.assert_array_equal(by_word[word], source[spelled])
+
+
+CAFE = {form: unicodedata.normalize(form, "café") for form in ("NFC", "NFD")}
+
+
+@pytest.mark.parametrize("ours", CAFE)
+@pytest.mark.parametrize("theirs", CAFE)
+@pytest.mark.parametrize("case", [str.lower, str.capitalize])
+def test_an_accent_may_be_a_sign_of_its_own_or_not(ours, theirs, case):
+    sequences = TokenSequences(np.array([[2]]), ("", "?", CAFE[ours]))
+    source = keyed_vectors([case(CAFE[theirs])])
+    np.testing.assert_array_equal(
+        PretrainedEmbedding(source).fit(sequences).vectors_[2], source.vectors[0]
+    )
+
+
+def test_the_exact_spelling_comes_first_then_the_same_letters_then_another_case():
+    spellings = [CAFE["NFD"], CAFE["NFC"], "Café", unicodedata.normalize("NFD", "Café")]
+    sequences = TokenSequences(np.array([[2]]), ("", "?", spellings[0]))
+    for first in range(len(spellings)):
+        source = keyed_vectors(spellings[first:][::-1])
+        vectors = PretrainedEmbedding(source).fit(sequences).vectors_
+        np.testing.assert_array_equal(vectors[2], source[spellings[first]])
 
 
 def test_coverage_counts_words_and_running_tokens_and_names_what_is_missing(sequences):
@@ -129,6 +153,50 @@ def test_fast_text_of_ours_makes_vectors_of_parts_as_gensim_does(sequences, kept
         np.testing.assert_allclose(
             vectors[sequences.vocabulary.index(word)], gensims.get_vector(word), rtol=1e-6
         )
+
+
+@pytest.mark.parametrize("kind", ["model", "kv file", "facebook's file", "ours"])
+def test_subwords_serve_where_fast_text_knows_no_word_at_all(tmp_path, kind):
+    model = fast_text()
+    model.wv.save(str(tmp_path / "vectors.kv"))
+    if kind == "facebook's file":
+        models.fasttext.save_facebook_model(model, str(tmp_path / "vectors.bin"))
+    source = {
+        "model": lambda: model,
+        "kv file": lambda: tmp_path / "vectors.kv",
+        "facebook's file": lambda: models.fasttext.load_facebook_vectors(tmp_path / "vectors.bin"),
+        "ours": lambda: FastTextEmbedding(vector_size=4, bucket=50, keep_subwords=True).fit(
+            SequenceVectorizer(max_len=6).fit_transform(["so film"] * 9)
+        ),
+    }[kind]()
+    sequences = SequenceVectorizer(max_len=6).fit_transform(["goods badly", "badly odd"])
+    embedding = PretrainedEmbedding(source, oov="subword").fit(sequences)
+    assert embedding.vectors_.shape == (5, 4)
+    assert embedding.vectors_[2:].any(axis=1).all()
+    assert not embedding.vectors_[:2].any()
+    assert not embedding.found_.any()
+    assert embedding.token_coverage_ == 0
+    assert embedding.transform(sequences).vectors is embedding.vectors_
+    if kind != "ours":
+        np.testing.assert_array_equal(embedding.vectors_[2], model.wv.get_vector("badly"))
+
+
+def test_words_without_parts_are_an_error_if_there_are_no_others_and_else_count_as_missing():
+    model = models.FastText(vector_size=4, min_count=1, bucket=100, min_n=5, max_n=6, workers=1)
+    model.build_vocab([["so", "film"]] * 10)
+    short = TokenSequences(np.array([[2, 3]]), ("", "?", "a", "b"))  # <a> has three signs
+    with pytest.raises(ValueError, match="has no word in common with the 2 words"):
+        PretrainedEmbedding(model, oov="subword").fit(short)
+    some = TokenSequences(np.array([[2, 3, 3, 4]]), ("", "?", "goods", "b", "c"))
+    with pytest.warns(UserWarning, match="holds only 25% of the tokens; missing are b, c"):
+        PretrainedEmbedding(model, oov="subword").fit(some)
+
+
+@pytest.mark.parametrize("oov", ["zero", "mean", "random", "subword"])
+def test_a_vocabulary_without_words_is_an_error(oov):
+    markers = TokenSequences(np.array([[1]]), ("", "?"))
+    with pytest.raises(ValueError, match="has no word in common with the 0 words"):
+        PretrainedEmbedding(fast_text(), oov=oov).fit(markers)
 
 
 def test_fast_text_keeps_its_parts_only_when_asked(sequences):

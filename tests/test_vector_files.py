@@ -3,9 +3,11 @@
 import gzip
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -62,6 +64,16 @@ def read_bytes(data, wanted, suffix=".txt"):
         os.unlink(name)
 
 
+def read_or_refused(data, wanted, suffix=".txt"):
+    """Return what bytes hold, or None if they are refused; words that are not UTF-8 are fine."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* words that are not UTF-8", UserWarning)
+        try:
+            return read_bytes(data, wanted, suffix)
+        except VectorFileError:
+            return None
+
+
 def as_text(words, vectors, header=False, end=""):
     lines = [f"{len(words)} {vectors.shape[1]}"] if header else []
     for word, vector in zip(words, vectors, strict=True):
@@ -82,6 +94,13 @@ def as_zip(members):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in members.items():
                 archive.writestr(name, data)
+        file.seek(0)
+        return file.read()
+
+
+def as_numpy(save, *arrays):
+    with tempfile.TemporaryFile() as file:
+        save(file, *arrays)
         file.seek(0)
         return file.read()
 
@@ -152,9 +171,9 @@ def test_words_with_spaces_are_split_from_the_right_even_in_the_first_row(header
     assert_is(found, words, vectors)
 
 
-def test_words_keep_spaces_that_are_not_ascii():
-    words = ["1\u00a01/2", "a\u3000b", "x\u2028y", "\x85"]
-    found = read_bytes(as_text(words, np.ones((4, 3))), words)
+def test_words_keep_spaces_that_are_not_ascii_and_those_at_their_ends():
+    words = ["1\u00a01/2", "a\u3000b", "x\u2028y", "\x85", "a", "a ", " a", " ", "", "a\tb c"]
+    found = read_bytes(as_text(words, np.ones((len(words), 3))), words)
     assert found.words == words
 
 
@@ -191,13 +210,150 @@ def test_a_text_gives_back_what_was_written(table, header):
     assert_is(read_bytes(as_text(words, vectors, header), words), words, vectors)
 
 
-@given(TABLES, st.sampled_from([b"", b"\n"]))
-def test_a_binary_gives_back_what_was_written(table, end):
-    # A filling first row: where all bytes in sight are letters, it is text.
-    words = ["<s>", *table]
+# ---- words that may hold spaces in a binary -------------------------------------------------
+
+ANY_WORD = st.text(st.one_of(st.sampled_from(" \n\ta0"), st.characters(codec="utf-8")), max_size=8)
+ANY_TABLES = st.integers(1, 12).flatmap(
+    lambda d: st.dictionaries(
+        ANY_WORD, st.lists(FLOAT, min_size=d, max_size=d), min_size=1, max_size=6
+    )
+)
+NORMAL_TABLES = st.tuples(
+    st.lists(ANY_WORD, unique=True, min_size=1, max_size=6),
+    st.integers(1, 300),
+    st.integers(0, 2**32 - 1),
+)
+
+
+def assert_refused_or_same(words, vectors, end):
+    if end and any("\n" in word for word in words):
+        return  # word2vec.c reads no line break into a word
+    found = read_or_refused(as_binary(words, vectors, end), set(words))
+    if found is not None:
+        assert_is(found, words, vectors)
+
+
+@given(ANY_TABLES, st.sampled_from([b"", b"\n"]))
+def test_a_binary_of_any_words_is_read_as_written_or_refused(table, end):
     vectors = np.array(list(table.values()), dtype=np.float32)
-    vectors = np.vstack([np.full(vectors.shape[1], 0.1, np.float32), vectors])
-    assert_is(read_bytes(as_binary(words, vectors, end), set(words)), words, vectors)
+    assert_refused_or_same(list(table), vectors, end)
+
+
+@given(NORMAL_TABLES, st.sampled_from([b"", b"\n"]))
+def test_a_binary_of_usual_numbers_is_read_as_written_or_refused(table, end):
+    words, n_dimensions, seed = table
+    vectors = np.random.default_rng(seed).normal(size=(len(words), n_dimensions))
+    assert_refused_or_same(words, vectors.astype(np.float32), end)
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize(
+    "vectors", [np.arange(6).reshape(3, 2), VECTORS[:, :2], VECTORS[:, :3], VECTORS], ids=np.shape
+)
+@pytest.mark.parametrize("word", ["New York", "a ", " a", "a bcd", "a\u3000b c", "a 1 2 3 4 5 6"])
+def test_a_binary_with_a_space_in_a_word_is_refused(word, vectors, end, place):
+    words = ["the", "of", "and"]
+    words[place] = word
+    with pytest.raises(VectorFileError):
+        read_bytes(
+            as_binary(words, np.asarray(vectors, np.float32), end), [*words, "New", "a", ""]
+        )
+
+
+def test_the_message_shows_both_words_and_a_way_out():
+    data = as_binary(["New York", "of"], np.float32([[1, 2], [3, 4]]))
+    message = "row 1 may have the word 'New' or 'New York': a space .* Save the vectors as text"
+    with pytest.raises(VectorFileError, match=message):
+        read_bytes(data, ["of"])
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("n_dimensions", [2, 3, 5, 10, 300])
+def test_numbers_that_begin_like_the_rest_of_a_word_are_numbers(n_dimensions, end):
+    vectors = np.random.default_rng(0).normal(size=(50, n_dimensions)).astype("<f4")
+    for row, start in enumerate([b" ", b"y ", b"\xc3\xa9 "]):
+        vectors[row, :1] = np.frombuffer(start + b"\x12\xbf\xbe\xbf"[len(start) :], "<f4")
+    words = [f"w{row}" for row in range(50)]
+    assert_is(read_bytes(as_binary(words, vectors, end), words), words, vectors)
+
+
+@pytest.mark.parametrize("n_dimensions", [2, 25, 300])
+@pytest.mark.parametrize(
+    "write", [np.zeros, np.ones, lambda shape: np.arange(np.prod(shape)).reshape(shape) % 12]
+)
+def test_round_numbers_are_numbers(write, n_dimensions):
+    words, vectors = [f"w{row}" for row in range(20)], np.float32(write((20, n_dimensions)))
+    for end in (b"", b"\n"):
+        assert_is(read_bytes(as_binary(words, vectors, end), words), words, vectors)
+
+
+@pytest.mark.parametrize("words", [["\nb"], ["a", "\nb"], ["a", "\nb", "\nc"], ["a", "b", "\nc"]])
+def test_a_line_break_in_a_word_is_never_dropped(words):
+    found = read_or_refused(as_binary(words, VECTORS[: len(words)]), {*words, "b", "c"})
+    assert found is None or found.words == words
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+def test_line_breaks_after_some_rows_only_are_refused(wrong):
+    rows = [
+        b"%b %b" % (word.encode(), v.tobytes()) for word, v in zip("abc", VECTORS, strict=True)
+    ]
+    rows = [row + b"\n" * (place != wrong) for place, row in enumerate(rows, 1)]
+    with pytest.raises(
+        VectorFileError, match="expected a line break after each row, or after non"
+    ):
+        read_bytes(b"3 20\n" + b"".join(rows), ["a", "b", "c"])
+
+
+# ---- words that are not UTF-8 ---------------------------------------------------------------
+
+CUT = "电影".encode()[:-1]  # as word2vec.c cuts a long word
+ROWS = {
+    "text": b"a 1 2\n%b 3 4\nb 5 6\n",
+    "text with header": b"3 2\na 1 2\n%b 3 4\nb 5 6\n",
+    "binary": as_binary(["a", "%b", "b"], np.float32([[1, 2], [3, 4], [5, 6]])),
+    "binary with line breaks": as_binary(
+        ["a", "%b", "b"], np.float32([[1, 2], [3, 4], [5, 6]]), b"\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize("form", ROWS)
+@pytest.mark.parametrize("word", [CUT, b"caf\xe9", b"\xed\xa0\x80", b"\xff"])
+def test_a_row_whose_word_is_not_utf8_is_skipped_and_counted_once(form, packed, word):
+    data = PACKED[packed](ROWS[form].replace(b"%b", word))
+    shown = re.escape(repr(word.decode(errors="backslashreplace")))
+    message = (
+        rf"PretrainedEmbedding: .* has 1 of 3 words that are not UTF-8, .* (row|line) \d: {shown}"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        found = read_bytes(data, {"a", "b"})
+    assert len(caught) == 1
+    assert_is(found, ["a", "b"], [[1, 2], [5, 6]])
+
+
+def test_the_first_row_may_be_the_one_that_is_not_utf8():
+    with pytest.warns(UserWarning, match="has 1 of 3 words"):
+        found = read_bytes(b"3 2\nS\xe3o Paulo 1 2\nNew York 3 4\nb 5 6\n", {"New York", "b"})
+    assert_is(found, ["New York", "b"], [[3, 4], [5, 6]])
+
+
+def test_the_warning_points_at_the_fit(tmp_path):
+    (tmp_path / "cut").write_bytes(ROWS["text"].replace(b"%b", CUT))
+    sequences = SequenceVectorizer(token_pattern=r"\w").fit_transform(["a b"])
+    with pytest.warns(UserWarning, match="Their rows are skipped, the others are read") as caught:
+        PretrainedEmbedding(tmp_path / "cut").fit(sequences)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("form", ROWS)
+def test_other_damage_is_an_error_also_in_a_row_that_is_skipped(form):
+    data = ROWS[form].replace(b"%b", CUT)
+    cut = data[:-9] if "binary" in form else data.replace(b" 3 4", b" 3")
+    with pytest.raises(VectorFileError):
+        read_bytes(cut, {"a", "b"})
 
 
 # ---- as gensim reads -----------------------------------------------------------------------
@@ -253,6 +409,7 @@ def test_a_native_file_with_its_array_beside_it_is_read(tmp_path, keyed_vectors)
 def test_what_gensim_saved_as_binary_is_read(tmp_path, keyed_vectors):
     path = tmp_path / "vectors.bin"
     keyed_vectors.save_word2vec_format(str(path), binary=True)
+    assert path.read_bytes() == as_binary(WORDS, VECTORS)
     assert_is(read(path, WORDS), WORDS, VECTORS)
 
 
@@ -317,13 +474,20 @@ BAD = {
     "infinity in text": (b"a 1 -inf\n", "line 1 has -inf as value 2"),
     "too large for float32": (b"a 1 2\nb 1 1e39\n", "line 2 has inf as value 2"),
     "nan in binary": (NAN, "row 1 has nan as value 5: expected finite"),
-    "word that is not UTF-8": (
-        b"a 1 2\ncaf\xe9 1 2\n",
-        r"line 2 has a word that is not UTF-8: 'c",
+    "words that are not UTF-8": (
+        b"a 1 2\ncaf\xe9 1 2\n\xe9t\xe9 1 2\n",
+        r"has 2 of 3 words that are not UTF-8, the first in line 2: 'caf.*write it again as UTF-8",
     ),
     "bytes that are not UTF-8": (b"a 1 2\nb 1 \xe9\n", "line 2 has '.*' where a number"),
-    "word in binary not UTF-8": (BINARY.replace(b"good", b"\xff\xfeod"), "row 2 has a word tha"),
-    "UTF-16": (TEXT.decode().encode("utf-16"), "line 1 holds no word followed by numbers"),
+    "words in binary not UTF-8": (
+        BINARY.replace(b"good", b"g\xfc\xfcd").replace(b"film", b"f\xeflm"),
+        "has 2 of 3 words that are not UTF-8, the first in row 2",
+    ),
+    "UTF-16": (TEXT.decode().encode("utf-16"), "is text in UTF-16 or UTF-32. Write it again as"),
+    "UTF-16 without its mark": (
+        TEXT.decode().encode("utf-16-le"),
+        "line 1 holds no word followed",
+    ),
     "nothing": (b"", "is empty"),
     "only blanks": (b" \n\n", "is empty"),
     "only a byte order mark": (b"\xef\xbb\xbf", "is empty"),
@@ -365,6 +529,25 @@ BAD = {
         "is a fastText model. .*load_facebook_vec",
     ),
     "bzip2": (b"BZh91AY&SY", "is packed with bzip2. Unpack it"),
+    "fastText's model, old": (
+        struct.pack("<12id", 10, 5, 5, 5, 5, 1, 2, 2, 1000, 3, 6, 10_000, 1e-4) + b"\0" * 99,
+        "is a fastText model. .*load_facebook_vec",
+    ),
+    "array": (as_numpy(np.save, VECTORS), r"is a bare array, without its words.*\(words, table\)"),
+    "packed arrays": (as_numpy(np.savez, VECTORS), "is a bare array, without its words"),
+    "several packed arrays": (as_numpy(np.savez, VECTORS, VECTORS), r"is a file of .*\(\.npz\)"),
+    "pickle": (b"\x80\x04N.", r"is a pickle.*gensim's \.model.* with its own library"),
+    "torch": (as_zip({"a/data.pkl": b"\x80", "a/data/0": b"\0"}), "is a torch file. Load it wit"),
+    "Keras": (as_zip({"config.json": "{}", "model.weights.h5": b"\x89HDF"}), "is a Keras model"),
+    "office": (as_zip({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "an office document"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n\0\0", "is an HDF5 file"),
+    "Parquet": (b"PAR1\x15\x04\x15\x20", "is a Parquet file. Read it with its own library"),
+    "SQLite": (b"SQLite format 3\0\x10\0", r"is an SQLite database \(such as \.magnitude\)"),
+    "safetensors": (b'\x40\0\0\0\0\0\0\0{"a":{}}', "is a safetensors file, which has no words"),
+    "zstandard": (b"\x28\xb5\x2f\xfd\0\0", "is packed with zstandard. Unpack it"),
+    "tar": (b"vectors.txt".ljust(257, b"\0") + b"ustar\0", "is a tar archive. Unpack it"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    "web page": (b"<!DOCTYPE html><html>", "is a web page"),
 }
 
 
@@ -437,7 +620,8 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 REFUSED = {
     "pretrained.vec": "has 1 rows, its header says 3",
     "toy-model.bin": "is a fastText model",
-    "lee_fasttext.bin": "line 1 holds no word followed by numbers",
+    "lee_fasttext.bin": "is a fastText model",  # of the time before its files had a mark
+    "crime-and-punishment.bin": "is a fastText model",
     "COPYING": "line 1 holds no word followed by numbers",
 }
 
@@ -453,18 +637,16 @@ def test_real_files_that_are_damaged_or_no_vectors_are_refused(name):
 
 def assert_refused_or_start_of(data, words, vectors, suffix=".txt"):
     """Whatever stands in `data`, it is refused, or is the table's first rows."""
-    try:
-        found = read_bytes(data, words, suffix)
-    except VectorFileError:
+    found = read_or_refused(data, words, suffix)
+    if found is None:
         return
     assert_is(found, words[: len(found.words)], vectors[: len(found.words)])
     assert found.words
 
 
 def assert_refused_or_finite(data, wanted):
-    try:
-        found = read_bytes(data, wanted)
-    except VectorFileError:
+    found = read_or_refused(data, wanted)
+    if found is None:
         return
     assert set(found.words) <= set(wanted)
     assert len(found.words) == len(found.vectors)
