@@ -159,7 +159,7 @@ def _checked(who: str, word: str, value: Any) -> NDArray[np.float32]:
 
 
 def _as_array(value: Any) -> NDArray[Any]:
-    """Return anything array-like as an array; torch's tensors may need a gradient, or be bfloat16."""
+    """Return anything array-like as an array; torch's may need a gradient, or be bfloat16."""
     try:
         return np.asarray(value.detach().cpu().float() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError):  # ragged, or of a type that NumPy lacks

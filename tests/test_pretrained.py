@@ -75,7 +75,7 @@ def test_an_accent_may_be_a_sign_of_its_own_or_not(ours, theirs, case):
 
 
 def test_the_exact_spelling_comes_first_then_the_same_letters_then_another_case():
-    spellings = [CAFE["NFD"], CAFE["NFC"], "Café", unicodedata.normalize("NFD", "Café")]
+    spellings = [CAFE["NFD"], CAFE["NFC"], CAFE["NFD"].capitalize(), CAFE["NFC"].capitalize()]
     sequences = TokenSequences(np.array([[2]]), ("", "?", spellings[0]))
     for first in range(len(spellings)):
         source = keyed_vectors(spellings[first:][::-1])
