@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -75,10 +75,6 @@ class Target:
         """Return predictions in the terms of `y`."""
         raise NotImplementedError
 
-    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of each label, (N, len(classes))."""
-        raise NotImplementedError
-
     def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
         """Return the logit that speaks for a label, or for a column of numbers."""
         columns = np.full(len(logits), _column(wanted, self.n_outputs))
@@ -98,6 +94,18 @@ class ClassTarget(Target):
 
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the share of texts that are right."""
+        raise NotImplementedError
+
+    def decision_values(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the decision compares, (N, len(classes)), or (N,) for two classes."""
+        return logits
+
+    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each label, (N, len(classes))."""
+        raise NotImplementedError
+
+    def log_probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return their logarithms, finite also where a probability rounds to 0."""
         raise NotImplementedError
 
     def _names(self, columns: NDArray[np.intp]) -> list[Any]:
@@ -145,6 +153,12 @@ class BinaryTarget(_OneLabel):
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.concatenate([expit(-logits), expit(logits)], axis=1)
 
+    def log_probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
+
+    def decision_values(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return logits[:, 0]
+
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[(logits[:, 0] > 0).astype(np.intp)]
 
@@ -177,6 +191,10 @@ class MulticlassTarget(_OneLabel):
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         shares: NDArray[np.float64] = softmax(logits, axis=1)
         return shares
+
+    def log_probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        logarithms: NDArray[np.float64] = log_softmax(logits, axis=1)
+        return logarithms
 
     def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[logits.argmax(axis=1)]
@@ -219,6 +237,10 @@ class MultilabelTarget(ClassTarget):
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         shares: NDArray[np.float64] = expit(logits)
         return shares
+
+    def log_probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        logarithms: NDArray[np.float64] = log_expit(logits)
+        return logarithms
 
     def decide(self, logits: NDArray[Any]) -> NDArray[np.int64]:
         return (logits > 0).astype(np.int64)

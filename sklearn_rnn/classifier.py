@@ -283,6 +283,41 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         logits = self._logits(X)
         return self._target.probabilities(logits)
 
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithm of the probability of each label.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_texts, n_classes)
+            Logarithms in the order of `classes_`. They come from the logits: finite also
+            where a probability is so small that `predict_proba` rounds it to 0.
+        """
+        logits = self._logits(X)
+        return self._target.log_probabilities(logits)
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the logits, by which `predict` decides.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_texts,) or (n_texts, n_classes)
+            Of two classes the logit of the second, which is predicted above 0. Of more the
+            logit of each, of which the greatest is predicted. Of several labels at a time
+            the logit of each: those above 0 are predicted.
+        """
+        logits = self._logits(X)
+        return self._target.decision_values(logits)
+
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, of shape (n_classes,)."""
