@@ -46,7 +46,7 @@ from ._state import (
 from ._summary import Summary, summarize
 from ._targets import Target
 from ._training import train
-from ._validation import check_given, check_ids, seed_from
+from ._validation import check_given, check_ids, check_summable, seed_from
 from .batching import SequenceDataset
 from .exceptions import DivergenceError
 from .modules import RecurrentNetwork
@@ -96,7 +96,7 @@ class BaseRecurrentEstimator(
         max_grad_norm: float | None = 5.0,
         callbacks: Sequence[Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -216,7 +216,9 @@ class BaseRecurrentEstimator(
         with all_or_nothing(self):
             check_given(self, y)
             y = self._check_y(y)
-            weights = self._text_weights(y, sample_weight)
+            with np.errstate(over="ignore"):  # it has an error of its own
+                weights = self._text_weights(y, sample_weight)
+                check_summable(self, weights)
             if weights is not None and not one_epoch:
                 weights = weights / weights.mean()  # or else they would change the learning rate
             target = self._target if going_on else (new_target or self._new_target)(y, weights)
@@ -388,6 +390,8 @@ class BaseRecurrentEstimator(
         state = dict(super().__getstate__())
         for transient in ("_memory", "_waiting_pairs"):
             state.pop(transient, None)
+        if isinstance(self.device, torch.device):
+            state["device"] = str(self.device)
         if "net_" in state:
             vectors = state.pop("_vectors")
             state["_network"] = network_state(state.pop("net_").module_, vectors)

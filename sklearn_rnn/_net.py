@@ -241,8 +241,9 @@ def make_net(
     return net
 
 
-def training_device(who: str, device: str) -> str:
+def training_device(who: str, device: str | torch.device) -> str:
     """Return the device to train on, or raise if this machine has none such, or another one."""
+    device = str(device)
     shared = current_processes().device
     if shared is not None:
         if device not in ("auto", shared, torch.device(shared).type):
@@ -260,12 +261,13 @@ def training_device(who: str, device: str) -> str:
     return usable
 
 
-def usable_device(device: str) -> str:
+def usable_device(device: str | torch.device) -> str:
     """Return a device to predict on: a model made on a GPU opens without one."""
+    device = str(device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
+        torch.zeros((), device=device).item()  # torch's "meta" device has no numbers
     except Exception:  # each back end raises its own kind
         return "cpu"
     return device

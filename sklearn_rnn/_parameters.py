@@ -6,6 +6,7 @@ import os
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._cells import CELLS
@@ -42,7 +43,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "callbacks": [list, tuple, None],
     "checkpoint_dir": [str, os.PathLike, None],
-    "device": [str],
+    "device": [str, torch.device],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
@@ -126,9 +127,10 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         bit as if nothing had happened. Other data, parameters or versions are refused. A
         folder serves one fit: not a search, nor several fits of a warm start. Needs
         ``callbacks=None`` and an int or None as `random_state`; `partial_fit` keeps none.
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a CUDA device if there
-        is one. A saved model opens on the CPU where its device is missing.
+        is one. A saved model names its device by a str, and opens on the CPU where that is
+        missing.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, dropout, order of texts and validation split. An int gives
         bit-identical results on a CPU. The global generators are never touched.
@@ -154,8 +156,8 @@ label_smoothing : float, default=0.1
 
 _CLASS_WEIGHT = """\
 class_weight : dict, list of dict or "balanced", default=None
-        Weights of the classes in the loss, as everywhere in scikit-learn: a dict for each
-        column, in a list, where several labels hold at a time.
+        Weights of the classes in the loss, as everywhere in scikit-learn: finite numbers of 0
+        or more. A dict for each column, in a list, where several labels hold at a time.
     """
 
 _ONLY_OF_CLASSIFIERS = {

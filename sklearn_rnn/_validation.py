@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 
-__all__ = ["check_given", "check_ids", "check_texts", "check_vocabulary", "seed_from"]
+__all__ = [
+    "check_given",
+    "check_ids",
+    "check_summable",
+    "check_texts",
+    "check_vocabulary",
+    "seed_from",
+]
 
 
 def check_texts(who: str, texts: Iterable[str]) -> Iterator[str]:
@@ -78,6 +85,23 @@ def check_given(estimator: Any, y: Any) -> None:
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+
+
+def check_summable(estimator: Any, weights: NDArray[np.float64] | None) -> None:
+    """Raise if weights of texts are so large that their sum is no number.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator, for its name.
+    weights : ndarray of float64 of shape (N,), or None
+        What each text weighs.
+    """
+    if weights is not None and not np.isfinite(weights.sum()):
+        raise ValueError(
+            f"{type(estimator).__name__}: expected weights of texts whose sum is finite, got up "
+            f"to {weights.max():g}. Only their ratios count: make them smaller."
         )
 
 

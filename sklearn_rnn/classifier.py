@@ -13,13 +13,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y
 
 from ._base import BaseRecurrentEstimator
 from ._callbacks import watch
+from ._class_weight import check_weighted_labels, weights_by_label
 from ._parameters import CONSTRAINTS, documented
 from ._targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 
@@ -113,7 +114,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         max_grad_norm: float | None = 5.0,
         callbacks: Sequence[Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -174,7 +175,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ValueError
             If X, y or sample_weight cannot be used; the classifier stays as it was.
         """
-        return self._fit(X, y, sample_weight, going_on=self.warm_start and hasattr(self, "net_"))
+        going_on = self.warm_start and hasattr(self, "net_")
+        if going_on:
+            self._check_weighted(self.classes_)
+        return self._fit(X, y, sample_weight, going_on=going_on)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -249,6 +253,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
                 f"RNNTextClassifier: classes={classes!r} differs from the first call's, "
                 f"{self.classes_!r}."
             )
+        self._check_weighted(self.classes_ if classes is None else np.unique(classes))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each text.
@@ -333,31 +338,25 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         is_matrix = type_of_target(y, input_name="y") == "multilabel-indicator"
         return y if is_matrix else column_or_1d(y, warn=True)
 
+    def _check_weighted(self, classes: NDArray[Any]) -> None:
+        check_weighted_labels("RNNTextClassifier", self.class_weight, classes)
+
     def _new_target(self, y: NDArray[Any], weights: NDArray[np.float64] | None) -> ClassTarget:
+        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
+        self._check_weighted(classes)
         if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
             raise ValueError(
                 "RNNTextClassifier: expected at least 2 classes whose weights (sample_weight "
                 "times class_weight) are above 0, got 1 class or none."
             )
-        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
         return _target_of_classes(y, weights, classes=classes)
 
     def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
         weights = super()._text_weights(y, sample_weight)
         if self.class_weight is None:
             return weights
-        if y.ndim == 2 and isinstance(self.class_weight, dict):
-            raise ValueError(
-                'RNNTextClassifier: class_weight for several labels at a time must be "balanced" '
-                f"or a list of dicts, one for each column of y, got {self.class_weight!r}."
-            )
-        by_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
-        if by_class.min() < 0:
-            raise ValueError(
-                "RNNTextClassifier: class_weight must hold no negative weights, got "
-                f"{self.class_weight!r}."
-            )
-        return by_class if weights is None else by_class * weights
+        by_label = weights_by_label("RNNTextClassifier", self.class_weight, y)
+        return by_label if weights is None else by_label * weights
 
     def _scores(self) -> list[Any]:
         return watch("accuracy", self._target.accuracy)

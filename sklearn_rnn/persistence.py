@@ -9,49 +9,43 @@ it, and of no type that is not known to be harmless. Needs skops:
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
-from io import BytesIO
+from io import BytesIO, TextIOBase
 from pathlib import Path
 from types import FunctionType
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from ._files import replacing
+from ._format import check_method
+from ._trusted_names import CALLED, trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["load", "save", "trusted_types"]
 
-_OURS = (
-    "sklearn_rnn._tables.SharedTable",
-    "sklearn_rnn.classifier.RNNTextClassifier",
-    "sklearn_rnn.embeddings.FastTextEmbedding",
-    "sklearn_rnn.embeddings.PretrainedEmbedding",
-    "sklearn_rnn.embeddings.Word2VecEmbedding",
-    "sklearn_rnn.regressor.RNNTextRegressor",
-    "sklearn_rnn.sequences.TokenSequences",
-    "sklearn_rnn.text.SequenceVectorizer",
-)
-
-
 _MOST_INFLATED = 10**6
 """Bytes by which what is in a file may be larger than the file: `save` compresses a little."""
 
+_NOT_OF_THE_USER = {*sys.stdlib_module_names, "joblib", "numpy", "scipy", "sklearn"}
+"""Packages whose types come into a model by themselves, so that nobody knows to name them."""
+
 
 def trusted_types() -> list[str]:
-    """Return the types of this library that a saved model may hold.
+    """Return the names that `load` trusts by itself, beyond those that skops does.
 
-    To be given to ``skops.io.load`` as ``trusted=``, where that is called directly. `load`
-    knows them. Beyond them, a model of this library needs no type but those that skops
-    trusts by itself.
+    To be given to ``skops.io.load`` as ``trusted=``, where that is called directly: types of
+    this library, and what scikit-learn's searches, ensembles and calibrated classifiers are
+    made of, such as splitters of cross-validations, scorers and their metrics.
 
     Returns
     -------
     list of str
-        Full names of the types.
+        Full names of types and functions.
 
     Examples
     --------
@@ -59,33 +53,44 @@ def trusted_types() -> list[str]:
     >>> "sklearn_rnn.text.SequenceVectorizer" in persistence.trusted_types()
     True
     """
-    return list(_OURS)
+    return list(trusted_names())
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
+def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -> None:
     """Write a model into a file from which `load` reads it without running code.
 
     The file takes the place of an older one in a single step, once all of it is on the disk:
-    a process that is killed on the way leaves the older one whole.
+    a process that is killed on the way leaves the older one whole. Nothing is written that
+    `load` could not read.
 
     Parameters
     ----------
     model : estimator
-        A model or pipeline, fitted or not. A function in it, such as a tokenizer, is written
-        as its name: it must be importable by that, so a lambda or a function within a
-        function cannot be saved.
-    path : str or path-like
-        The file, by custom with the ending ``.skops``.
+        A model or pipeline, fitted or not, or one of scikit-learn's searches, ensembles and
+        others around it. A function in it, such as a tokenizer, is written as its name: it
+        must be importable by that, so a lambda or a function within a function cannot be
+        saved. Whoever opens the file has to trust it by that name.
+    path : str, path-like or binary file
+        The file, by custom with the ending ``.skops``; or a file that is open for writing
+        bytes, such as an ``io.BytesIO``.
+    trusted : sequence of str, default=()
+        Full names of types and functions that `load` does not trust, and that the file shall
+        hold all the same: `load` will have to be given them, too. Your own functions and
+        classes, and those of other libraries, need not be named here.
 
     Raises
     ------
     ImportError
         If skops is missing.
     ModelFileError
-        If a function in the model cannot be found by its name. The older file stays.
+        If the model holds what a file cannot hold, what cannot be found by its name, or a type
+        of scikit-learn, NumPy, SciPy or Python that `load` does not trust. The older file stays.
+    OSError
+        If the file cannot be written.
     TypeError
         If the model holds a method of an object that cannot be saved, such as
-        ``jieba.lcut``: give a function that calls it.
+        ``jieba.lcut``: give a function that calls it. If `path` is no path and no binary file,
+        or `trusted` is a str.
 
     Examples
     --------
@@ -96,23 +101,29 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     >>> persistence.load(path)
     SequenceVectorizer(max_len=7)
     """
+    _check_names("save", trusted)
+    target = _file("save", path)
+    if isinstance(target, Path):
+        _check_place(target)
     io = _skops()
-    for function in _functions(model):
-        _check_named(function)
-    data = io.dumps(model)
-    for name in io.get_untrusted_types(data=data):
-        _check_importable(name)
-    with replacing(Path(path)) as file:
-        _write_smaller(data, file)
+    _check_parameters(model)
+    data = _archive(io, model)
+    _check_readable(io, data, trusted)
+    data = _smaller(data)
+    if isinstance(target, Path):
+        with replacing(target) as file:
+            file.write(data)
+    else:
+        target.write(data)
 
 
-def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
+def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -> Any:
     """Read a model that `save` wrote. No code from the file is run.
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    path : str, path-like or binary file
+        The file, or one that is open for reading bytes.
     trusted : sequence of str, default=()
         Full names of further types and functions that the file may hold, such as
         ``["my_package.words.cut"]``. Whatever stands here may be called: name only what you know.
@@ -132,7 +143,7 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
     OSError
         If the file cannot be read.
     TypeError
-        If `trusted` is a str.
+        If `path` is no path and no binary file, or `trusted` is a str.
 
     Examples
     --------
@@ -143,34 +154,126 @@ def load(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Any:
     >>> persistence.load(path).max_len
     7
     """
-    if isinstance(trusted, str):
-        raise TypeError(f"load: expected a list of names in trusted=, got a str: [{trusted!r}].")
+    _check_names("load", trusted)
+    source = _file("load", path)
     io = _skops()
-    data = Path(path).read_bytes()  # once: what is opened is what was looked at
+    # Once: what is opened is what was looked at.
+    data = source.read_bytes() if isinstance(source, Path) else _bytes_of(source)
+    shown = repr(str(source)) if isinstance(source, Path) else "the file"
     try:
         _check_size(data)
-        untrusted = set(io.get_untrusted_types(data=data)) - {*_OURS, *trusted}
+        untrusted = _untrusted(io, data, trusted)
         if not untrusted:
-            return io.loads(data, trusted=[*_OURS, *trusted])
+            return io.loads(data, trusted=[*trusted_names(), *trusted])
     except ModelFileError:
         raise
     except Exception as error:  # a damaged archive fails in many ways
         raise ModelFileError(
-            f"load: {os.fspath(path)!r} is no model that can be read ({error!r}). It looks "
+            f"load: {shown} is no model that can be read ({error!r}). It looks "
             "damaged or incomplete, or names a module that is not installed here."
         ) from error
     raise ModelFileError(
-        f"load: {os.fspath(path)!r} holds {sorted(untrusted)}, which could run code. Nothing was "
+        f"load: {shown} holds {sorted(untrusted)}, which could run code. Nothing was "
         "loaded. If you know what they are and who made the file, name them in trusted=."
     )
 
 
-def _write_smaller(data: bytes, file: BinaryIO) -> None:
-    """Write an archive with its JSON compressed, a tenth as large then; weights would not be."""
-    with ZipFile(BytesIO(data)) as whole, ZipFile(file, "w") as archive:
+# ---- Paths and open files --------------------------------------------------------------------
+
+
+def _file(who: str, path: Any) -> Path | BinaryIO:
+    """Return a path, or a file that is open for bytes as it came."""
+    if isinstance(path, TextIOBase):
+        mode = "wb" if who == "save" else "rb"
+        raise TypeError(
+            f"{who}: expected a path or a binary file, got a file that is open for text. Open it "
+            f'with mode "{mode}".'
+        )
+    if hasattr(path, "write" if who == "save" else "read"):
+        return path
+    try:
+        return Path(os.fsdecode(path))
+    except TypeError:
+        raise TypeError(
+            f"{who}: expected a path or a binary file, got {type(path).__name__}."
+        ) from None
+
+
+def _check_place(path: Path) -> None:
+    """Raise if no file can be made there, before anything is computed."""
+    if path.is_dir():
+        raise IsADirectoryError(f"save: {str(path)!r} is a folder. Name a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"save: {str(path.parent)!r}, where the file shall lie, is no folder. Make it first."
+        )
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    data: Any = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError(
+            f"load: expected a file that is open for bytes, got one that gives "
+            f'{type(data).__name__}. Open it with mode "rb".'
+        )
+    if not data:
+        raise ModelFileError("load: there is nothing to read: the file is at its end. seek(0)?")
+    return data
+
+
+# ---- What is in an archive -------------------------------------------------------------------
+
+
+def _archive(io: Any, model: Any) -> bytes:
+    try:
+        data: bytes = io.dumps(model)
+    except Exception as error:  # of each kind that something can have against it
+        raise ModelFileError(
+            f"save: {type(model).__name__} holds something that a file cannot hold ({error}). "
+            "Take it out of the model, or save a part that does without."
+        ) from error
+    return data
+
+
+def _untrusted(io: Any, data: bytes, trusted: Sequence[str]) -> set[str]:
+    """Return the names in an archive that nobody trusts.
+
+    skops calls what is trusted by name, too, with arguments of the file. What is trusted here
+    is so as an object with attributes, or as a function that is called by what it belongs to.
+    """
+    known = {*trusted_names(), *trusted}
+    called = {
+        _name(node) for node in _nodes(data) if node["__loader__"] == "ConstructorFromReduceNode"
+    }
+    return (set(io.get_untrusted_types(data=data)) - known) | (called - {*CALLED, *trusted})
+
+
+def _nodes(data: bytes) -> Iterator[dict[str, Any]]:
+    """Return the descriptions of all objects in an archive."""
+    with ZipFile(BytesIO(data)) as archive:
+        waiting: list[Any] = [json.loads(archive.read("schema.json"))]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "__loader__" in part:
+                yield part
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['__module__']}.{node['__class__']}"
+
+
+def _smaller(data: bytes) -> bytes:
+    """Return an archive with its JSON compressed, a tenth as large then; weights would not be."""
+    smaller = BytesIO()
+    with ZipFile(BytesIO(data)) as whole, ZipFile(smaller, "w") as archive:
         for member in whole.infolist():
             method = ZIP_DEFLATED if member.filename.endswith(".json") else ZIP_STORED
             archive.writestr(member.filename, whole.read(member), method)
+    return smaller.getvalue()
 
 
 def _check_size(data: bytes) -> None:
@@ -183,6 +286,44 @@ def _check_size(data: bytes) -> None:
         )
 
 
+def _check_readable(io: Any, data: bytes, trusted: Sequence[str]) -> None:
+    """Raise if `load`, given what whoever opens the file will know to name, would not read it."""
+    untrusted = _untrusted(io, data, ())
+    for name in untrusted:
+        _check_importable(name)
+    hidden = {name for name in untrusted if name.split(".")[0] in _NOT_OF_THE_USER}
+    if hidden - {*trusted}:
+        raise ModelFileError(
+            f"save: the model holds {sorted(hidden - {*trusted})}, which load does not trust: "
+            "such objects could run code, or crash, if they came from a file that was altered. "
+            "Save a part of the model without them (of a search, its best_estimator_), or name "
+            "them in trusted=, of save and of load."
+        )
+    for node in _nodes(data):
+        _check_keys(node)
+    try:
+        io.loads(data, trusted=[*trusted_names(), *untrusted])
+    except Exception as error:
+        raise ModelFileError(
+            f"save: the model was not saved, since it could not be read back ({error!r})."
+        ) from error
+
+
+def _check_keys(node: dict[str, Any]) -> None:
+    """Raise if the keys of a dict would be others when they are read: JSON knows text alone."""
+    if node["__loader__"] != "DictNode":
+        return
+    kinds = [kind["__class__"] for kind in node["key_types"]["content"]]
+    if "bool" in kinds or len(kinds) != len(node["content"]):
+        raise ModelFileError(
+            f"save: the model holds a dict with the keys {list(node['content'])}, which would be "
+            "others when the file is read. Use text or whole numbers: 0 and 1 for False and True."
+        )
+
+
+# ---- Names -----------------------------------------------------------------------------------
+
+
 def _skops() -> Any:
     try:
         return import_module("skops.io")
@@ -193,11 +334,19 @@ def _skops() -> Any:
         ) from error
 
 
-def _functions(model: Any) -> list[Any]:
-    """Return the functions among the parameters of a model and its steps."""
-    parameters = model.get_params().values() if hasattr(model, "get_params") else ()
-    values = (value.func if isinstance(value, partial) else value for value in parameters)
-    return [value for value in values if isinstance(value, FunctionType)]
+def _check_names(who: str, trusted: Sequence[str]) -> None:
+    if isinstance(trusted, str):
+        raise TypeError(f"{who}: expected a list of names in trusted=, got a str: [{trusted!r}].")
+
+
+def _check_parameters(model: Any) -> None:
+    """Raise if a function among the parameters of a model and its steps cannot be named."""
+    parameters = model.get_params() if hasattr(model, "get_params") else {}
+    for name, value in parameters.items():
+        check_method(f"{type(model).__name__}: {name}", value)
+        function = value.func if isinstance(value, partial) else value
+        if isinstance(function, FunctionType):
+            _check_named(function)
 
 
 def _check_named(function: Any) -> None:

@@ -1,0 +1,99 @@
+"""Names of types and functions that a model file may hold: none of them runs foreign code.
+
+What is named in a file may be made, with whatever attributes the file says, and called by
+what else is in it. So this list holds what only stores its attributes, or computes numbers.
+It does not hold, though scikit-learn's meta-estimators have them:
+
+- distributions of ``scipy.stats``, which execute a text among their attributes;
+- trees and the like (``Tree``, ``KDTree``), which read memory where their attributes say;
+- ``functools.partial``: with it, a file could call methods of estimators when it is opened.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import FunctionType
+
+__all__ = ["CALLED", "OURS", "trusted_names"]
+
+OURS = (
+    "sklearn_rnn._tables.SharedTable",
+    "sklearn_rnn.classifier.RNNTextClassifier",
+    "sklearn_rnn.embeddings.FastTextEmbedding",
+    "sklearn_rnn.embeddings.PretrainedEmbedding",
+    "sklearn_rnn.embeddings.Word2VecEmbedding",
+    "sklearn_rnn.regressor.RNNTextRegressor",
+    "sklearn_rnn.sequences.TokenSequences",
+    "sklearn_rnn.text.SequenceVectorizer",
+)
+
+CALLED = ("builtins.frozenset", "torch.device")
+"""Types whose objects are made by a call, with arguments from the file."""
+
+# Estimators are not here: skops trusts those of scikit-learn by itself.
+_PARTS_OF_META_ESTIMATORS = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split._CVIterableWrapper",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+)
+
+_SPLITTERS = (
+    "GroupKFold",
+    "GroupShuffleSplit",
+    "KFold",
+    "LeaveOneGroupOut",
+    "LeaveOneOut",
+    "LeavePGroupsOut",
+    "LeavePOut",
+    "PredefinedSplit",
+    "RepeatedKFold",
+    "RepeatedStratifiedKFold",
+    "ShuffleSplit",
+    "StratifiedGroupKFold",
+    "StratifiedKFold",
+    "StratifiedShuffleSplit",
+    "TimeSeriesSplit",
+)
+
+_METRICS = ("_coefficient", "_corrcoef", "_deviance", "_error", "_loss", "_ratio", "_score")
+"""How the names of metrics end; the rest of `sklearn.metrics` makes scorers and pictures."""
+
+_SCORES_OF_FEATURES = (
+    "chi2",
+    "f_classif",
+    "f_regression",
+    "mutual_info_classif",
+    "mutual_info_regression",
+    "r_regression",
+)
+
+
+@cache
+def trusted_names() -> tuple[str, ...]:
+    """Return all names that `persistence.load` trusts, beyond those that skops does.
+
+    Returns
+    -------
+    tuple of str
+        Full names of types and functions.
+    """
+    # Imported here: the package is imported without them, which takes a while.
+    from sklearn import feature_selection, metrics, model_selection
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    scores = [vars(metrics)[name] for name in metrics.__all__ if name.endswith(_METRICS)]
+    scores = [score for score in scores if score.__module__.startswith("sklearn.metrics._")]
+    scores += [get_scorer(name)._score_func for name in get_scorer_names()]
+    scores += [vars(feature_selection)[name] for name in _SCORES_OF_FEATURES]
+    functions = [score for score in scores if isinstance(score, FunctionType)]
+    splitters = [vars(model_selection)[name] for name in _SPLITTERS]
+    found = {f"{named.__module__}.{named.__name__}" for named in (*functions, *splitters)}
+    return tuple(sorted({*OURS, *CALLED, *_PARTS_OF_META_ESTIMATORS, *found}))
