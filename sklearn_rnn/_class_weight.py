@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -92,7 +93,7 @@ def _weights_of_column(who: str, class_weight: Any, y: NDArray[Any]) -> NDArray[
 
 def _is_weight(weight: Any) -> bool:
     is_number = isinstance(weight, Real)
-    return is_number and bool(0 <= weight <= np.finfo(np.float64).max)
+    return is_number and bool(0 <= weight <= sys.float_info.max)
 
 
 def _balanced(y: NDArray[Any]) -> NDArray[np.float64]:

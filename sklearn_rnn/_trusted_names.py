@@ -31,7 +31,8 @@ CALLED = ("builtins.frozenset", "torch.device")
 """Types whose objects are made by a call, with arguments from the file."""
 
 # Estimators are not here: skops trusts those of scikit-learn by itself.
-_PARTS_OF_META_ESTIMATORS = (
+_PARTS_OF_ESTIMATORS = (
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
@@ -40,6 +41,8 @@ _PARTS_OF_META_ESTIMATORS = (
     "sklearn.metrics._scorer._Scorer",
     "sklearn.model_selection._split._CVIterableWrapper",
     "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
@@ -96,4 +99,4 @@ def trusted_names() -> tuple[str, ...]:
     functions = [score for score in scores if isinstance(score, FunctionType)]
     splitters = [vars(model_selection)[name] for name in _SPLITTERS]
     found = {f"{named.__module__}.{named.__name__}" for named in (*functions, *splitters)}
-    return tuple(sorted({*OURS, *CALLED, *_PARTS_OF_META_ESTIMATORS, *found}))
+    return tuple(sorted({*OURS, *CALLED, *_PARTS_OF_ESTIMATORS, *found}))

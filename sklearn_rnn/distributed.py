@@ -26,7 +26,7 @@ __all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict", "stored"]
 
 _MERGED_AT_ONCE = 8
 
-_METHODS = ("predict", "predict_proba", "transform")
+_METHODS = ("decision_function", "predict", "predict_log_proba", "predict_proba", "transform")
 
 
 def data_parallel(
@@ -217,7 +217,8 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
         A fitted pipeline that begins with texts.
     texts : dask.bag.Bag of str, or dask.dataframe.Series of str
         The texts.
-    method : {"predict", "predict_proba", "transform"}, default="predict"
+    method : {"predict", "predict_proba", "predict_log_proba", "decision_function", \
+            "transform"}, default="predict"
         What to ask.
 
     Returns
@@ -233,7 +234,7 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     TypeError
         If `texts` is neither a bag nor a series.
     ValueError
-        If `method` is none of the three.
+        If `method` is none of these.
 
     Examples
     --------

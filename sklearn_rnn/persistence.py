@@ -32,6 +32,7 @@ _MOST_INFLATED = 10**6
 """Bytes by which what is in a file may be larger than the file: `save` compresses a little."""
 
 _NOT_OF_THE_USER = {*sys.stdlib_module_names, "joblib", "numpy", "scipy", "sklearn"}
+_NOT_OF_THE_USER -= {"functools"}  # a partial was written by somebody, as the function in it
 """Packages whose types come into a model by themselves, so that nobody knows to name them."""
 
 
@@ -183,7 +184,7 @@ def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -
 
 def _file(who: str, path: Any) -> Path | BinaryIO:
     """Return a path, or a file that is open for bytes as it came."""
-    if isinstance(path, TextIOBase):
+    if isinstance(path, TextIOBase) or hasattr(path, "encoding"):
         mode = "wb" if who == "save" else "rb"
         raise TypeError(
             f"{who}: expected a path or a binary file, got a file that is open for text. Open it "
@@ -227,12 +228,22 @@ def _bytes_of(file: BinaryIO) -> bytes:
 def _archive(io: Any, model: Any) -> bytes:
     try:
         data: bytes = io.dumps(model)
-    except Exception as error:  # of each kind that something can have against it
+    except Exception as error:  # each type has its own way to object
         raise ModelFileError(
-            f"save: {type(model).__name__} holds something that a file cannot hold ({error}). "
-            "Take it out of the model, or save a part that does without."
+            f"save: {_where_it_fails(io, model)} holds what a file cannot hold ({error}). Save a "
+            "part of the model without it (of a search, its best_estimator_)."
         ) from error
     return data
+
+
+def _where_it_fails(io: Any, model: Any) -> str:
+    """Return the name of the attribute, or else of the model, that cannot be written."""
+    for name, value in getattr(model, "__dict__", {}).items():
+        try:
+            io.dumps(value)
+        except Exception:
+            return f"{name!r} of {type(model).__name__}"
+    return type(model).__name__
 
 
 def _untrusted(io: Any, data: bytes, trusted: Sequence[str]) -> set[str]:

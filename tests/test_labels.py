@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import sparse
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, get_scorer, roc_auc_score
 
 from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._targets import BinaryTarget, MulticlassTarget, MultilabelTarget
 
 LABELS = {
     "strings": np.array(["ham", "spam"]),
@@ -80,6 +84,57 @@ def test_probabilities_are_a_distribution_and_agree_with_predict(fitted, kind):
 
 
 @BY_KIND
+def test_the_decision_function_is_what_predict_goes_by(fitted, kind):
+    ids, _ = tell_tale_ids(60, len(LABELS[kind]), seed=2)
+    model = fitted[kind]
+    scores = model.decision_function(ids)
+    assert scores.dtype == np.float64
+    if len(LABELS[kind]) == 2:
+        assert scores.shape == (60,)
+        chosen = (scores > 0).astype(int)
+    else:
+        assert scores.shape == (60, len(LABELS[kind]))
+        chosen = scores.argmax(axis=1)
+    np.testing.assert_array_equal(model.predict(ids), model.classes_[chosen])
+
+
+@BY_KIND
+def test_logarithms_of_probabilities_are_those_of_predict_proba(fitted, kind):
+    ids, _ = tell_tale_ids(60, len(LABELS[kind]), seed=2)
+    logarithms = fitted[kind].predict_log_proba(ids)
+    np.testing.assert_allclose(np.exp(logarithms), fitted[kind].predict_proba(ids), rtol=1e-12)
+
+
+TARGETS = {
+    "two classes": BinaryTarget(np.array(["no", "yes"])),
+    "three classes": MulticlassTarget(np.array([3, 5, 9])),
+    "two labels": MultilabelTarget(2),
+}
+FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@given(data=st.data())
+def test_any_logits_give_probabilities_logarithms_and_decisions_that_agree(kind, data):
+    target = TARGETS[kind]
+    logits = data.draw(arrays(np.float64, (4, target.n_outputs), elements=FLOAT32))
+    probabilities, logarithms = target.probabilities(logits), target.log_probabilities(logits)
+    scores, decided = target.decision_values(logits), target.decide(logits)
+    assert np.isfinite(logarithms).all()
+    assert (logarithms <= 0).all()
+    np.testing.assert_allclose(np.exp(logarithms), probabilities, rtol=1e-9, atol=1e-300)
+    if kind == "two labels":
+        np.testing.assert_array_equal(decided, scores > 0)
+        assert (probabilities[decided == 1] >= 0.5).all()
+        return
+    chosen = (scores > 0).astype(int) if kind == "two classes" else scores.argmax(axis=1)
+    np.testing.assert_array_equal(decided, target.classes[chosen])
+    # As close as two numbers can be, probabilities may be equal where logits are not.
+    of_chosen = probabilities[np.arange(4), chosen]
+    np.testing.assert_array_equal(of_chosen, probabilities.max(axis=1))
+
+
+@BY_KIND
 def test_score_is_the_accuracy(fitted, kind):
     ids, codes = tell_tale_ids(60, len(LABELS[kind]), seed=3)
     y = LABELS[kind][codes]
@@ -145,3 +200,14 @@ def test_several_labels_work_with_early_stopping():
     ids, indicators = several_labels(60)
     model = classifier(max_epochs=2, early_stopping=True).fit(ids, indicators)
     assert model.history_["valid_accuracy"].shape == (2,)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_scorers_rank_each_of_several_labels(n_labels):
+    """Of two columns, scikit-learn's scorers would take the probabilities for those of classes."""
+    ids, indicators = several_labels(80)
+    indicators = indicators[:, :n_labels]
+    model = classifier(max_epochs=3).fit(ids, indicators)
+    columns = model.decision_function(ids).T
+    expected = np.mean([roc_auc_score(*pair) for pair in zip(indicators.T, columns, strict=True)])
+    assert get_scorer("roc_auc")(model, ids, indicators) == pytest.approx(expected)

@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 from scipy.stats import loguniform, randint
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
+    FixedThresholdClassifier,
     GridSearchCV,
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
+    KFold,
     RandomizedSearchCV,
     StratifiedKFold,
+    cross_val_predict,
     cross_val_score,
     cross_validate,
     permutation_test_score,
@@ -147,3 +152,54 @@ def test_a_callback_that_watches_what_is_not_there_says_what_to_do(model):
     model[-1].set_params(callbacks=[EarlyStopping()])
     with pytest.raises(ValueError, match="EarlyStopping watches 'valid_loss', but no texts are"):
         model.fit(TEXTS, LABELS)
+
+
+TARGETS = {
+    "two classes": LABELS,
+    "three classes": np.array(["a", "b", "c"])[np.arange(160) % 3],
+    "two labels": np.stack([np.arange(160) % 2, np.arange(160) % 3 == 0], axis=1).astype(int),
+}
+METHODS = ["predict_proba", "predict_log_proba", "decision_function"]
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_that_says_how_sure_a_model_is_works_in_a_cross_validation(
+    model, kind, method
+):
+    y = TARGETS[kind]
+    answers = cross_val_predict(model, TEXTS, y, cv=2, method=method)
+    n_columns = {"two classes": 2, "three classes": 3, "two labels": 2}[kind]
+    one_dimensional = kind == "two classes" and method == "decision_function"
+    assert answers.shape == ((160,) if one_dimensional else (160, n_columns))
+    assert np.isfinite(answers).all()
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_areas_under_the_curve_are_scored_in_a_search(model, kind):
+    grid = {"rnntextclassifier__cell": ["lstm"]}
+    scoring = "roc_auc_ovr" if kind == "three classes" else "roc_auc"
+    search = GridSearchCV(model, grid, scoring=scoring, cv=KFold(2), error_score="raise")
+    assert 0 <= search.fit(TEXTS, TARGETS[kind]).best_score_ <= 1
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
+@pytest.mark.parametrize("kind", ["two classes", "three classes"])
+def test_probabilities_are_calibrated_by_the_logits(model, kind, method):
+    y = TARGETS[kind]
+    calibrated = CalibratedClassifierCV(FrozenEstimator(model.fit(TEXTS, y)), method=method)
+    probabilities = calibrated.fit(TEXTS, y).predict_proba(TEXTS)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    if method == "temperature":  # it scales logits: what is predicted stays
+        np.testing.assert_array_equal(calibrated.predict(TEXTS), model.predict(TEXTS))
+
+
+def test_a_threshold_is_one_of_the_logit_or_of_the_probability(model):
+    model.fit(TEXTS, LABELS)
+    frozen = FrozenEstimator(model)
+    for method, middle in (("decision_function", 0.0), ("predict_proba", 0.5)):
+        same = FixedThresholdClassifier(frozen, threshold=middle, response_method=method)
+        same.fit(TEXTS, LABELS)
+        np.testing.assert_array_equal(same.predict(TEXTS), model.predict(TEXTS))
+        all_positive = FixedThresholdClassifier(frozen, threshold=-99, response_method=method)
+        assert set(all_positive.fit(TEXTS, LABELS).predict(TEXTS)) == {"positive"}
