@@ -1,8 +1,8 @@
 """Names of types and functions that a model file may hold: none of them runs foreign code.
 
 What is named in a file may be made, with whatever attributes the file says, and called by
-what else is in it. So this list holds what only stores its attributes, or computes numbers.
-It does not hold, though scikit-learn's meta-estimators have them:
+what else is in it. So this list has what only stores its attributes, or computes numbers. It
+leaves out, although estimators of scikit-learn have them:
 
 - distributions of ``scipy.stats``, which execute a text among their attributes;
 - trees and the like (``Tree``, ``KDTree``), which read memory where their attributes say;
@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 from types import FunctionType
 
-__all__ = ["CALLED", "OURS", "trusted_names"]
+__all__ = ["MADE_OTHERWISE", "OURS", "trusted_names"]
 
 OURS = (
     "sklearn_rnn._tables.SharedTable",
@@ -27,23 +27,29 @@ OURS = (
     "sklearn_rnn.text.SequenceVectorizer",
 )
 
-CALLED = ("builtins.frozenset", "torch.device")
-"""Types whose objects are made by a call, with arguments from the file."""
+MADE_OTHERWISE = {
+    "builtins.frozenset": "ConstructorFromReduceNode",
+    "numpy.dtype": "DTypeNode",
+    "sklearn.utils._bunch.Bunch": "DictNode",
+    "torch.device": "ConstructorFromReduceNode",
+}
+"""Types that are no plain objects with attributes, by the node of skops that makes them."""
 
-# Estimators are not here: skops trusts those of scikit-learn by itself.
+# Estimators of scikit-learn are not here: skops trusts them by itself, but for experimental ones.
 _PARTS_OF_ESTIMATORS = (
-    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
+    "sklearn.impute._iterative.IterativeImputer",
     "sklearn.metrics._scorer._CurveScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+    "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
     "sklearn.model_selection._split._CVIterableWrapper",
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
@@ -99,4 +105,4 @@ def trusted_names() -> tuple[str, ...]:
     functions = [score for score in scores if isinstance(score, FunctionType)]
     splitters = [vars(model_selection)[name] for name in _SPLITTERS]
     found = {f"{named.__module__}.{named.__name__}" for named in (*functions, *splitters)}
-    return tuple(sorted({*OURS, *CALLED, *_PARTS_OF_ESTIMATORS, *found}))
+    return tuple(sorted({*OURS, *MADE_OTHERWISE, *_PARTS_OF_ESTIMATORS, *found}))

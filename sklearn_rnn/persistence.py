@@ -23,13 +23,16 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from ._files import replacing
 from ._format import check_method
-from ._trusted_names import CALLED, trusted_names
+from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["load", "save", "trusted_types"]
 
 _MOST_INFLATED = 10**6
 """Bytes by which what is in a file may be larger than the file: `save` compresses a little."""
+
+_AS_IT_IS = ("ObjectNode", "FunctionNode", "TypeNode")
+"""How skops calls objects that get their attributes, functions and types."""
 
 _NOT_OF_THE_USER = {*sys.stdlib_module_names, "joblib", "numpy", "scipy", "sklearn"}
 _NOT_OF_THE_USER -= {"functools"}  # a partial was written by somebody, as the function in it
@@ -249,14 +252,17 @@ def _where_it_fails(io: Any, model: Any) -> str:
 def _untrusted(io: Any, data: bytes, trusted: Sequence[str]) -> set[str]:
     """Return the names in an archive that nobody trusts.
 
-    skops calls what is trusted by name, too, with arguments of the file. What is trusted here
-    is so as an object with attributes, or as a function that is called by what it belongs to.
+    skops would let a file call what is trusted by name, with arguments of its own. By itself,
+    `load` trusts it as an object with attributes or as a function to be named, and no more.
     """
-    known = {*trusted_names(), *trusted}
-    called = {
-        _name(node) for node in _nodes(data) if node["__loader__"] == "ConstructorFromReduceNode"
+    by_itself = set(trusted_names()) - {*trusted}
+    misused = {
+        name
+        for node in _nodes(data)
+        if (name := f"{node['__module__']}.{node['__class__']}") in by_itself
+        and node["__loader__"] not in (*_AS_IT_IS, MADE_OTHERWISE.get(name))
     }
-    return (set(io.get_untrusted_types(data=data)) - known) | (called - {*CALLED, *trusted})
+    return set(io.get_untrusted_types(data=data)) - {*by_itself, *trusted} | misused
 
 
 def _nodes(data: bytes) -> Iterator[dict[str, Any]]:
@@ -271,10 +277,6 @@ def _nodes(data: bytes) -> Iterator[dict[str, Any]]:
             waiting.extend(part.values())
         elif isinstance(part, list):
             waiting.extend(part)
-
-
-def _name(node: dict[str, Any]) -> str:
-    return f"{node['__module__']}.{node['__class__']}"
 
 
 def _smaller(data: bytes) -> bytes:
