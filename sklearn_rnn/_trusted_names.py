@@ -14,9 +14,9 @@ from __future__ import annotations
 from functools import cache
 from types import FunctionType
 
-__all__ = ["MADE_OTHERWISE", "OURS", "trusted_names"]
+__all__ = ["MADE_OTHERWISE", "trusted_names"]
 
-OURS = (
+_OURS = (
     "sklearn_rnn._tables.SharedTable",
     "sklearn_rnn.classifier.RNNTextClassifier",
     "sklearn_rnn.embeddings.FastTextEmbedding",
@@ -105,4 +105,4 @@ def trusted_names() -> tuple[str, ...]:
     functions = [score for score in scores if isinstance(score, FunctionType)]
     splitters = [vars(model_selection)[name] for name in _SPLITTERS]
     found = {f"{named.__module__}.{named.__name__}" for named in (*functions, *splitters)}
-    return tuple(sorted({*OURS, *MADE_OTHERWISE, *_PARTS_OF_ESTIMATORS, *found}))
+    return tuple(sorted({*_OURS, *MADE_OTHERWISE, *_PARTS_OF_ESTIMATORS, *found}))
