@@ -6,7 +6,6 @@ Apart from `cli`, which has to answer ``--help`` at once: these modules import t
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from argparse import Namespace
@@ -33,6 +32,7 @@ from ._table_columns import (
 )
 from ._table_files import as_csv, check_names, lines_as_table, read_table, write_table
 from ._table_rows import Table
+from ._words import are_unspaced
 from .classifier import RNNTextClassifier
 from .displays import TokenAttributionDisplay
 from .exceptions import ModelFileError
@@ -40,12 +40,6 @@ from .regressor import RNNTextRegressor
 from .text import SequenceVectorizer
 
 __all__ = ["explain", "predict", "train"]
-
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\U00020000-\U0003ffff]"
-)
-"""Letters of scripts without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 _MOST_LABELS_SHOWN = 8
 _WIDEST_BAR = 20
@@ -124,7 +118,7 @@ def _split(labels: NDArray[Any], options: Namespace) -> tuple[NDArray[np.intp], 
 def _new_model(options: Namespace, texts: list[str]) -> Pipeline:
     analyzer = options.analyzer
     if analyzer == "auto":
-        analyzer = "char" if _are_unspaced(texts) else "word"
+        analyzer = "char" if are_unspaced(texts[:1_000]) else "word"
     vectorizer = SequenceVectorizer(
         analyzer=analyzer, max_features=options.max_features, max_len=options.max_len
     )
@@ -135,12 +129,6 @@ def _new_model(options: Namespace, texts: list[str]) -> Pipeline:
         verbose=0 if options.quiet else 1,
     )
     return make_pipeline(vectorizer, network)
-
-
-def _are_unspaced(texts: list[str]) -> bool:
-    """Return whether most letters are of scripts that put no spaces between words."""
-    sample = "".join(texts[:1_000])
-    return 2 * len(_UNSPACED.findall(sample)) > sum(map(str.isalpha, sample))
 
 
 def _announce(options: Namespace, model: Pipeline, training: Examples, held_out: Examples) -> None:

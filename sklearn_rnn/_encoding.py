@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from mmap import ACCESS_READ, mmap
 from multiprocessing import parent_process
+from numbers import Integral
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,13 +26,22 @@ from numpy.typing import NDArray
 
 from .sequences import PADDING, UNKNOWN
 
-__all__ = ["Chunk", "Layout", "WordCounts", "as_rows", "encoded", "growing_ids", "kept"]
+__all__ = [
+    "Chunk",
+    "Layout",
+    "WordCounts",
+    "as_rows",
+    "encoded",
+    "growing_ids",
+    "keeps_all",
+    "kept",
+]
 
 _CHUNK_TEXTS = 1_000
 
 _JOBLIBS_OWN = ("loky", "multiprocessing", "sequential", "threading")
 
-Analyze = Callable[[str], Iterable[str]]
+Analyze = Callable[[Any], Iterable[str]]
 
 
 class Chunk(NamedTuple):
@@ -57,7 +67,7 @@ def growing_ids() -> defaultdict[str, int]:
 
 
 def encoded(
-    texts: Iterable[str], analyze: Analyze, ids: Mapping[str, int], n_jobs: int | None = None
+    texts: Iterable[Any], analyze: Analyze, ids: Mapping[str, int], n_jobs: int | None = None
 ) -> Iterator[Chunk]:
     """Give texts as ids, chunk by chunk; several processes may work ahead."""
     # A growing dictionary gives a new word the next id; a plain one says "unknown".
@@ -86,7 +96,7 @@ def _n_processes(n_jobs: int | None) -> int:
     return effective_n_jobs(n_jobs) if on_this_machine else 1
 
 
-def _encoded(block: list[str], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
+def _encoded(block: list[Any], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
     tokens, lengths = array("i"), array("q")
     for text in block:
         before = len(tokens)
@@ -95,7 +105,7 @@ def _encoded(block: list[str], analyze: Analyze, look_up: Callable[[str], int]) 
     return Chunk(np.frombuffer(tokens, np.int32), np.frombuffer(lengths, np.int64))
 
 
-def _by_itself(block: list[str], analyze: Analyze) -> tuple[list[str], Chunk]:
+def _by_itself(block: list[Any], analyze: Analyze) -> tuple[list[str], Chunk]:
     """Return a block's words, and the block by their numbers: a worker's part."""
     ids = growing_ids()
     chunk = _encoded(block, analyze, ids.__getitem__)
@@ -105,6 +115,17 @@ def _by_itself(block: list[str], analyze: Analyze) -> tuple[list[str], Chunk]:
 def _or_unknown(ids: Mapping[str, int]) -> Callable[[str], int]:
     get = ids.get
     return lambda token: get(token, UNKNOWN)
+
+
+def keeps_all(min_df: float, max_df: float) -> bool:
+    """Return whether bounds leave out no word: then texts need not be counted by word."""
+    # As a number of texts (int), 1 is the least; as a share (float), it is the most.
+    return (
+        isinstance(min_df, Integral)
+        and min_df <= 1
+        and not isinstance(max_df, Integral)
+        and max_df == 1
+    )
 
 
 class WordCounts:
@@ -141,6 +162,17 @@ class WordCounts:
             if self.by_text:
                 self.in_texts = _added(self.in_texts, _once_per_text(chunk))
             yield chunk
+
+    def between(self, min_df: float, max_df: float) -> NDArray[np.bool_]:
+        """Return which words stand in enough texts, and not in too many: (n_words,)."""
+        if not self.by_text:
+            return self.in_all > 0
+        fewest, most = self.n_texts_of(min_df), self.n_texts_of(max_df)
+        return (self.in_texts >= fewest) & (self.in_texts <= most)
+
+    def n_texts_of(self, bound: float) -> float:
+        """Return the number of texts that a bound means: itself (int), or a share (float)."""
+        return bound if isinstance(bound, Integral) else bound * self.n_texts
 
 
 def _added(counts: NDArray[np.int64], ids: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +42,10 @@ def nearest_words(
 
 
 def _row(who: str, vocabulary: tuple[str, ...], word: str) -> int:
-    try:
-        return vocabulary.index(word, UNKNOWN + 1)
-    except ValueError:
-        similar = difflib.get_close_matches(word, vocabulary[UNKNOWN + 1 :], n=3)
-        hint = f" Similarly spelled: {', '.join(similar)}." if similar else ""
-        raise KeyError(f"{who}: {word!r} is not in the vocabulary.{hint}") from None
+    # Vocabularies are composed, as a rule; what is asked for need not be.
+    for spelling in dict.fromkeys((word, normalize("NFC", word), normalize("NFD", word))):
+        if spelling in vocabulary[UNKNOWN + 1 :]:
+            return vocabulary.index(spelling, UNKNOWN + 1)
+    similar = difflib.get_close_matches(word, vocabulary[UNKNOWN + 1 :], n=3)
+    hint = f" Similarly spelled: {', '.join(similar)}." if similar else ""
+    raise KeyError(f"{who}: {word!r} is not in the vocabulary.{hint}")

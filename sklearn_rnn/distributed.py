@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._analysis import document_check, warn_of_parameters
 from ._encoding import WordCounts, encoded, growing_ids
 from ._processes import Processes, joined_processes
+from ._vocabulary import select_words
 from .text import SequenceVectorizer
 
 __all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict", "stored"]
@@ -100,7 +102,7 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
     ----------
     vectorizer : SequenceVectorizer
         The vectorizer. It is fitted in its place.
-    texts : dask.bag.Bag of str
+    texts : dask.bag.Bag of str, or of what else the vectorizer reads
         The texts.
 
     Returns
@@ -136,13 +138,14 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
             "fit_vocabulary: the vectorizer was given its vocabulary: there is nothing to learn. "
             "Call fit with any text."
         )
+    warn_of_parameters(vectorizer)
     found = texts.reduction(
         partial(_count, vectorizer), _merge, split_every=_MERGED_AT_ONCE
     ).compute()
     if not found.n_texts:
         raise ValueError("SequenceVectorizer: expected at least one text, got none.")
-    words, _ = vectorizer._select(found.words, found.counts())
-    vectorizer._adopt(words, found.longest)
+    words, _ = select_words(vectorizer, found.words, found.counts())
+    vectorizer._adopt(words, vectorizer.max_len or max(found.longest, 1))
     return vectorizer
 
 
@@ -327,21 +330,13 @@ class _Counted(NamedTuple):
         return counts
 
 
-def _count(vectorizer: SequenceVectorizer, texts: Iterable[str]) -> _Counted:
+def _count(vectorizer: SequenceVectorizer, texts: Iterable[Any]) -> _Counted:
     ids, counts = growing_ids(), WordCounts(by_text=True)
-    chunks = encoded(_checked(texts), vectorizer.build_analyzer(), ids)
+    check = document_check(vectorizer)  # without rows: those of a piece would mislead
+    documents = (check("SequenceVectorizer", None, text) for text in texts)
+    chunks = encoded(documents, vectorizer.build_analyzer(), ids)
     deque(counts.watching(chunks), maxlen=0)
     return _Counted(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
-
-
-def _checked(texts: Iterable[str]) -> Iterable[str]:
-    for text in texts:
-        if not isinstance(text, str):
-            raise TypeError(
-                f"SequenceVectorizer: expected a str for each text, got {type(text).__name__}: "
-                f"{text!r:.60}."
-            )
-        yield text
 
 
 def _merge(parts: Iterable[_Counted]) -> _Counted:

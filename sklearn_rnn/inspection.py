@@ -5,7 +5,7 @@ Attributions need captum: ``pip install "sklearn-rnn[inspection]"``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -136,7 +136,8 @@ def token_attributions(
         )
     if batch_size < 1:
         raise ValueError(f"token_attributions: batch_size must be at least 1, got {batch_size}.")
-    texts = texts if isinstance(texts, str) else list(texts)
+    # Read twice: documents that can be read only once, such as generators of tokens, are kept.
+    texts = texts if isinstance(texts, str) else [_lasting(text) for text in texts]
     vectorizer, estimator, sequences = _read(pipeline, texts)
     inputs = check_known(estimator, sequences, estimator._plan)
     network, device = estimator.net_.module_, estimator.net_.device
@@ -346,6 +347,10 @@ def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences
         final_estimator("token_attributions", pipeline),
         before_last(pipeline, texts),
     )
+
+
+def _lasting(document: Any) -> Any:
+    return list(document) if isinstance(document, Iterator) else document
 
 
 def _tokens(

@@ -17,31 +17,24 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, kept
+from ._analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
+from ._documents import check_documents
+from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, keeps_all, kept
 from ._format import VersionedState, check_method
-from ._validation import check_ids, check_texts, check_vocabulary
-from .sequences import PADDING, UNKNOWN, TokenSequences
+from ._validation import check_ids
+from ._vocabulary import MARKERS, given_words, ids_of, select_words
+from .sequences import PADDING, TokenSequences
 
 __all__ = ["SequenceVectorizer"]
 
-_MARKERS = ("<pad>", "<unk>")
-
-_COUNT_VECTORIZER_PARAMETERS = (
-    "lowercase",
-    "strip_accents",
-    "preprocessor",
-    "tokenizer",
-    "token_pattern",
-    "stop_words",
-    "analyzer",
-    "min_df",
-    "vocabulary",
-)
+_NOT_OURS = {"input", "encoding", "decode_error", "ngram_range", "binary", "dtype"}
+"""Parameters of CountVectorizer that have no counterpart here."""
 
 
 class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, untyped
@@ -66,28 +59,38 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Convert texts to lower case before tokenising.
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents in preprocessing, as in ``CountVectorizer``.
+    normalize : {"NFC", "NFD", "NFKC", "NFKD"}, default="NFC"
+        The normal form of Unicode that texts are put into before all else, and again after
+        preprocessing; so are tokens that functions give, `vocabulary` and `stop_words`. A
+        "café" is then one word, whether its accent is a character of its own or not. "NFKC"
+        also makes full-width letters and ligatures plain ones. None leaves all as it is.
     preprocessor : callable, default=None
-        Replaces preprocessing (lower case, accents) while tokenising stays.
+        Replaces preprocessing (lower case, accents) while tokenising stays. Takes any document.
     tokenizer : callable, default=None
         Replaces tokenising while preprocessing stays; ``jieba.lcut`` for Chinese. Only used
         with ``analyzer="word"``.
-    token_pattern : str, default=r"(?u)\b\w+(?:['’]\w+)*\b"
-        What a token is, where no `tokenizer` is given. Unlike in ``CountVectorizer``,
-        words of one letter count and contractions stay whole: a reader of sequences needs
-        "i" and "didn't".
+    token_pattern : str, default=None
+        What a token is, where no `tokenizer` is given. None means words of all scripts, see
+        Notes. Unlike in ``CountVectorizer``, words of one letter count and contractions stay
+        whole: a reader of sequences needs "i" and "didn't".
     stop_words : {"english"} or list of str, default=None
         Words to leave out. Where order matters this rarely helps: "not" is one of them.
-    analyzer : {"word", "char", "char_wb"} or callable, default="word"
-        What the tokens are made of.
+    analyzer : {"word", "char", "char_wb", "tokens"} or callable, default="word"
+        What the tokens are made of. A character is a code point: a vowel sign of Hindi is one
+        of its own. "tokens" takes texts that are cut already, each a list of str, and leaves
+        these as they are, but for `normalize`. A callable takes any document.
     min_df : int or float, default=1
         Leave out words that stand in fewer texts than this: a number of texts (int), or
         their share (float in [0, 1]).
+    max_df : int or float, default=1.0
+        Leave out words that stand in more texts than this.
     max_features : int, default=None
         Rows of the embedding table to come, the padding and the unknown token counted:
         ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
     vocabulary : mapping or iterable of str, default=None
         The words, given instead of learned: in the order of their ids, the first of which
-        is 2 (a mapping is put into the order of its values).
+        is 2 (a mapping is put into the order of its values, which must have no gaps). Then
+        `transform` needs no `fit`, unless `max_len` is None.
     max_len : int, default=500
         Length of every sequence, in tokens: longer texts are cut, shorter ones padded. None
         takes the length of the longest training text.
@@ -97,10 +100,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         The side at which texts that are too long are cut: "pre" keeps a text's end.
     memmap_dir : path, default=None
         A folder for sequences that are larger than memory. Texts are then read in pieces, from
-        any iterable, such as a
-        :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file there, which is mapped
-        into memory, and deleted when the sequences are no longer used. Up to 1,000 texts stay
-        in memory all the same, and None keeps all there.
+        any iterable, such as a :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file
+        there, which is mapped into memory, and deleted when the sequences are no longer used. Up
+        to 1,000 texts stay in memory all the same, and None keeps all there.
     n_jobs : int, default=None
         Processes that analyse texts, 1,000 at a time; -1 takes one for each core. None means 1,
         unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as Dask's or
@@ -120,6 +122,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     sklearn_rnn.corpora.TextFile : Texts in a file, one per line.
     sklearn_rnn.classifier.RNNTextClassifier : Reads the sequences.
 
+    Notes
+    -----
+    A word is a run of letters, digits and underscores of any script, with the combining marks
+    upon them and with apostrophes and the like between them: "didn't", "बुरा", "col·lega". Soft
+    hyphens are left out. Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese put no spaces
+    between words: what lies between two signs is one "word", and `fit` warns. There
+    ``analyzer="char"`` reads characters, and a `tokenizer` cuts words.
+
     Examples
     --------
     >>> from sklearn_rnn.text import SequenceVectorizer
@@ -135,10 +145,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     _entries: tuple[str, ...]
     _parameter_constraints = {
         **{
-            name: CountVectorizer._parameter_constraints[name]
-            for name in _COUNT_VECTORIZER_PARAMETERS
+            name: constraint
+            for name, constraint in CountVectorizer._parameter_constraints.items()
+            if name not in _NOT_OURS
         },
-        "max_features": [Interval(Integral, len(_MARKERS) + 1, None, closed="left"), None],
+        "analyzer": [StrOptions({"word", "char", "char_wb", "tokens"}), callable],
+        "normalize": [StrOptions({"NFC", "NFD", "NFKC", "NFKD"}), None],
+        "max_features": [Interval(Integral, len(MARKERS) + 1, None, closed="left"), None],
         "max_len": [Interval(Integral, 1, None, closed="left"), None],
         "padding": [StrOptions({"pre", "post"})],
         "truncating": [StrOptions({"pre", "post"})],
@@ -151,12 +164,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         *,
         lowercase: bool = True,
         strip_accents: str | Callable[[str], str] | None = None,
-        preprocessor: Callable[[str], str] | None = None,
-        tokenizer: Callable[[str], list[str]] | None = None,
-        token_pattern: str = r"(?u)\b\w+(?:['’]\w+)*\b",
+        normalize: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = "NFC",
+        preprocessor: Callable[[Any], Any] | None = None,
+        tokenizer: Callable[[Any], Iterable[str]] | None = None,
+        token_pattern: str | None = None,
         stop_words: str | list[str] | None = None,
-        analyzer: str | Callable[[str], Iterable[str]] = "word",
+        analyzer: str | Callable[[Any], Iterable[str]] = "word",
         min_df: float = 1,
+        max_df: float = 1.0,
         max_features: int | None = None,
         vocabulary: Mapping[str, int] | Iterable[str] | None = None,
         max_len: int | None = 500,
@@ -167,12 +182,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     ) -> None:
         self.lowercase = lowercase
         self.strip_accents = strip_accents
+        self.normalize = normalize
         self.preprocessor = preprocessor
         self.tokenizer = tokenizer
         self.token_pattern = token_pattern
         self.stop_words = stop_words
         self.analyzer = analyzer
         self.min_df = min_df
+        self.max_df = max_df
         self.max_features = max_features
         self.vocabulary = vocabulary
         self.max_len = max_len
@@ -255,8 +272,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text.
         """
-        check_is_fitted(self)
-        texts = check_texts("SequenceVectorizer", raw_documents)
+        self._check_vocabulary()
+        if not hasattr(self, "n_tokens_"):
+            raise NotFittedError(
+                "SequenceVectorizer: max_len=None takes the length of the longest training text: "
+                "call fit first, or give max_len."
+            )
+        texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
         return self._sequences(
             encoded(texts, self.build_analyzer(), self.vocabulary_, self.n_jobs)
         )
@@ -274,23 +296,21 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         list of list of str
             The tokens of each text; those out of the vocabulary read ``"<unk>"``.
         """
-        check_is_fitted(self)
+        self._check_vocabulary()
         words = np.array(self._entries, dtype=object)
         ids = np.asarray(X if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64))
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
-    def build_analyzer(self) -> Callable[[str], Iterable[str]]:
+    def build_analyzer(self) -> Callable[[Any], list[str]]:
         """Return the function that cuts a text into tokens.
 
         Returns
         -------
         callable
-            From a str to its tokens, before any are cut off or found unknown.
+            From a document to its tokens, before any are cut off or found unknown.
         """
-        names = set(_COUNT_VECTORIZER_PARAMETERS) - {"min_df", "vocabulary"}
-        counter = CountVectorizer(**{name: getattr(self, name) for name in names})
-        return counter.build_analyzer()
+        return analysis(self)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
@@ -326,19 +346,16 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return {k: v for k, v in super().__getstate__().items() if k != "vocabulary_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        # Models that were saved before these were parameters read texts as they came.
+        super().__setstate__({"normalize": None, "max_df": 1.0, **state})
         if hasattr(self, "_entries"):
-            self.vocabulary_ = _ids(self._entries[len(_MARKERS) :])
+            self.vocabulary_ = ids_of(self._entries[len(MARKERS) :])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
-
-    @property
-    def _n_words(self) -> int | None:
-        return None if self.max_features is None else self.max_features - len(_MARKERS)
 
     def _learn(
         self, raw_documents: Iterable[str], keep: Callable[[Iterator[Chunk]], Any]
@@ -347,51 +364,35 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
         Ids are given as words come, since their frequency is known only at the end.
         """
-        texts = check_texts("SequenceVectorizer", raw_documents)
-        words: list[str] | None = None
-        if self.vocabulary is not None:
-            words = check_vocabulary("SequenceVectorizer", self.vocabulary)[: self._n_words]
-        ids: dict[str, int] = growing_ids() if words is None else _ids(words)
-        keeps_all = isinstance(self.min_df, Integral) and self.min_df <= 1
-        counts = WordCounts(by_text=words is None and not keeps_all)
+        texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
+        warn_of_parameters(self)
+        words = None if self.vocabulary is None else given_words(self)
+        texts = warning_if_unspaced(self, texts)
+        ids: dict[str, int] = growing_ids() if words is None else ids_of(words)
+        counts = WordCounts(by_text=words is None and not keeps_all(self.min_df, self.max_df))
         chunks = keep(counts.watching(encoded(texts, self.build_analyzer(), ids, self.n_jobs)))
         new_ids = None
         if words is None:
-            words, new_ids = self._select(list(ids), counts)
-        self._adopt(words, counts.longest)
+            words, new_ids = select_words(self, list(ids), counts)
+        self._adopt(words, self.max_len or max(counts.longest, 1))
         return chunks, new_ids
 
-    def _adopt(self, words: list[str], longest: int) -> None:
-        """Take words as the vocabulary, in their order."""
-        self.vocabulary_, self._entries = _ids(words), (*_MARKERS, *words)
-        self.n_tokens_ = self.max_len or max(longest, 1)
+    def _adopt(self, words: list[str], n_tokens: int | None) -> None:
+        """Take words as the vocabulary, in their order, and the length of sequences."""
+        self.vocabulary_, self._entries = ids_of(words), (*MARKERS, *words)
+        if n_tokens is not None:
+            self.n_tokens_ = n_tokens
 
-    def _select(self, words: list[str], counts: WordCounts) -> tuple[list[str], NDArray[np.int32]]:
-        """Choose the vocabulary; return its words, and the new id of each word as first seen."""
-        kept = np.flatnonzero(self._is_frequent(counts))
-        if not len(kept):
-            raise ValueError(
-                "SequenceVectorizer: no word is left for the vocabulary. Are all texts empty, "
-                f"or made of stop words, or is min_df={self.min_df!r} too high?"
-            )
-        order = sorted(kept.tolist(), key=lambda i: (-counts.in_all[i], words[i]))[: self._n_words]
-        new_ids = np.full(len(words), UNKNOWN, np.int32)
-        new_ids[order] = np.arange(len(order)) + len(_MARKERS)
-        return [words[i] for i in order], new_ids
-
-    def _is_frequent(self, counts: WordCounts) -> NDArray[np.bool_]:
-        if not counts.by_text:
-            return counts.in_all > 0
-        is_number = isinstance(self.min_df, Integral)
-        return counts.in_texts >= (self.min_df if is_number else self.min_df * counts.n_texts)
+    def _check_vocabulary(self) -> None:
+        """Raise if there is no vocabulary, neither learned nor given."""
+        if self.vocabulary is not None and not hasattr(self, "_entries"):
+            self._validate_params()
+            self._adopt(given_words(self), self.max_len)
+        check_is_fitted(self)
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         layout = Layout(self.n_tokens_, self.padding, self.truncating)
         return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries)
-
-
-def _ids(words: Iterable[str]) -> dict[str, int]:
-    return {word: i for i, word in enumerate(words, start=len(_MARKERS))}
 
 
 def _drop(chunks: Iterable[Chunk]) -> None:

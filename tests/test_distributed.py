@@ -100,7 +100,7 @@ def test_what_is_no_bag_of_texts_is_refused():
     with pytest.raises(ValueError, match="was given its vocabulary"):
         fit_vocabulary(SequenceVectorizer(vocabulary=["a"]), dask.bag.from_sequence(TEXTS))
     with dask.config.set(scheduler="sync"):
-        with pytest.raises(TypeError, match="expected a str for each text, got int: 7"):
+        with pytest.raises(TypeError, match="expected texts of type str, got int: 7"):
             fit_vocabulary(SequenceVectorizer(), dask.bag.from_sequence(["a", 7]))
         with pytest.raises(ValueError, match="at least one text"):
             fit_vocabulary(

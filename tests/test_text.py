@@ -1,5 +1,6 @@
 import warnings
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
+from sklearn_rnn._words import find_words
 
 REVIEWS = ["So good, so very good!", "Not good at all; I didn't laugh.", "bad", ""]
 
@@ -21,15 +23,20 @@ texts_with_words = (
     # CountVectorizer and we both refuse an empty vocabulary.
     .map(lambda texts: [*texts, "good"])
 )
-any_texts = st.lists(st.text(max_size=20), min_size=1, max_size=6).map(lambda t: [*t, "good"])
+any_texts = st.lists(st.text(max_size=20), min_size=1, max_size=6).map(
+    lambda texts: [*(normalize("NFC", normalize("NFC", text).lower()) for text in texts), "good"]
+)
 
 
 def counter_like(vectorizer, **others):
+    """Return a CountVectorizer of the same parameters; the library's words, where they are read."""
     parameters = {
         name: value
         for name, value in vectorizer.get_params().items()
         if name in CountVectorizer().get_params() and name != "max_features"
     }
+    if vectorizer.tokenizer is None and vectorizer.token_pattern is None:
+        parameters |= {"tokenizer": find_words} if vectorizer.analyzer == "word" else {}
     return CountVectorizer(**parameters | others)
 
 
@@ -75,15 +82,38 @@ def test_texts_are_analysed_as_countvectorizer_does(parameters):
     assert tokens == [list(analyze(text)) for text in REVIEWS]
 
 
-@pytest.mark.parametrize("min_df", [1, 2, 3, 0.0, 0.3, 0.5, 1.0])
-@given(texts=texts_with_words)
-@settings(deadline=None, max_examples=15)
-def test_min_df_keeps_the_words_that_countvectorizer_keeps(min_df, texts):
-    texts = [f"{text} good" for text in texts]  # so that a word is left
-    texts += ["good"] * 3
-    vectorizer = SequenceVectorizer(min_df=min_df).fit(texts)
-    counter = counter_like(vectorizer).fit(texts)
-    assert set(vectorizer.vocabulary_) == set(counter.vocabulary_)
+n_texts = st.integers(1, 4) | st.floats(0, 1)
+
+
+@given(
+    texts=texts_with_words,
+    min_df=n_texts,
+    max_df=n_texts,
+    stop_words=st.none() | st.just(["so", "i"]),
+    max_features=st.none() | st.integers(3, 9),
+)
+@settings(deadline=None, max_examples=50)
+def test_words_are_kept_or_refused_as_countvectorizer_does(texts, max_features, **parameters):
+    vectorizer = SequenceVectorizer(**parameters, max_features=max_features)
+    counter = counter_like(vectorizer)
+    try:
+        expected = counter.fit(texts).vocabulary_
+    except ValueError as error:
+        words = "max_df corresponds to < documents" if "max_df corr" in str(error) else "no word"
+        with pytest.raises(ValueError, match=words):
+            vectorizer.fit(texts)
+        return
+    vectorizer.fit(texts)
+    if max_features is None:
+        assert set(vectorizer.vocabulary_) == set(expected)
+    assert set(vectorizer.vocabulary_) <= set(expected)
+    assert vectorizer.vocabulary_size_ == min(len(expected) + 2, max_features or np.inf)
+
+
+def test_max_df_of_one_text_is_not_max_df_of_all_texts():
+    texts = ["good film", "good book"]
+    assert set(SequenceVectorizer(max_df=1).fit(texts).vocabulary_) == {"book", "film"}
+    assert set(SequenceVectorizer(max_df=1.0).fit(texts).vocabulary_) == {"book", "film", "good"}
 
 
 @given(texts=texts_with_words, n_words=st.integers(1, 12))
@@ -286,7 +316,7 @@ def test_feature_names_out_name_the_places():
 
 
 def test_clone_keeps_parameters_and_drops_the_vocabulary():
-    vectorizer = SequenceVectorizer(max_len=7, min_df=2, vocabulary=["a"]).fit(["a"])
+    vectorizer = SequenceVectorizer(max_len=7, min_df=2).fit(["a", "a"])
     copied = clone(vectorizer)
     assert copied.get_params() == vectorizer.get_params()
     for call in (copied.transform, copied.inverse_transform):
@@ -306,6 +336,6 @@ def test_a_bad_parameter_raises_when_fitting(parameters):
 @pytest.mark.parametrize("parameters", [{"min_df": 9}, {"stop_words": ["bad"]}])
 def test_no_word_left_raises_and_leaves_the_vectorizer_as_it_was(parameters):
     vectorizer = SequenceVectorizer().fit(["good"]).set_params(**parameters)
-    with pytest.raises(ValueError, match="no word is left for the vocabulary"):
+    with pytest.raises(ValueError, match="no word is left for the vocab|corresponds to < docu"):
         vectorizer.fit(["bad"])
     assert vectorizer.vocabulary_ == {"good": 2}
