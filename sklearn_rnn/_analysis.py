@@ -195,7 +195,7 @@ def _unused(vectorizer: Any) -> Iterator[tuple[str, str]]:
         named = "a function" if callable(analyzer) else repr(analyzer)
         for name in sorted(given - {"preprocessor"}):
             yield name, f"'analyzer' is {named}, not 'word'"
-        if "preprocessor" in given and not str(analyzer).startswith("char"):
+        if "preprocessor" in given and analyzer not in ("char", "char_wb"):
             yield "preprocessor", f"'analyzer' is {named}"
     elif {"token_pattern", "tokenizer"} <= given:
         yield "token_pattern", "'tokenizer' is not None"

@@ -1,6 +1,7 @@
 """Words of all scripts: what a speaker of each language calls its words."""
 
 import re
+from itertools import pairwise
 from unicodedata import category, normalize
 
 import pytest
@@ -131,7 +132,7 @@ def test_no_letter_is_lost_and_every_mark_on_a_letter_stays_with_it(text):
     for word in words:
         assert word[0].isalnum() or word[0] == "_"
         assert not any(c.isspace() for c in word)
-    for before, mark in zip(text, text[1:], strict=False):
+    for before, mark in pairwise(text):
         if before.isalnum() and category(mark) in ("Mn", "Mc", "Me"):
             assert any(before + mark in word for word in words)
 
@@ -159,12 +160,11 @@ UNSPACED = {
 @pytest.mark.parametrize("language", UNSPACED)
 def test_scripts_without_spaces_are_known_and_the_vectorizer_warns_once(language):
     assert are_unspaced([UNSPACED[language]])
-    with pytest.warns(
-        UserWarning, match=r"SequenceVectorizer: .*no spaces.*analyzer=\"char\""
-    ) as w:
+    message = 'SequenceVectorizer: .*no spaces.*analyzer="char"'
+    with pytest.warns(UserWarning, match=message) as caught:
         vectorizer = SequenceVectorizer().fit([UNSPACED[language]] * 3)
-        vectorizer.transform([UNSPACED[language]])
-    assert len(w) == 1
+    assert len(caught) == 1
+    vectorizer.transform([UNSPACED[language]])
 
 
 @pytest.mark.parametrize("language", UNSPACED)
