@@ -56,7 +56,7 @@ def test_indices_may_start_where_others_count_from(first):
     ],
 )
 def test_indices_that_repeat_or_leave_gaps_are_refused(vocabulary, message):
-    with pytest.raises(ValueError, match="indices|contain index"):
+    with pytest.raises(ValueError, match=r"indices|contain index"):
         CountVectorizer(vocabulary=vocabulary).fit(["a"])
     for method in ("fit", "fit_transform", "transform"):
         with pytest.raises(ValueError, match=f"SequenceVectorizer: .*consecutive.*{message}"):
@@ -65,13 +65,13 @@ def test_indices_that_repeat_or_leave_gaps_are_refused(vocabulary, message):
 
 @pytest.mark.parametrize("vocabulary", [{"a": "x"}, {"a": 0.5}, {"a": None}, [1, 2], {1: 0}])
 def test_what_is_no_vocabulary_is_refused(vocabulary):
-    with pytest.raises(TypeError, match="SequenceVectorizer: .*vocabulary"):
+    with pytest.raises(TypeError, match=r"SequenceVectorizer: .*vocabulary"):
         SequenceVectorizer(vocabulary=vocabulary).fit(["a"])
 
 
 def test_one_word_in_two_spellings_is_twice_the_same():
     words = ["café", "cafe\u0301"]
-    with pytest.raises(ValueError, match="1 of them distinct.*normalize='NFC'"):
+    with pytest.raises(ValueError, match=r"1 of them distinct.*normalize='NFC'"):
         SequenceVectorizer(vocabulary=words).fit(["a"])
     assert len(SequenceVectorizer(vocabulary=words, normalize=None).fit(["a"]).vocabulary_) == 2
 
