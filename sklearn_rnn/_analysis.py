@@ -119,7 +119,7 @@ def _tokens(cut: Callable[[Any], Any], giver: str, form: Any, document: Any) -> 
         # Letters, keys, or words in no order: all would be taken without an error.
         raise TypeError(
             f"SequenceVectorizer: expected a list of tokens from {giver}, got "
-            f"{type(given).__name__}: {given!r:.60}."
+            f"{type(given).__name__}: {given!r:.60}. (A text's characters are list(text).)"
         )
     tokens = list(given)
     if not set(map(type, tokens)) <= {str}:

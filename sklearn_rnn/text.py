@@ -337,6 +337,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     @property
     def _n_features_out(self) -> int:
+        self._check_vocabulary()
         return self.n_tokens_
 
     def __getstate__(self) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def client():
 
 @pytest.mark.parametrize("n_pieces", [1, 3, 40])
 @pytest.mark.parametrize(
-    "parameters", [{}, {"min_df": 3}, {"min_df": 0.05, "max_features": 30}, {"max_len": None}]
+    "parameters",
+    [{}, {"min_df": 3, "max_df": 0.5}, {"min_df": 0.05, "max_features": 30}, {"max_len": None}],
 )
 def test_a_vocabulary_of_pieces_is_that_of_the_whole(parameters, n_pieces):
     texts = [*TEXTS, "", "rare", "!"]
@@ -86,6 +87,18 @@ def test_a_vocabulary_of_pieces_is_that_of_the_whole(parameters, n_pieces):
     assert ours.vocabulary_ == serial.vocabulary_
     assert ours.n_tokens_ == serial.n_tokens_
     np.testing.assert_array_equal(ours.transform(texts).ids, serial.transform(texts).ids)
+
+
+def test_tokens_in_pieces_are_counted_too():
+    tokens = [["good", "Film"], ["good"], []] * 3
+    with dask.config.set(scheduler="sync"):
+        vectorizer = SequenceVectorizer(analyzer="tokens")
+        fit_vocabulary(vectorizer, dask.bag.from_sequence(tokens, npartitions=4))
+        assert vectorizer.vocabulary_ == {"good": 2, "Film": 3}
+        with pytest.raises(
+            TypeError, match=r"a sequence of tokens for each text, got str: 'good'"
+        ):
+            fit_vocabulary(vectorizer, dask.bag.from_sequence(["good"]))
 
 
 def test_a_vocabulary_is_counted_where_the_texts_are(client):

@@ -18,6 +18,8 @@ def test_a_given_vocabulary_needs_no_fit():
         assert np.array_equal(getattr(vectorizer, call)(given), getattr(fitted, call)(given))
         assert vectorizer.vocabulary_ == fitted.vocabulary_
         assert vectorizer.vocabulary_size_ == 4
+    names = SequenceVectorizer(vocabulary=["good"], max_len=1).get_feature_names_out()
+    assert names.tolist() == ["sequencevectorizer0"]
 
 
 def test_what_was_not_fitted_travels_and_is_saved(tmp_path):
