@@ -275,8 +275,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         self._check_vocabulary()
         if not hasattr(self, "n_tokens_"):
             raise NotFittedError(
-                "SequenceVectorizer: max_len=None takes the length of the longest training text: "
-                "call fit first, or give max_len."
+                "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
             )
         texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
         return self._sequences(
