@@ -95,9 +95,7 @@ def test_tokens_in_pieces_are_counted_too():
         vectorizer = SequenceVectorizer(analyzer="tokens")
         fit_vocabulary(vectorizer, dask.bag.from_sequence(tokens, npartitions=4))
         assert vectorizer.vocabulary_ == {"good": 2, "Film": 3}
-        with pytest.raises(
-            TypeError, match=r"a sequence of tokens for .*, got str: 'good'"
-        ):
+        with pytest.raises(TypeError, match=r"a sequence of tokens for .*, got str: 'good'"):
             fit_vocabulary(vectorizer, dask.bag.from_sequence(["good"]))
 
 
