@@ -15,6 +15,7 @@ from ._ngram_keys import distinct, in_blocks, look_up, ngrams_in, pair_keys, tex
 from .sequences import UNKNOWN
 
 __all__ = [
+    "SINGLE",
     "NGrams",
     "inverse_frequencies",
     "label_contrast",
@@ -26,6 +27,9 @@ __all__ = [
 
 _MIN_TEXTS = 2
 """A pair, or a word's vector, that is learned from a single text tells nothing about others."""
+
+SINGLE = 3.0
+"""The largest inverse document frequency of what one text alone holds."""
 
 _PAIRS_AT_ONCE = 2**21
 """Different pairs counted in one pass, where texts are few. 75,000 reviews hold 3 million."""
@@ -69,8 +73,10 @@ def learn_ngrams(
     weights changes anything. What is rare, by contrast, depends on how many *different* texts
     hold it, since copies tell nothing about other texts.
 
-    Every word of the texts gets a frequency, however rare: the linear model is then never blind
-    where the recurrent layers read the unknown token in place of rare words.
+    Every word of the texts is evidence, however rare: the linear model is then never blind
+    where the recurrent layers read the unknown token in place of rare words. But where texts are
+    many, what one of them alone holds weighs no more than a common word: by its rarity, it
+    would explain its text in place of the words that come again.
 
     Parameters
     ----------
@@ -96,10 +102,11 @@ def learn_ngrams(
         n_texts += np.bincount(distinct(ids), minlength=n_ids)
     n_texts[: UNKNOWN + 1] = 0  # no words
     keys, n_texts_of_pairs = _frequent_pairs(values, rows if kind == "pairs" else rows[:0])
-    frequencies = np.concatenate([n_texts, n_texts_of_pairs]).astype(np.float64)
+    counts = np.concatenate([n_texts, n_texts_of_pairs])
+    frequencies = counts.astype(np.float64)
     if not np.allclose(weights, 1):
         frequencies = weighted_frequencies(values, rows, weights, keys, n_ids)
-    idf = inverse_frequencies(frequencies, len(rows))
+    idf = inverse_frequencies(frequencies, len(rows), is_single=counts == 1)
     return NGrams(keys, idf, _rare(n_texts), len(rows))
 
 
@@ -134,7 +141,9 @@ def renewed(
     return union, merged
 
 
-def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDArray[np.float32]:
+def inverse_frequencies(
+    frequencies: NDArray[np.float64], n_texts: float, is_single: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Return the inverse document frequencies as scikit-learn smooths them.
 
     Parameters
@@ -143,13 +152,17 @@ def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDA
         How many texts hold each word or pair.
     n_texts : float
         How many texts there are.
+    is_single : ndarray of bool of shape (V + P,)
+        What one text alone holds.
 
     Returns
     -------
     ndarray of float32 of shape (V + P,)
-        As if one more text held them all; 0 where none does.
+        As if one more text held them all, so at least 1; at most `SINGLE` for what one text
+        holds, 0 for what none does.
     """
     idf = np.log((1 + n_texts) / (1 + frequencies)) + 1
+    idf = np.where(is_single, np.minimum(idf, SINGLE), idf)
     return np.where(frequencies > 0, idf, 0).astype(np.float32)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._ngrams import learn_ngrams
+from sklearn_rnn._ngrams import SINGLE, learn_ngrams
 
 N_IDS = 9
 
@@ -47,10 +47,29 @@ def test_no_word_of_the_texts_is_without_evidence(texts):
     assert (idf[idf > 0] >= 1).all()
 
 
+def test_what_one_text_alone_holds_weighs_no_more_than_a_common_word():
+    texts = [
+        [2, 3, 4],
+        [2, 3],
+        *[[5] * (1 + i) for i in range(7)],
+        *[[6] * (1 + i) for i in range(8)],
+    ]
+    idf = learned(texts).idf
+    assert idf[4] == np.float32(SINGLE)
+    assert idf[6] < SINGLE
+    texts += [[7] * (1 + i) for i in range(8)]
+    assert learned(texts).idf[4] == np.float32(SINGLE) < learned(texts).idf[3]
+
+
+def test_of_few_texts_what_one_of_them_holds_weighs_by_its_rarity():
+    assert learned([[2, 3], [2, 4]]).idf[3] == pytest.approx(np.log(3 / 2) + 1)
+
+
 def test_what_many_copies_hold_is_frequent():
-    idf = learned([[2, 3]] * 50 + [[4, 5], [6, 7]]).idf
-    assert idf[2] < idf[4]
-    assert learned([[2, 3], [4, 5], [6, 7]], [50, 1, 1]).idf[2] == pytest.approx(idf[2])
+    texts = [[2, 3], [2, 4], [5, 6], [5, 7]]
+    idf = learned(texts[:2] * 50 + texts[2:]).idf
+    assert idf[2] < idf[5]
+    assert learned(texts, [50, 50, 1, 1]).idf[2] == pytest.approx(idf[2])
 
 
 def test_pairs_are_known_from_two_different_texts_on():
