@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,10 @@ class TokenSequences:
     embedding steps add a table of vectors to, and what the final estimators read.
     It is immutable, and indexes by rows like an array, so that scikit-learn's splitters
     can cut it. Embedded texts are never stored: the shared table `vectors` is.
+
+    ``np.concatenate`` joins the rows of sequences that share vocabulary and vectors; narrower
+    ones are padded. Any other join is refused: an id means a word of its own vocabulary only.
+    NumPy's other functions see the array of ids.
 
     Parameters
     ----------
@@ -78,6 +83,11 @@ class TokenSequences:
         n_texts, n_tokens = self.ids.shape
         return n_texts, n_tokens
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 2: texts and places."""
+        return self.ids.ndim
+
     def __getitem__(self, key: Any) -> Any:
         """Return one row of ids for an integer key, else the `TokenSequences` of those rows."""
         rows = self.ids[key]
@@ -87,7 +97,25 @@ class TokenSequences:
         return iter(self.ids)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self.ids, dtype=dtype) if copy else np.asarray(self.ids, dtype=dtype)
+        if dtype is not None and np.dtype(dtype) == object:
+            _refuse_join("an array of objects, as scipy.sparse.hstack makes one,")
+        if self.vectors is not None:
+            warnings.warn(_VECTORS_LEFT, stacklevel=2)
+        ids = np.array(self.ids, dtype=dtype) if copy else np.asarray(self.ids, dtype=dtype)
+        return ids.view(_Ids)
+
+    def __array_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        if function in _JOINS:
+            return _join(function, *_JOINS[function](*args, **kwargs))
+        args = tuple(_ids_of(arg) for arg in args)
+        kwargs = {name: _ids_of(arg) for name, arg in kwargs.items()}
+        return self.ids.__array_function__(function, (), args, kwargs)
 
     def __repr__(self) -> str:
         table = "" if self.vectors is None else f", {self.vectors.shape[1]}-d vectors"
@@ -96,6 +124,85 @@ class TokenSequences:
             f"<TokenSequences: {n_texts} texts x {n_tokens} tokens, "
             f"{len(self.vocabulary)} vocabulary entries{table}>"
         )
+
+
+# ---- Joins --------------------------------------------------------------------------------
+
+_VECTORS_LEFT = (
+    "TokenSequences: an array holds the ids alone, without their vectors. A network that is "
+    "trained on it learns an embedding of its own. Where a sampler or a wrapper such as "
+    "OneVsOneClassifier made the array, put the embedding step and the network into one "
+    "pipeline inside it; to get the ids alone without this warning, take the attribute ids."
+)
+
+_ROWS = 0, -2
+"""Numbers of the axis of texts."""
+
+_JOINS: dict[Callable[..., Any], Callable[..., tuple[Sequence[Any], int | None]]] = {
+    np.concatenate: lambda arrays, axis=0, *out, **to: (arrays, None if out or to else axis),
+    np.vstack: lambda tup, **to: (tup, None if to else 0),
+    np.append: lambda arr, values, axis=None: ((arr, values), axis),
+    np.hstack: lambda tup, **to: (tup, None if to else 1),
+    np.column_stack: lambda tup: (tup, 1),
+    np.stack: lambda arrays, *_, **__: (arrays, None),
+    np.dstack: lambda tup: (tup, None),
+    np.block: lambda arrays: (arrays, None),
+    np.insert: lambda arr, *_, **__: ((arr,), None),
+}
+"""What each function would join, and along which axis; None where it is one of its own."""
+
+
+def _join(function: Callable[..., Any], parts: Sequence[Any], axis: int | None) -> TokenSequences:
+    """Return the rows of all parts as one, or the only part, along an axis that there is."""
+    first = parts[0]
+    alike = axis is not None and all(_is_like(first, part) for part in parts)
+    if not alike or (len(parts) > 1 and axis not in _ROWS):
+        _refuse_join(f"np.{function.__name__}")
+    if len(parts) == 1:
+        return first
+    width = max(part.shape[1] for part in parts)
+    # On the left, which is as good as on the right: no network reads padding.
+    ids = [np.pad(part.ids, ((0, 0), (width - part.shape[1], 0))) for part in parts]
+    return replace(first, ids=np.concatenate(ids))
+
+
+def _is_like(first: Any, part: Any) -> bool:
+    """Whether ids of two sequences mean the same words, with the same vectors."""
+    if not isinstance(first, TokenSequences) or not isinstance(part, TokenSequences):
+        return False
+    if first.vectors is None or part.vectors is None:
+        same_vectors = first.vectors is part.vectors
+    else:
+        same_vectors = np.array_equal(first.vectors, part.vectors)
+    return same_vectors and first.vocabulary == part.vocabulary
+
+
+def _refuse_join(joiner: str) -> NoReturn:
+    raise ValueError(
+        f"TokenSequences: {joiner} would mix token ids with other columns, or with ids that mean "
+        "other words. np.concatenate joins rows of one vocabulary, with the same vectors. For "
+        "several columns, join their texts before one SequenceVectorizer, or make one pipeline "
+        'for each column and combine them: see "Several columns" in the recipes.'
+    )
+
+
+class _Ids(np.ndarray):
+    """Ids on their way to becoming a plain array: `np.r_` and `np.c_` would join these."""
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _JOINS:
+            _refuse_join(f"np.{function.__name__}")
+        return super().__array_function__(function, types, args, kwargs)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if return_scalar else array  # what is computed of ids is no ids
+
+
+# ---- Checks -------------------------------------------------------------------------------
+
+
+def _ids_of(argument: Any) -> Any:
+    return argument.ids if isinstance(argument, TokenSequences) else argument
 
 
 def _read_only_ids(ids: ArrayLike) -> NDArray[np.int32]:

@@ -40,7 +40,7 @@ NEEDS = {
     "gensim": ["gensim"],
     "lecture": ["gensim"],
     "scale": ["distributed"],
-    "recipes": ["gensim", "jieba", "skops"],
+    "recipes": ["gensim", "jieba", "pandas", "skops"],
     "reliability": ["skops"],
     "zh/index": ["jieba"],
 }

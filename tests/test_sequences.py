@@ -1,14 +1,19 @@
 import copy
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_union
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
-from sklearn_rnn import TokenSequences
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 
 VOCABULARY = ("<pad>", "<unk>", "good", "bad", "so")
 
@@ -66,12 +71,172 @@ def test_the_callers_own_array_stays_writeable():
 
 
 def test_np_asarray_gives_the_ids(sequences):
+    sequences = replace(sequences, vectors=None)
+    assert type(np.asarray(sequences)) is np.ndarray
     np.testing.assert_array_equal(np.asarray(sequences), sequences.ids)
     assert np.asarray(sequences, dtype=float).dtype == float
     assert np.shares_memory(np.asarray(sequences), sequences.ids)
     copied = np.array(sequences)
     copied[:] = 0
     assert sequences.ids.any()
+
+
+def test_an_array_warns_of_vectors_that_stay_behind(sequences):
+    with pytest.warns(UserWarning, match="holds the ids alone, without their vectors"):
+        np.testing.assert_array_equal(np.asarray(sequences), sequences.ids)
+
+
+ARRAY_FUNCTIONS = [
+    np.shape,
+    np.ndim,
+    np.size,
+    np.unique,
+    np.mean,
+    np.max,
+    np.count_nonzero,
+    np.sort,
+    np.ravel,
+    np.flip,
+    np.zeros_like,
+    np.transpose,
+    lambda X: np.take(X, [2, 0], axis=0),
+    lambda X: np.array_equal(X, X),
+    lambda X: np.isin(X, [2, 3]),
+    lambda X: np.where(np.ones((4, 1), bool), X, 0),
+    lambda X: np.mean(a=X, axis=1),
+    lambda X: np.concatenate([np.equal(X, 2), np.equal(X, 3)]),
+]
+
+
+@pytest.mark.parametrize("function", ARRAY_FUNCTIONS)
+def test_numpys_functions_see_the_ids(sequences, function):
+    sequences = replace(sequences, vectors=None)
+    got, expected = function(sequences), function(sequences.ids)
+    assert type(got) is type(expected)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_a_data_frame_can_be_made_of_them(sequences):
+    frame = pd.DataFrame(replace(sequences, vectors=None))
+    np.testing.assert_array_equal(frame.to_numpy(), sequences.ids)
+
+
+# ---- Joined -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        np.concatenate,
+        np.vstack,
+        lambda parts: np.concatenate(tuple(parts), axis=-2),
+        lambda parts: np.append(parts[0], parts[1], axis=0),
+    ],
+)
+def test_rows_of_one_vocabulary_are_joined(sequences, join):
+    joined = join([sequences[:1], sequences[1:]])
+    np.testing.assert_array_equal(joined.ids, sequences.ids)
+    assert joined.vocabulary is sequences.vocabulary
+    assert np.shares_memory(joined.vectors, sequences.vectors)
+
+
+def test_equal_words_and_vectors_need_not_be_the_same_objects(sequences):
+    other = pickle.loads(pickle.dumps(sequences))
+    assert np.concatenate([sequences, other, sequences]).shape == (12, 3)
+
+
+def test_narrower_rows_are_padded_on_the_left(sequences):
+    narrow = replace(sequences, ids=[[4, 3]])
+    assert np.concatenate([narrow, sequences]).ids[0].tolist() == [0, 4, 3]
+    assert np.concatenate([sequences, narrow]).ids[-1].tolist() == [0, 4, 3]
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.hstack, np.vstack, np.column_stack])
+def test_one_alone_stays_what_it_is(sequences, join):
+    assert join([sequences]) is sequences
+
+
+CANNOT = r'TokenSequences: .* would mix token ids .*np\.concatenate.*"Several columns"'
+
+OTHERS = {
+    "other words": TokenSequences([[2, 3, 4]], (*VOCABULARY[:4], "film")),
+    "more words": TokenSequences([[2, 3, 4]], (*VOCABULARY, "film")),
+    "other vectors": TokenSequences([[2, 3, 4]], VOCABULARY, np.ones((5, 2))),
+    "no vectors": TokenSequences([[2, 3, 4]], VOCABULARY),
+    "ids": np.array([[2, 3, 4]]),
+    "lists": [[2, 3, 4]],
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "join", [np.concatenate, np.vstack, lambda both: np.append(*both, axis=0)]
+)
+def test_rows_that_mean_something_else_are_not_joined(sequences, join, name):
+    for both in ([sequences, OTHERS[name]], [OTHERS[name], sequences]):
+        with pytest.raises(ValueError, match=CANNOT):
+            join(both)
+
+
+SIDE_BY_SIDE = {
+    "concatenate": lambda parts: np.concatenate(parts, axis=1),
+    "all in one row": lambda parts: np.concatenate(parts, axis=None),
+    "into an array": lambda parts: np.concatenate(parts, out=np.empty((8, 3), np.int32)),
+    "as floats": lambda parts: np.concatenate(parts, dtype=float),
+    "hstack": np.hstack,
+    "stack": np.stack,
+    "dstack": np.dstack,
+    "column_stack": np.column_stack,
+    "append": lambda parts: np.append(*parts),
+    "insert": lambda parts: np.insert(parts[0], 0, parts[1][0], axis=0),
+    "block": np.block,
+    "r_": lambda parts: np.r_[tuple(parts)],
+    "c_": lambda parts: np.c_[tuple(parts)],
+    "scipy": lambda parts: sparse.hstack([*parts, sparse.csr_array(np.eye(4))]),
+    "objects": lambda parts: np.array([*parts, None], dtype=object),
+}
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_any_other_join_is_refused(sequences, name):
+    same = replace(sequences, vectors=None)
+    for parts in ([same, same], [same, OTHERS["other words"][[0, 0, 0, 0]]], [same, np.eye(4, 3)]):
+        with pytest.raises(ValueError, match=CANNOT):
+            SIDE_BY_SIDE[name](parts)
+
+
+TABLE = pd.DataFrame({"title": ["so good", "bad"], "body": ["a film", "film"], "stars": [5, 1]})
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [("title", SequenceVectorizer(), "title"), ("body", SequenceVectorizer(), "body")],
+        [("title", SequenceVectorizer(), "title"), ("stars", "passthrough", ["stars"])],
+        [("title", SequenceVectorizer(), "title"), ("body", TfidfVectorizer(), "body")],
+    ],
+    ids=["texts", "numbers", "a sparse matrix"],
+)
+def test_a_column_transformer_does_not_mix_them_with_other_columns(columns):
+    with pytest.raises(ValueError, match=CANNOT):
+        ColumnTransformer(columns).fit_transform(TABLE)
+
+
+def test_a_column_transformer_picks_one_column_of_texts():
+    sequences = ColumnTransformer([("title", SequenceVectorizer(), "title")]).fit_transform(TABLE)
+    assert sequences.vocabulary[2:] == ("bad", "good", "so")
+
+
+@pytest.mark.parametrize("other", [SequenceVectorizer(analyzer="char"), TfidfVectorizer()])
+def test_a_feature_union_does_not_mix_them_with_other_features(other):
+    for both in ([SequenceVectorizer(), other], [other, SequenceVectorizer()]):
+        with pytest.raises(ValueError, match=CANNOT):
+            make_union(*both).fit_transform(TABLE["title"])
+
+
+def test_a_list_of_sequences_is_not_taken_for_vectors(sequences):
+    with pytest.raises(ValueError, match="expected one TokenSequences, got a list of them"):
+        RNNTextClassifier().fit([sequences] * 4, [0, 1, 0, 1])
 
 
 def test_an_integer_gives_one_row_of_ids(sequences):
