@@ -28,7 +28,7 @@ from ._linear_updates import Counted, count_again, count_chunk
 from ._net import Memory, make_net, usable_device
 from ._ngram_stream import NO_PAIRS
 from ._parameters import CONSTRAINTS
-from ._plan import check_same_network, new_plan, ngrams_of
+from ._plan import check_same_network, new_plan, ngrams_of, unread_ids
 from ._prediction import read_in_batches
 from ._processes import current_processes
 from ._split import split_for_validation
@@ -46,7 +46,7 @@ from ._state import (
 from ._summary import Summary, summarize
 from ._targets import Target
 from ._training import train
-from ._validation import check_given, check_ids, check_summable, seed_from
+from ._validation import check_given, check_summable, seed_from
 from .batching import SequenceDataset
 from .exceptions import DivergenceError
 from .modules import RecurrentNetwork
@@ -69,6 +69,7 @@ class BaseRecurrentEstimator(
     _target: Target
     _plan: dict[str, Any]
     _is_rare: NDArray[np.bool_] | None
+    _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
 
     def __init__(
         self,
@@ -263,7 +264,10 @@ class BaseRecurrentEstimator(
             self._count_on(network, memory, training)
         elif going_on:
             self._count_anew(network, inputs, training)
-        network.is_rare = None if self._is_rare is None else torch.from_numpy(self._is_rare)
+        if self._is_unread is not None:
+            self._is_unread = self._is_unread & unread_ids(training, len(self._is_unread))
+        masks = [mask for mask in (self._is_rare, self._is_unread) if mask is not None]
+        network.is_rare = torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
         n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
         net, error = train(
             self, network, training, validation, n_epochs, memory, checkpoint, is_chunk=one_epoch
@@ -277,8 +281,6 @@ class BaseRecurrentEstimator(
 
         Its linear model knows the n-grams of the training texts; None: it knows none yet.
         """
-        if inputs.n_ids is not None:
-            check_ids(type(self).__name__, inputs.values, inputs.n_ids)
         check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
         ngrams = None if training is None else ngrams_of(self, inputs, training)
         n_pairs = 0 if ngrams is None else len(ngrams.pairs)
@@ -287,6 +289,9 @@ class BaseRecurrentEstimator(
         self._is_rare = None
         self._n_texts_counted = 0.0 if ngrams is None else ngrams.n_texts
         self._waiting_pairs = NO_PAIRS
+        self._is_unread = None  # vectors that came with the sequences mean something untrained
+        if inputs.n_ids is not None and inputs.vectors is None:
+            self._is_unread = np.ones(inputs.n_ids, np.bool_)
         self.vocabulary_ = inputs.vocabulary
         self.n_features_in_ = inputs.values.shape[1]
         _check_feature_names(self, X, reset=True)

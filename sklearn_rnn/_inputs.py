@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from ._validation import check_ids
 from .sequences import UNKNOWN, TokenSequences
 
-__all__ = ["Inputs", "check_inputs", "check_known", "check_vectors"]
+__all__ = ["Inputs", "check_inputs", "check_known", "check_vectors", "ids_that_occur"]
+
+_ROWS_AT_ONCE = 1_024
+
+_ALWAYS_ROWS = 2**20 + 2
+"""Rows of an embedding that any ids may ask for: those of a hashed vocabulary of usual size."""
+
+_ROWS_PER_ID = 10
+"""Rows that a larger one may have for each id that occurs."""
 
 
 class Inputs(NamedTuple):
@@ -48,20 +58,10 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
         The values, as they came: nothing is copied but what scikit-learn must convert.
     """
     who = type(estimator).__name__
-    if isinstance(X, TokenSequences):
-        return Inputs(_not_empty(who, X.ids), len(X.vocabulary), X.vocabulary, X.vectors)
-    _refuse_text(who, X)
-    values = check_array(X, dtype="numeric", allow_nd=True, input_name="X", estimator=estimator)
-    if values.ndim == 3:
-        return Inputs(_single_precision(who, _not_empty(who, values)))
-    if values.ndim != 2:
-        raise ValueError(
-            f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
-            f"(n_texts, n_steps, n_dimensions), got an array of {values.ndim} dimensions."
-        )
-    ids = _whole_numbers(who, values)
-    # A text of padding alone reads as one unknown token, so that id must have a row.
-    return Inputs(ids, max(int(ids.max()), UNKNOWN) + 1)
+    inputs = _read(who, X)
+    if inputs.vocabulary is None and inputs.n_ids is not None:
+        _check_numbering(who, inputs.values, inputs.n_ids)
+    return inputs
 
 
 def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
@@ -82,9 +82,9 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
         The values.
     """
     who = type(estimator).__name__
-    _refuse_text(who, X)
+    _refuse_text(who, X)  # before the names of its columns
     _check_feature_names(estimator, X, reset=False)
-    inputs = check_inputs(estimator, X)
+    inputs = _read(who, X)
     shape = inputs.values.shape
     if (inputs.n_ids is None) != (plan["n_ids"] is None):
         kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
@@ -95,7 +95,8 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
     if inputs.n_ids is None:
         _check_dimensions(who, shape[2], plan["n_dimensions"])
     else:
-        _check_same_ids(estimator, inputs, plan["n_ids"])
+        _check_same_vocabulary(estimator, inputs)
+        inputs = inputs._replace(values=_known_ids(estimator, inputs.values, plan["n_ids"]))
     if plan["pooling"] == "flatten" and shape[1] != plan["n_places"]:
         raise ValueError(
             f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
@@ -125,9 +126,34 @@ def check_vectors(who: str, inputs: Inputs) -> None:
         )
 
 
-def _check_same_ids(estimator: Any, inputs: Inputs, n_ids: int) -> None:
+def ids_that_occur(
+    values: NDArray[Any], n_ids: int, rows: NDArray[np.intp] | None = None
+) -> NDArray[np.bool_]:
+    """Return which ids stand in sequences.
+
+    Parameters
+    ----------
+    values : ndarray of int of shape (N, T)
+        Token ids.
+    n_ids : int
+        Number of ids `V`.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Rows to look at; None: all.
+
+    Returns
+    -------
+    ndarray of bool of shape (V,)
+        True where an id occurs.
+    """
+    occurs = np.zeros(n_ids, bool)
+    for start in range(0, len(values if rows is None else rows), _ROWS_AT_ONCE):
+        block = slice(start, start + _ROWS_AT_ONCE)  # a memory map is never loaded whole
+        occurs[values[block if rows is None else rows[block]]] = True
+    return occurs
+
+
+def _check_same_vocabulary(estimator: Any, inputs: Inputs) -> None:
     who = type(estimator).__name__
-    check_ids(who, inputs.values, n_ids)
     if inputs.vocabulary is None:
         # For scikit-learn a plain matrix has a fixed number of columns. Only the carrier
         # says that its columns are places, of which padding may add any number.
@@ -140,11 +166,98 @@ def _check_same_ids(estimator: Any, inputs: Inputs, n_ids: int) -> None:
         )
 
 
+def _known_ids(estimator: Any, ids: NDArray[Any], n_ids: int) -> NDArray[Any]:
+    """Return ids that have a row in the embedding: others read as unknown, as words do."""
+    if ids.max() < n_ids:
+        return ids
+    if estimator.vocabulary_ is not None:  # which has no words beyond its own
+        check_ids(type(estimator).__name__, ids, n_ids)
+    return np.where(ids < n_ids, ids, UNKNOWN)
+
+
 def _check_dimensions(who: str, got: int, expected: int) -> None:
     if got != expected:
         raise ValueError(
             f"{who}: was fitted on vectors of {expected} dimensions, got {got}. Pass vectors of "
             "that size, or fit a new estimator."
+        )
+
+
+# ---- From what came to numbers ---------------------------------------------------------------
+
+
+def _read(who: str, X: Any) -> Inputs:
+    """Return what came as ids that are at least 0, or as floats."""
+    if isinstance(X, TokenSequences):
+        ids = _not_empty(who, X.ids)
+        check_ids(who, ids, len(X.vocabulary))
+        return Inputs(ids, len(X.vocabulary), X.vocabulary, X.vectors)
+    values = _array(who, X)
+    if values.ndim == 3:
+        return Inputs(_single_precision(who, _not_empty(who, values)))
+    if values.ndim != 2:
+        raise ValueError(
+            f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
+            f"(n_texts, n_steps, n_dimensions), got an array of {values.ndim} dimensions."
+        )
+    ids = _whole_numbers(who, values)
+    # A text of padding alone reads as one unknown token, so that id must have a row.
+    n_ids = max(int(ids.max()), UNKNOWN) + 1
+    check_ids(who, ids, n_ids)
+    return Inputs(ids, n_ids)
+
+
+def _array(who: str, X: Any) -> NDArray[Any]:
+    """Return what came as an array of finite numbers."""
+    _refuse_text(who, X)
+    if sparse.issparse(X):
+        raise TypeError(
+            f"{who}: expected TokenSequences or a dense array, got a sparse one. Ids do not mix "
+            'with columns such as those of TF-IDF: see "Several columns" in the recipes.'
+        )
+    try:
+        values = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{who}: expected rows of one length, got X that makes no array ({error}). Pad "
+            "shorter rows with 0."
+        ) from error
+    _check_numbers(who, values)
+    numbers: NDArray[Any] = check_array(values, allow_nd=True, input_name="X", estimator=who)
+    return numbers
+
+
+def _check_numbers(who: str, values: NDArray[Any]) -> None:
+    """Raise if an array holds anything but numbers. Complex ones are left to scikit-learn."""
+    if values.dtype.kind in "iufc":
+        return
+    got = f"dtype {values.dtype}"
+    if values.dtype == object:
+        others = ((p, x) for p, x in np.ndenumerate(values) if not isinstance(x, Real))
+        place, other = next(others, (None, None))
+        if place is None:
+            return
+        got = f"{type(other).__name__} in row {place[0]}" if place else type(other).__name__
+    raise TypeError(
+        f"{who}: the X argument must be numeric, without strings, dates, flags or gaps: token ids "
+        "as whole numbers, 0 where there is none, or sequences of vectors as floats in three "
+        f"dimensions, got {got}."
+    )
+
+
+def _check_numbering(who: str, ids: NDArray[Any], n_ids: int) -> None:
+    """Raise if most rows of a large embedding would be of numbers between ids."""
+    if n_ids <= _ALWAYS_ROWS:
+        return
+    limit = min(_ROWS_PER_ID * ids.size, 2**31)
+    if n_ids <= limit:
+        limit = _ROWS_PER_ID * int(ids_that_occur(ids, n_ids).sum())
+    if n_ids > limit:
+        raise ValueError(
+            f"{who}: ids must be numbered one after the other, from 2 on, since the embedding has "
+            f"a row for each number up to the largest, which is {n_ids - 1}: few of them occur. "
+            "Hashes, times and keys are numbered with np.searchsorted: see "
+            '"Ids of your own" in the recipes.'
         )
 
 
@@ -168,7 +281,7 @@ def _single_precision(who: str, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _refuse_text(who: str, X: Any) -> None:
-    """Raise if X is made of str or bytes, whatever holds them."""
+    """Raise if X is made of str or bytes, or of several sequences, whatever holds them."""
     first = X
     while isinstance(first, Sequence) and not isinstance(first, str | bytes) and len(first):
         first = first[0]
@@ -179,13 +292,18 @@ def _refuse_text(who: str, X: Any) -> None:
             f"{who}: got raw text. Put a SequenceVectorizer before it: "
             f"make_pipeline(SequenceVectorizer(), {who}())."
         )
+    if isinstance(first, TokenSequences) and first is not X:
+        raise ValueError(
+            f"{who}: expected one TokenSequences, got a {type(X).__name__} of them. "
+            "np.concatenate joins the rows of one vocabulary."
+        )
 
 
 def _whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
     """Return ids as integers; floats may hold them, if they hold nothing else."""
-    if values.dtype.kind in "iu" and values.max() <= np.iinfo(np.int32).max:
+    if values.dtype.kind in "iu":
         return values
-    bad = np.argwhere((values != np.rint(values)) | (np.abs(values) > np.iinfo(np.int32).max))
+    bad = np.argwhere(values != np.rint(values))
     if len(bad):
         row, column = bad[0]
         raise ValueError(
@@ -193,4 +311,5 @@ def _whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
             f"{values[row, column]} in row {row}. Sequences of numbers have shape "
             "(n_texts, n_steps, n_dimensions)."
         )
-    return values.astype(np.int64)
+    # What int64 does not hold is beyond all tables, however far.
+    return values.astype(np.float64).clip(-(2.0**62), 2.0**62).astype(np.int64)

@@ -193,9 +193,15 @@ _NOTES = """\
 Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is the unknown
     token, which a row of padding alone reads as. So codes of your own must start at 2.
 
-    A `TokenSequences` says how many ids there are and what they mean; for a plain array the
-    ids known are those up to the training data's largest. Where folds or chunks may bring
-    larger ones, pass a `TokenSequences`.
+    An id that training did not hold reads as the unknown token, as a word does that is in no
+    vocabulary, whether it is larger than all others or not. Where the sequences bring vectors,
+    words that training did not hold keep theirs.
+
+    A `TokenSequences` says how many ids there are and what they mean; for a plain array there
+    are those up to the training data's largest. Later chunks of `partial_fit` teach those that
+    the first one did not hold, but none beyond its largest: where chunks may bring such, pass a
+    `TokenSequences`. The embedding has a row for each number up to the largest, so ids that lie
+    far apart, such as hashes or times, are refused: number them first.
 
     Steps of three-dimensional X are all read: none of them is padding.
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._inputs import Inputs
+import numpy as np
+from numpy.typing import NDArray
+
+from ._inputs import Inputs, ids_that_occur
 from ._ngrams import NGrams, label_contrast, learn_ngrams
 from ._targets import Target
 from .batching import SequenceDataset
+from .sequences import UNKNOWN
 
-__all__ = ["check_same_network", "new_plan", "ngrams_of"]
+__all__ = ["check_same_network", "new_plan", "ngrams_of", "unread_ids"]
 
 _SHAPING = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "linear")
 """Parameters that decide what weights there are."""
@@ -56,3 +60,10 @@ def ngrams_of(estimator: Any, inputs: Inputs, training: SequenceDataset) -> NGra
         return ngrams
     labels = estimator._target.indicators(training.target)
     return ngrams._replace(idf=ngrams.idf * label_contrast(inputs.values, rows, labels, ngrams))
+
+
+def unread_ids(data: SequenceDataset, n_ids: int) -> NDArray[np.bool_]:
+    """Return which words stand in no text that weighs anything: (V,)."""
+    occurs = ids_that_occur(data.values, n_ids, data.weighty()[0])
+    occurs[: UNKNOWN + 1] = True
+    return ~occurs

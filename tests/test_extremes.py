@@ -89,6 +89,13 @@ def test_a_thousand_classes(bounded, by):
     assert model.score(X, y) > 0.5
 
 
+@pytest.mark.parametrize("largest", [3_000_000, 2_000_000_000, 2**40])
+def test_ids_of_hashes_are_refused_before_memory_is_asked_for(bounded, largest):
+    X = np.array([[2, 3], [4, largest]] * 10)
+    with pytest.raises(ValueError, match="ids must be numbered one after the other"):
+        RNNTextClassifier(**QUICK).fit(X, [0, 1] * 10)
+
+
 def test_one_text_of_each_class():
     X = np.arange(2, 12).reshape(5, 2)
     assert RNNTextClassifier(**QUICK).fit(X, list("abcde")).predict(X).shape == (5,)
