@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from scipy.stats import loguniform, randint
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
@@ -20,6 +22,7 @@ from sklearn.model_selection import (
     permutation_test_score,
     validation_curve,
 )
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import (
     Checkpoint,
@@ -30,7 +33,7 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 
 TEXTS, LABELS = make_reviews(160, random_state=0)
@@ -121,6 +124,77 @@ def test_several_scores_curves_and_permutations(model):
         model, TEXTS, LABELS, cv=FOLDS, n_permutations=2, n_jobs=2, random_state=0
     )
     assert shuffled.shape == (2,)
+
+
+# ---- Wrappers, some of which hand a network the array of ids ---------------------------------
+
+RNG = np.random.default_rng(0)
+IDS = RNG.integers(4, 20, (90, 5))
+IDS[:, 0] = RNG.integers(2, 4, 90)
+IDS[[0, 40, 80], 4] = 60, 70, 80  # each in one fold alone
+SIGNS = np.where(IDS[:, 0] == 2, "-", "+")
+KINDS = np.where(IDS[:, 1] > 14, "?", SIGNS)
+FEW = np.concatenate([np.flatnonzero(SIGNS == "-"), np.flatnonzero(SIGNS == "+")[:15]])
+READERS = {
+    "ids": IDS,
+    "sequences": TokenSequences(IDS, [f"w{i}" for i in range(81)]),
+    "texts": np.array([" ".join(f"w{i}" for i in row) for row in IDS], dtype=object),
+}
+LEARNER = RNNTextClassifier(
+    hidden_size=4, embedding_dim=8, max_epochs=6, lr=2e-2, branch_dropout=0.1, random_state=0
+)
+WRAPPERS = {
+    "OneVsOneClassifier": OneVsOneClassifier(LEARNER),
+    "OneVsRestClassifier": OneVsRestClassifier(LEARNER),
+    "BaggingClassifier": BaggingClassifier(LEARNER, 2, random_state=0),
+    "CalibratedClassifierCV": CalibratedClassifierCV(LEARNER, cv=KFold(3)),
+    "StackingClassifier": StackingClassifier([("rnn", LEARNER)], cv=KFold(3)),
+    "VotingClassifier": VotingClassifier([("rnn", LEARNER)], voting="soft"),
+    "GridSearchCV": GridSearchCV(LEARNER, {"cell": ["gru"]}, cv=KFold(3), error_score="raise"),
+}
+
+
+def pipeline_for(kind, *steps):
+    return make_pipeline(*([SequenceVectorizer()] if kind == "texts" else []), *steps)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_wrappers_work_on_ids_sequences_and_within_a_pipeline(name, kind):
+    y = KINDS if name.startswith("OneVs") else SIGNS
+    model = pipeline_for(kind, clone(WRAPPERS[name])).fit(READERS[kind], y)
+    assert model.score(READERS[kind], y) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["ids", "sequences"])
+def test_folds_that_lack_the_largest_id_are_scored(kind):
+    scores = cross_val_score(LEARNER, READERS[kind], SIGNS, cv=KFold(3), error_score="raise")
+    assert scores.min() > 0.8
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("name", ["RandomUnderSampler", "RandomOverSampler"])
+def test_a_network_learns_from_what_imbalanced_learn_samples(name, kind):
+    imblearn = pytest.importorskip("imblearn.pipeline")
+    samplers = pytest.importorskip(f"imblearn.{name[6:-7].lower()}_sampling")
+    steps = pipeline_for(kind, getattr(samplers, name)(random_state=0), clone(LEARNER)).steps
+    model = imblearn.Pipeline(steps).fit(READERS[kind][FEW], SIGNS[FEW])
+    assert model.score(READERS[kind], SIGNS) > 0.8
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_networks_learn_in_balanced_bagging(kind):
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    bagging = ensemble.BalancedBaggingClassifier(LEARNER, n_estimators=2, random_state=0)
+    model = pipeline_for(kind, bagging).fit(READERS[kind][FEW], SIGNS[FEW])
+    assert model.score(READERS[kind], SIGNS) > 0.8
+
+
+def test_a_wrapper_that_drops_word_vectors_is_warned_of():
+    table = np.random.default_rng(0).normal(size=(81, 4))
+    X = TokenSequences(IDS, READERS["sequences"].vocabulary, table)
+    with pytest.warns(UserWarning, match="the ids alone, without their vectors"):
+        OneVsOneClassifier(LEARNER).fit(X, SIGNS)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
