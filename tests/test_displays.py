@@ -4,12 +4,16 @@ import html
 import itertools
 import re
 import sys
-import warnings
 from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
@@ -22,7 +26,12 @@ from sklearn_rnn.displays import (
 )
 from sklearn_rnn.displays._shading import colour
 from sklearn_rnn.embeddings import PretrainedEmbedding
-from sklearn_rnn.inspection import TokenAttributions, memory_profile, token_attributions
+from sklearn_rnn.inspection import (
+    MemoryProfile,
+    TokenAttributions,
+    memory_profile,
+    token_attributions,
+)
 
 TEXTS, LABELS = make_reviews(120, n_filler=(0, 2), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}
@@ -178,16 +187,173 @@ def test_a_drawn_text_has_each_token_once_in_reading_order_and_within_its_page(s
         assert follows or after.y1 < before.y1  # beside it, or on the next line
 
 
-@pytest.mark.parametrize("text", ["$x", r"$\frac$", "好", "a|b", "$5 to $10"])
-def test_whatever_words_hold_is_drawn_as_it_is(text, tmp_path):
-    ours = TokenAttributionDisplay([text], np.ones(1), text, title=text).plot()
-    bars = CoverageDisplay(0.5, 0.5, [text], [1]).plot()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # where no font has the letter
-        for display in (ours, bars):
-            display.figure_.savefig(tmp_path / "picture.png")
-    assert ours.ax_.get_title(loc="left") == text
-    assert bars.ax_.get_yticklabels()[0].get_text() == text
+PROFILE = MemoryProfile(np.arange(3), np.ones(3), np.array([9, 9, 9]), "state")
+
+
+def text_as_tokens(text):
+    display = TokenAttributionDisplay([text, "film"], np.ones(2), text, title=text).plot()
+    assert display.ax_.get_title(loc="left") == display.ax_.texts[1].get_text() == text
+    return display.figure_
+
+
+def text_as_missing_word(text):
+    display = CoverageDisplay(0.5, 0.5, [text], [1]).plot()
+    assert display.ax_.get_yticklabels()[0].get_text() == text
+    return display.figure_
+
+
+def text_as_name_of_a_model(text):
+    display = MemoryDisplay.from_profiles({text: PROFILE})
+    assert display.ax_.get_legend().get_texts()[0].get_text() == text
+    return display.figure_
+
+
+def text_as_metric(text):
+    display = HistoryDisplay({f"valid_{text}": np.ones(2)}, 1, [text]).plot()
+    assert display.axes_[0].get_ylabel() == text
+    return display.figure_
+
+
+WAYS = [text_as_tokens, text_as_missing_word, text_as_name_of_a_model, text_as_metric]
+
+
+def saved(figure):
+    """Save a figure as users do, after the display has returned: a warning is an error here."""
+    figure.canvas.draw()
+    for form in ("png", "pdf", "svg"):
+        figure.savefig(BytesIO(), format=form, bbox_inches="tight")
+
+
+@pytest.fixture
+def own_fonts(monkeypatch):
+    """The fonts that matplotlib brings, and no others: what a fresh machine has."""
+    manager = font_manager.fontManager
+    brought = [e for e in manager.ttflist if Path(e.fname).is_relative_to(mpl.get_data_path())]
+    monkeypatch.setattr(manager, "ttflist", brought)
+    return manager
+
+
+def font_with(letters, family, folder):
+    """Make a font in which all of some letters are the same square."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in [(0, 700), (700, 700), (700, 0)]:
+        pen.lineTo(corner)
+    pen.closePath()
+    font, glyphs = FontBuilder(1000, isTTF=True), [".notdef", "square"]
+    font.setupGlyphOrder(glyphs)
+    font.setupCharacterMap({ord(letter): "square" for letter in letters})
+    font.setupGlyf(dict.fromkeys(glyphs, pen.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys(glyphs, (800, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": family, "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(folder / "font.ttf")
+    return folder / "font.ttf"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", ["$x", r"$\frac$", "a|b", "$5 to $10", "naïve", "\x07", "a\nb"])
+def test_whatever_words_hold_is_drawn_as_it_is(text, way, own_fonts):
+    saved(way(text))
+
+
+NO_FONT = {
+    "好": ("Chinese", "Noto Sans CJK"),
+    "𠀀": ("Chinese", "Noto Sans CJK"),
+    "Ａ，": ("Chinese", "Noto Sans CJK"),
+    "とても": ("Japanese", "Noto Sans CJK"),
+    "좋은": ("Korean", "Noto Sans CJK"),
+    "अच्छी": ("Devanagari", "Noto Sans Devanagari"),
+    "நல்ல": ("Tamil", "Noto Sans Tamil"),
+    "ดี": ("Thai", "Noto Sans Thai"),
+    "བཟང": ("Tibetan", "Noto Serif Tibetan"),
+    "ᏣᎳᎩ": ("Cherokee", "Noto Sans Cherokee"),
+    "🧵": ("emoji or symbols", "Noto Emoji"),
+    "👨\u200d👩": ("emoji or symbols", "Noto Emoji"),
+    "\ue000": ("private or unassigned", "a font of your own"),
+    "good 好，நல்ல": ("Chinese, Tamil", "Noto Sans CJK, Noto Sans Tamil"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", NO_FONT)
+def test_letters_that_no_font_has_are_one_warning_of_scripts_and_what_to_install(
+    text, way, own_fonts
+):
+    script, font = NO_FONT[text]
+    with pytest.warns(UserWarning, match=f"no installed font .* boxes: {script}") as caught:
+        saved(way(text))
+    (warning,) = caught
+    assert f"Install {font}, and delete fontlist*.json in " in str(warning.message)
+    assert re.match(r"\w+Display: ", str(warning.message))
+
+
+def test_the_warning_names_the_line_that_drew(own_fonts):
+    with pytest.warns(UserWarning, match="no installed font") as caught:
+        TokenAttributionDisplay(["好"], np.ones(1)).plot()
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("text", ["جيد", "טוב", "хорошо", "καλό", "a\u200eb", "e\u0301", "☺\ufe0f"])
+def test_what_matplotlibs_own_fonts_have_needs_no_others(text, own_fonts):
+    saved(text_as_tokens(text))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_any_installed_font_that_has_the_letters_is_taken(way, own_fonts, tmp_path):
+    own_fonts.addfont(font_with("好影", "Some Font of 1999", tmp_path))
+    saved(way("好影"))
+    with pytest.warns(UserWarning, match="boxes: Thai"):
+        saved(way("好 ดี"))
+
+
+def test_the_font_of_the_users_settings_comes_first(own_fonts, tmp_path):
+    own_fonts.addfont(font_with("好", "Chosen Font", tmp_path))
+    with mpl.rc_context({"font.family": ["Chosen Font"]}):
+        display = TokenAttributionDisplay(["好"], np.ones(1)).plot()
+    assert display.ax_.texts[-1].get_fontfamily()[0] == "Chosen Font"
+
+
+def test_a_font_that_was_set_and_is_missing_hides_no_letters(own_fonts, caplog):
+    with mpl.rc_context({"font.family": ["No Such Font"]}):
+        saved(text_as_tokens("good"))
+        with pytest.warns(UserWarning, match="boxes: Chinese"):
+            saved(text_as_tokens("好"))
+    assert "'No Such Font' not found" in caplog.text
+
+
+@pytest.mark.parametrize("family", ["Any Color Emoji", ".LastResort"])
+def test_fonts_that_draw_nothing_that_can_be_read_are_not_taken(family, own_fonts, tmp_path):
+    own_fonts.addfont(font_with("好", family, tmp_path))
+    with pytest.warns(UserWarning, match="boxes: Chinese"):
+        saved(text_as_tokens("好"))
+
+
+def test_a_font_that_was_removed_since_matplotlib_listed_it_is_not_taken(own_fonts, tmp_path):
+    path = font_with("好", "Removed Font", tmp_path)
+    own_fonts.addfont(path)
+    path.unlink()
+    with pytest.warns(UserWarning, match="boxes: Chinese"):
+        saved(text_as_tokens("好"))
+
+
+def test_a_list_of_fonts_that_lacks_matplotlibs_boxes_gets_them_back(own_fonts, monkeypatch):
+    letters = [entry for entry in own_fonts.ttflist if entry.name.startswith("DejaVu")]
+    monkeypatch.setattr(own_fonts, "ttflist", letters)
+    with pytest.warns(UserWarning, match="boxes: Korean") as caught:
+        saved(text_as_tokens("좋은"))
+    assert len(caught) == 1
+
+
+def test_half_a_surrogate_pair_is_drawn_as_a_replacement_character(own_fonts):
+    display = TokenAttributionDisplay(["a\ud83d"], np.ones(1), title="\udce9").plot()
+    bars = CoverageDisplay(0.5, 0.5, ["\ud83d"], [1]).plot()
+    saved(display.figure_)
+    saved(bars.figure_)
+    assert display.ax_.texts[-1].get_text() == "a\ufffd"
+    assert display.tokens == ["a\ud83d"]
 
 
 def test_a_long_text_is_written_smaller_until_it_fits_into_the_axes_that_are_given(plt):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inspection import TokenAttributions, token_attributions
-from ._matplotlib import plain, pyplot
+from ._matplotlib import drawable, plain, pyplot
 from ._shading import as_html, colour, reads_from_the_right
 
 __all__ = ["TokenAttributionDisplay"]
@@ -133,23 +133,25 @@ class TokenAttributionDisplay:
             ax = _page(sum(len(token) + 2 for token in self.tokens))
         self.ax_, self.figure_ = ax, ax.figure
         ax.set_axis_off()
-        ax.set_title(self.title, loc="left", fontsize="medium", **plain())
+        title, *tokens = map(drawable, [self.title, *self.tokens])
+        style = plain("TokenAttributionDisplay", [title, *tokens])
+        ax.set_title(title, loc="left", fontsize="medium", **style)
         for size in _FONT_SIZES:
-            if self._write(ax, size):
+            if self._write(ax, tokens, {**style, "fontsize": size}):
                 break
         return self
 
-    def _write(self, ax: Any, size: float) -> bool:
+    def _write(self, ax: Any, tokens: list[str], style: dict[str, Any]) -> bool:
         """Put tokens side by side, line under line; return whether they fit into the axes."""
         for text in list(ax.texts):
             text.remove()
         largest = float(np.abs(self.values).max(initial=0.0))
-        from_right = reads_from_the_right(self.tokens)
-        style = {"transform": ax.transAxes, "fontsize": size, "clip_on": True, **plain()}
+        from_right = reads_from_the_right(tokens)
+        style = {**style, "transform": ax.transAxes, "clip_on": True}
         style["ha"] = "right" if from_right else "left"
         gap, height = _size(ax.text(0, 0, "Ag", **style, alpha=0), ax)
         x, y = 0.0, 1 - height
-        for token, value in zip(self.tokens, self.values.tolist(), strict=True):
+        for token, value in zip(tokens, self.values.tolist(), strict=True):
             box = {"boxstyle": "round,pad=0.15", "fc": colour(value, largest), "ec": "none"}
             text = ax.text(0, y, token, c="black", bbox=box, **style)
             width, _ = _size(text, ax)

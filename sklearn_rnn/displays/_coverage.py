@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from .._models import steps_of
-from ._matplotlib import plain, pyplot
+from ._matplotlib import drawable, plain, pyplot
 
 __all__ = ["CoverageDisplay"]
 
@@ -98,7 +98,8 @@ class CoverageDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         places = np.arange(len(self.missing))
         ax.barh(places, self.counts)
-        ax.set_yticks(places, self.missing, **plain())
+        words = [drawable(word) for word in self.missing]
+        ax.set_yticks(places, words, **plain("CoverageDisplay", words))
         ax.invert_yaxis()
         ax.set(xlabel="times in the texts", ylabel="words without a vector")
         ax.set_title(f"found: {self.tokens:.1%} of the tokens, {self.words:.1%} of the words")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._models import final_estimator
-from ._matplotlib import pyplot
+from ._matplotlib import add_legend, plain, pyplot
 
 __all__ = ["HistoryDisplay"]
 
@@ -113,19 +113,21 @@ class HistoryDisplay:
                 f"{len(self.axes_)}. Pass as many, or name the metrics to draw."
             )
         self.figure_ = self.axes_[0].figure
+        style = plain("HistoryDisplay", self.metrics)
         for panel, metric in zip(self.axes_, self.metrics, strict=True):
-            self._draw(panel, metric)
+            self._draw(panel, metric, style)
         return self
 
-    def _draw(self, ax: Any, metric: str) -> None:
+    def _draw(self, ax: Any, metric: str, style: dict[str, Any]) -> None:
         for side, label in (("train", "training"), ("valid", "validation"), ("", metric)):
             figures = self.history.get(f"{side}_{metric}" if side else metric)
             if figures is not None and not np.isnan(figures).all():
                 ax.plot(np.arange(1, len(figures) + 1), figures, "o-", label=label)
         ax.axvline(self.best_epoch, ls=":", c="0.4", label=f"kept: epoch {self.best_epoch}")
-        ax.set(xlabel="epoch", ylabel=metric, xlim=(0.5, None))
+        ax.set(xlabel="epoch", xlim=(0.5, None))
+        ax.set_ylabel(metric, **style)
         ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.legend()
+        add_legend(ax, style)
 
 
 def _metric(name: str) -> str:

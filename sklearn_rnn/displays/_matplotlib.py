@@ -1,25 +1,12 @@
-"""matplotlib, imported when something is drawn, and fonts for all scripts."""
+"""matplotlib, imported when something is drawn, and how it draws the words of users."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["plain", "pyplot"]
-
-_FALLBACKS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Source Han Sans SC",
-    "WenQuanYi Zen Hei",
-    "Microsoft YaHei",
-    "SimHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Noto Sans Arabic",
-    "Noto Sans Hebrew",
-)
-"""Fonts with the letters that matplotlib's own lacks; those that are there are used."""
+__all__ = ["add_legend", "drawable", "plain", "pyplot"]
 
 
 def pyplot() -> Any:
@@ -30,8 +17,22 @@ def pyplot() -> Any:
         raise ImportError('Drawing needs matplotlib: pip install "sklearn-rnn[plot]".') from error
 
 
-def plain() -> dict[str, Any]:
-    """Return how text of users is drawn: as it is, "$" too, in fonts that have its letters."""
-    there = set(import_module("matplotlib.font_manager").get_font_names())
-    families = ["sans-serif", *(name for name in _FALLBACKS if name in there)]
-    return {"fontfamily": families, "parse_math": False}
+def plain(who: str, texts: Iterable[str]) -> dict[str, Any]:
+    """Return how texts of users are drawn: as they are, "$" too, in fonts with their letters.
+
+    `plot` calls it once, for all its texts, since it warns of scripts that no font has.
+    """
+    from ._fonts import font_families  # here: it imports matplotlib
+
+    return {"fontfamily": font_families(who, texts), "parse_math": False, "usetex": False}
+
+
+def drawable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which matplotlib cannot draw."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def add_legend(ax: Any, style: dict[str, Any]) -> None:
+    """Add a legend whose labels are drawn in a style that `plain` gave."""
+    for text in ax.legend().get_texts():
+        text.set(**style)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .._models import final_estimator
 from ..inspection import MemoryProfile, memory_profile
-from ._matplotlib import pyplot
+from ._matplotlib import add_legend, drawable, plain, pyplot
 
 __all__ = ["MemoryDisplay"]
 
@@ -104,8 +104,9 @@ class MemoryDisplay:
             _, ax = pyplot().subplots(figsize=(6, 4), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         for name, profile in self.profiles.items():
-            ax.plot(profile.distances, profile.norms, label=name)
+            ax.plot(profile.distances, profile.norms, label=drawable(name))
         ends = " / ".join(dict.fromkeys(profile.of for profile in self.profiles.values()))
         ax.set(yscale="log", xlabel="steps before the end", ylabel=f"norm of ∂ {ends} / ∂ input")
-        ax.legend()
+        labels = ax.get_legend_handles_labels()[1]  # of models drawn before, too
+        add_legend(ax, plain("MemoryDisplay", labels))
         return self
