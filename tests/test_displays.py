@@ -296,7 +296,9 @@ def test_the_warning_names_the_line_that_drew(own_fonts):
     assert caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("text", ["جيد", "טוב", "хорошо", "καλό", "a\u200eb", "e\u0301", "☺\ufe0f"])
+@pytest.mark.parametrize(
+    "text", ["جيد", "טוב", "хорошо", "καλό", "a\u200eb", "e\u0301", "☺\ufe0f"]
+)
 def test_what_matplotlibs_own_fonts_have_needs_no_others(text, own_fonts):
     saved(text_as_tokens(text))
 
