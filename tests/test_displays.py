@@ -264,7 +264,7 @@ def test_whatever_words_hold_is_drawn_as_it_is(way, text, own_fonts):
 
 NO_FONT = {
     "好": ("Chinese", "Noto Sans CJK"),
-    "𠀀": ("Chinese", "Noto Sans CJK"),
+    "𠀀": ("rare Chinese", "Noto Sans CJK or BabelStone Han"),
     "Ａ，": ("Chinese", "Noto Sans CJK"),
     "とても": ("Japanese", "Noto Sans CJK"),
     "좋은": ("Korean", "Noto Sans CJK"),
@@ -275,7 +275,8 @@ NO_FONT = {
     "ᏣᎳᎩ": ("Cherokee", "Noto Sans Cherokee"),
     "🧵": ("emoji or symbols", "Noto Emoji"),
     "👨\u200d👩": ("emoji or symbols", "Noto Emoji"),
-    "\ue000": ("private or unassigned", "a font of your own"),
+    "\ue000\u0378\uffff": ("private or unassigned", "a font of your own"),
+    "\U0001fae8": ("emoji or symbols", "Noto Emoji"),  # younger than Python 3.11
     "good 好，நல்ல": ("Chinese, Tamil", "Noto Sans CJK, Noto Sans Tamil"),
 }
 

@@ -59,6 +59,7 @@ _TO_INSTALL = {
     "combining marks": "Noto Sans",
     "emoji or symbols": "Noto Emoji",
     "private or unassigned": "a font of your own",
+    "rare Chinese": "Noto Sans CJK or BabelStone Han",
 }
 """The fonts that have a script, where they are not called "Noto Sans" and the script's name."""
 
@@ -157,9 +158,11 @@ def _warn(who: str, missing: set[str]) -> None:
 
 def _script(letter: str) -> str:
     """Return what the script of a letter is called."""
-    if east_asian_width(letter) == "F":  # Latin letters and signs as wide as Chinese ones
-        return _NAMES["Han"]
+    if category(letter) != "Cn" and east_asian_width(letter) == "F":
+        return "Chinese"  # Latin letters and signs as wide as Chinese ones
     name = unicodedata.script_name(unicodedata.script(letter))
+    if name == "Han" and letter >= "\U00020000":
+        return "rare Chinese"
     return _NAMES.get(name, name)
 
 
