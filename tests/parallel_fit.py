@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import torch.distributed as dist
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skorch.callbacks import Callback
 
@@ -171,7 +172,14 @@ def alone(folder, rank):
         (folder / "done").write_text("")
 
 
-def in_rank(folder, names, timeout=60):
+def meet():
+    """Wait until all processes have started, which a busy machine stretches."""
+    store = dist.TCPStore("127.0.0.1", int(os.environ["MASTER_PORT"]), is_master=False)
+    store.set(f"started {os.environ['RANK']}", "")
+    store.wait([f"started {rank}" for rank in range(int(os.environ["WORLD_SIZE"]))])
+
+
+def in_rank(folder, names, timeout=300):
     with data_parallel(timeout=timeout) as processes:
         rank = processes.rank
         troubles = {
@@ -196,6 +204,7 @@ def in_rank(folder, names, timeout=60):
 
 os.environ |= globals().get("ENVIRONMENT", {})
 if "ARGUMENTS" in globals():
+    meet()
     in_rank(*globals()["ARGUMENTS"])
 elif __name__ == "__main__":
     in_rank(Path(sys.argv[1]), sys.argv[2:])

@@ -24,7 +24,7 @@ ALL = list(N_FITS)
 LONG = ALL if KILL_ROUNDS else ["grid"]
 """What the long form searches everywhere: each start of a cluster takes seconds."""
 
-LIMIT = 300  # seconds; some 15 are usual
+LIMIT = 600  # seconds; some 15 are usual, and a busy machine stretches them
 SCRIPT = str(Path(__file__).with_name("cluster_searches.py"))
 # The network, the processes and what is mounted are gone when this ends, however it ends.
 OF_ITS_OWN = (

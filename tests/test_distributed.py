@@ -32,6 +32,7 @@ pytestmark = [
 
 TEXTS, LABELS = make_reviews(200, n_filler=(0, 2), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+HANGS = 600  # seconds, for what takes ten: no busy machine stretches it so far
 
 
 @contextmanager
@@ -52,20 +53,20 @@ def within(seconds):
 
 @pytest.fixture(autouse=True)
 def in_time():
-    with within(120):
+    with within(HANGS):
         yield
 
 
 @pytest.fixture(scope="module")
 def client():
     """Two workers, processes of their own, with a scheduler in front of them."""
-    with within(120):
+    with within(HANGS):
         cluster = LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         )
         client = Client(cluster)
     yield client
-    with within(60):
+    with within(HANGS):
         client.close()
         cluster.close()
 
