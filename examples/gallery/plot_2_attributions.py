@@ -38,6 +38,10 @@ display.plot()
 # -------
 #
 # One token is one character where the vectorizer reads characters.
+#
+# In a notebook, as here, the browser brings the fonts. What `plot` draws takes any installed font
+# that has the letters, or says what to install. matplotlib looks for new fonts once its list,
+# ``fontlist*.json`` in the folder ``matplotlib.get_cachedir()``, is deleted.
 
 
 def praise_and_blame(things, good, bad):

@@ -128,6 +128,12 @@ class TokenAttributionDisplay:
         -------
         TokenAttributionDisplay
             The display.
+
+        Warns
+        -----
+        UserWarning
+            If no installed font has the letters of a script: they are drawn as boxes. In a
+            notebook the browser's fonts are used.
         """
         if ax is None:
             ax = _page(sum(len(token) + 2 for token in self.tokens))

@@ -91,6 +91,11 @@ class CoverageDisplay:
         -------
         CoverageDisplay
             The display.
+
+        Warns
+        -----
+        UserWarning
+            If no installed font has the letters of a script: they are drawn as boxes.
         """
         if ax is None:
             height = 1.2 + 0.22 * max(len(self.missing), 4)
