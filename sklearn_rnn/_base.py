@@ -31,7 +31,7 @@ from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of, unread_ids
 from ._prediction import read_in_batches
 from ._processes import current_processes
-from ._split import split_for_validation
+from ._split import hold_out
 from ._state import (
     all_or_nothing,
     give_vectors,
@@ -69,6 +69,7 @@ class BaseRecurrentEstimator(
     _target: Target
     _plan: dict[str, Any]
     _is_rare: NDArray[np.bool_] | None
+    _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
     _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
 
     def __init__(
@@ -309,14 +310,12 @@ class BaseRecurrentEstimator(
         self, network: RecurrentNetwork, memory: Memory | None, chunk: SequenceDataset
     ) -> None:
         """Let the linear model know what a further chunk of a stream contains."""
-        counted = getattr(self, "_n_texts_counted", None)  # files of earlier versions have none
-        if network.linear is None or counted is None:
+        if network.linear is None or self._n_texts_counted is None:
             return
-        counted = Counted(counted, getattr(self, "_waiting_pairs", NO_PAIRS))
+        counted = Counted(self._n_texts_counted, getattr(self, "_waiting_pairs", NO_PAIRS))
         self._n_texts_counted, self._waiting_pairs = count_chunk(
             network.linear, self.linear, memory, chunk, counted
         )
-        self._plan = {**self._plan, "n_pairs": len(network.linear.pairs)}
 
     def _count_anew(
         self, network: RecurrentNetwork, inputs: Inputs, training: SequenceDataset
@@ -329,23 +328,15 @@ class BaseRecurrentEstimator(
             self._is_rare = self._is_rare & (ngrams.is_rare | ngrams.is_absent)
         self._n_texts_counted = ngrams.n_texts
         count_again(network.linear, ngrams)
-        self._plan = {**self._plan, "n_pairs": len(network.linear.pairs)}
 
     def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
         if not self.early_stopping:
             return data, None
-        assert data.target is not None
-        # Texts without weight would make a validation loss of nothing.
-        weights = data.sample_weight
-        weighty = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
-        training, validation = split_for_validation(
-            type(self).__name__,
-            self._target.strata(data.target[weighty]),
-            self.validation_fraction,
-            # The same in each fit of a warm start: what is watched is never trained on.
-            np.random.default_rng(self._seed),
+        # The same in each fit of a warm start: what is watched is never trained on.
+        generator = np.random.default_rng(self._seed)
+        return hold_out(
+            type(self).__name__, data, self._target.strata, self.validation_fraction, generator
         )
-        return data.subset(weighty[training]), data.subset(weighty[validation])
 
     def _record(self, net: Any) -> None:
         n_epochs, figures = history_arrays(net.history)
@@ -356,8 +347,11 @@ class BaseRecurrentEstimator(
         }
         self.best_epoch_ = self.n_iter_ + kept_epoch(net)
         self.n_iter_ += n_epochs
-        # What predictions go by: a callback may have changed it.
-        self._plan = {**self._plan, "branch_dropout": net.module_.branch_dropout.p}
+        # What predictions go by: a callback may have changed the one, further texts the other.
+        changed = {"branch_dropout": net.module_.branch_dropout.p}
+        if net.module_.linear is not None:
+            changed["n_pairs"] = len(net.module_.linear.pairs)
+        self._plan = {**self._plan, **changed}
         self.net_ = net
         self._memory: Memory | None = Memory(net.optimizer_, net.tables_)
 

@@ -17,7 +17,7 @@ from .exceptions import ModelFileError
 
 __all__ = ["FORMAT", "VersionedState", "check_method"]
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever the state of an estimator changes its form."""
 
 _KEY = "_format"

@@ -50,8 +50,8 @@ class NGrams(NamedTuple):
     is_rare: NDArray[np.bool_]
     """Words whose vectors are not worth learning, shape (V,): no two different texts hold them."""
 
-    n_texts: float
-    """How many texts the frequencies are of."""
+    n_texts: float | None
+    """How many texts the frequencies are of; None where `idf` does not tell them."""
 
     @property
     def is_absent(self) -> NDArray[np.bool_]:

@@ -59,7 +59,8 @@ def ngrams_of(estimator: Any, inputs: Inputs, training: SequenceDataset) -> NGra
     if estimator.term_weights == "idf":
         return ngrams
     labels = estimator._target.indicators(training.target)
-    return ngrams._replace(idf=ngrams.idf * label_contrast(inputs.values, rows, labels, ngrams))
+    contrast = label_contrast(inputs.values, rows, labels, ngrams)
+    return ngrams._replace(idf=ngrams.idf * contrast, n_texts=None)
 
 
 def unread_ids(data: SequenceDataset, n_ids: int) -> NDArray[np.bool_]:

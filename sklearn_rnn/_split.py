@@ -3,12 +3,54 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["split_for_validation"]
+from .batching import SequenceDataset
+
+__all__ = ["hold_out", "split_for_validation"]
+
+
+def hold_out(
+    who: str,
+    data: SequenceDataset,
+    strata: Callable[[NDArray[Any]], NDArray[Any]],
+    fraction: float,
+    generator: np.random.Generator,
+) -> tuple[SequenceDataset, SequenceDataset]:
+    """Return the training and the validation part of a dataset.
+
+    Texts without weight are in neither: they would make a validation loss of nothing.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    data : SequenceDataset
+        Texts with their targets.
+    strata : callable
+        Gives what the split keeps in proportion, of targets.
+    fraction : float
+        Share of the texts to set aside, in (0, 1); rounded up.
+    generator : numpy.random.Generator
+        Source of the choice.
+
+    Returns
+    -------
+    training : SequenceDataset
+        Texts to train on.
+    validation : SequenceDataset
+        Texts to watch.
+    """
+    assert data.target is not None
+    weights = data.sample_weight
+    weighty = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
+    keys = strata(data.target[weighty])
+    training, validation = split_for_validation(who, keys, fraction, generator)
+    return data.subset(weighty[training]), data.subset(weighty[validation])
 
 
 def split_for_validation(

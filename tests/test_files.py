@@ -601,16 +601,31 @@ def test_a_model_of_a_later_version_says_so(models, kind, path, monkeypatch):
                 read()
 
 
-def test_models_of_the_first_format_open_for_ever():
-    expected = json.loads((DATA / "format-1.json").read_text("utf-8"))
+@pytest.mark.parametrize("number", range(1, FORMAT + 1))
+def test_models_of_earlier_formats_open_for_ever(number):
+    expected = json.loads((DATA / f"format-{number}.json").read_text("utf-8"))
     for model in (
-        persistence.load(DATA / "format-1.skops"),
-        joblib.load(DATA / "format-1.joblib"),
+        persistence.load(DATA / f"format-{number}.skops"),
+        joblib.load(DATA / f"format-{number}.joblib"),
     ):
         assert model.predict(expected["texts"]).tolist() == expected["labels"]
         np.testing.assert_allclose(
             model.predict_proba(expected["texts"]), expected["probabilities"], atol=1e-6
         )
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_models_of_the_first_format_go_on_learning(method):
+    """They do not tell of how many texts they know, so that chunks leave what they know."""
+    expected = json.loads((DATA / "format-1.json").read_text("utf-8"))
+    model = joblib.load(DATA / "format-1.joblib")
+    sequences, classifier = model[0].transform(expected["texts"]), model[-1]
+    idf = classifier.net_.module_.linear.idf.clone()
+    classifier.set_params(warm_start=True, max_epochs=1)
+    getattr(classifier, method)(sequences, expected["labels"])
+    assert classifier.n_iter_ == 5
+    changed = (classifier.net_.module_.linear.idf[: len(idf)] != idf).any()
+    assert changed == (method == "fit")
 
 
 def test_without_skops_the_way_out_is_named(model, path, monkeypatch):

@@ -725,3 +725,10 @@ def test_naive_bayes_refuses_chunks(task):
     model = RNNTextClassifier(**QUICK, term_weights="naive_bayes")
     with pytest.raises(ValueError, match="cannot be told from a chunk"):
         model.partial_fit(*task, classes=[0, 1])
+
+
+def test_after_naive_bayes_chunks_leave_the_weights_of_terms_as_they_are(task):
+    model = RNNTextClassifier(**QUICK, term_weights="naive_bayes").fit(*task)
+    idf = model.net_.module_.linear.idf.clone()
+    model.set_params(term_weights="idf").partial_fit(*task)
+    assert (model.net_.module_.linear.idf == idf).all()
