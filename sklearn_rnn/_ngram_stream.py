@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._ngram_keys import in_blocks, look_up, pair_keys, text_digests
-from ._ngrams import SINGLE, inverse_frequencies, weighted_frequencies
+from ._ngrams import CONSTANT, SINGLE, inverse_frequencies, weighted_frequencies
 
 __all__ = ["NO_PAIRS", "StreamNGrams"]
 
@@ -88,7 +88,7 @@ class StreamNGrams(NamedTuple):
         n_texts = self.n_texts + float(weights.sum())
         return self._replace(
             pairs=pairs,
-            idf=inverse_frequencies(frequencies, n_texts, is_single=frequencies <= 1),
+            idf=inverse_frequencies(frequencies, n_texts),
             n_texts=n_texts,
             waiting=waiting,
         )
@@ -96,7 +96,9 @@ class StreamNGrams(NamedTuple):
     def _frequencies(self) -> NDArray[np.float64]:
         """Return how many texts have held each word and pair, (V + P,): `idf` tells it."""
         frequencies = (1 + self.n_texts) * np.exp(1 - self.idf.astype(np.float64)) - 1
+        # Of a fit before the stream.
         frequencies[self.idf == np.float32(SINGLE)] = 1
+        frequencies[self.idf == np.float32(CONSTANT)] = self.n_texts
         return np.where(self.idf > 0, frequencies, 0)
 
     def _new_pairs(

@@ -15,6 +15,7 @@ from ._ngram_keys import distinct, in_blocks, look_up, ngrams_in, pair_keys, tex
 from .sequences import UNKNOWN
 
 __all__ = [
+    "CONSTANT",
     "SINGLE",
     "NGrams",
     "inverse_frequencies",
@@ -29,7 +30,10 @@ _MIN_TEXTS = 2
 """A pair, or a word's vector, that is learned from a single text tells nothing about others."""
 
 SINGLE = 3.0
-"""The largest inverse document frequency of what one text alone holds."""
+"""The largest inverse document frequency of a word that one text alone holds."""
+
+CONSTANT = 1e-3
+"""That of what all texts hold: next to nothing, since it tells none from others."""
 
 _PAIRS_AT_ONCE = 2**21
 """Different pairs counted in one pass, where texts are few. 75,000 reviews hold 3 million."""
@@ -74,9 +78,10 @@ def learn_ngrams(
     hold it, since copies tell nothing about other texts.
 
     Every word of the texts is evidence, however rare: the linear model is then never blind
-    where the recurrent layers read the unknown token in place of rare words. But where texts are
-    many, what one of them alone holds weighs no more than a common word: by its rarity, it
-    would explain its text in place of the words that come again.
+    where the recurrent layers read the unknown token in place of rare words. But a word that one
+    text alone holds weighs no more than a common one, unless it is what tells that text from
+    others: by its rarity, it would explain its text in place of the words that come again. What
+    all texts hold, as a letter's form does, weighs next to nothing.
 
     Parameters
     ----------
@@ -101,13 +106,33 @@ def learn_ngrams(
     for ids, _ in in_blocks(values, rows):
         n_texts += np.bincount(distinct(ids), minlength=n_ids)
     n_texts[: UNKNOWN + 1] = 0  # no words
+    is_hapax = (n_texts == 1) & ~_telling(values, rows, n_texts == 1)
     keys, n_texts_of_pairs = _frequent_pairs(values, rows if kind == "pairs" else rows[:0])
     counts = np.concatenate([n_texts, n_texts_of_pairs])
     frequencies = counts.astype(np.float64)
     if not np.allclose(weights, 1):
         frequencies = weighted_frequencies(values, rows, weights, keys, n_ids)
-    idf = inverse_frequencies(frequencies, len(rows), is_single=counts == 1)
-    return NGrams(keys, idf, _rare(n_texts), len(rows))
+    idf = inverse_frequencies(frequencies, len(rows))
+    idf[:n_ids][is_hapax] = np.minimum(idf[:n_ids][is_hapax], SINGLE)
+    idf[counts == len(rows)] = CONSTANT
+    return NGrams(keys, idf, _rare(n_texts, is_hapax), len(rows))
+
+
+def _telling(
+    values: NDArray[Any], rows: NDArray[np.intp], is_single: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which words that one text alone holds tell texts apart: (V,) -> (V,).
+
+    Without them, these texts would read like others: orders of which only the name of the shop
+    differs. Reviews have words enough.
+    """
+    read_as = np.where(is_single, UNKNOWN, np.arange(len(is_single)))
+    text, _ = _numbered(text_digests(values, rows, read_as=read_as).T)
+    read_like_others = np.bincount(text)[text] > 1
+    is_telling = np.zeros(len(is_single), np.bool_)
+    for ids, _ in in_blocks(values, rows[read_like_others]):
+        is_telling[ids] = True
+    return is_telling & is_single
 
 
 def renewed(
@@ -141,9 +166,7 @@ def renewed(
     return union, merged
 
 
-def inverse_frequencies(
-    frequencies: NDArray[np.float64], n_texts: float, is_single: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDArray[np.float32]:
     """Return the inverse document frequencies as scikit-learn smooths them.
 
     Parameters
@@ -152,17 +175,13 @@ def inverse_frequencies(
         How many texts hold each word or pair.
     n_texts : float
         How many texts there are.
-    is_single : ndarray of bool of shape (V + P,)
-        What one text alone holds.
 
     Returns
     -------
     ndarray of float32 of shape (V + P,)
-        As if one more text held them all, so at least 1; at most `SINGLE` for what one text
-        holds, 0 for what none does.
+        As if one more text held them all, so at least 1; 0 for what none holds.
     """
     idf = np.log((1 + n_texts) / (1 + frequencies)) + 1
-    idf = np.where(is_single, np.minimum(idf, SINGLE), idf)
     return np.where(frequencies > 0, idf, 0).astype(np.float32)
 
 
@@ -252,12 +271,12 @@ def _share(n_holding: NDArray[np.float64], n_texts: float) -> NDArray[np.float64
     return (n_holding + 1) / (n_texts + 2)
 
 
-def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _rare(n_texts: NDArray[np.int64], is_hapax: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which words are rare, by the number of texts that hold each: (V,) -> (V,).
 
     None of them where most of what stands in the texts is rare, as in a handful of texts.
     """
-    is_rare = n_texts < _MIN_TEXTS
+    is_rare = (n_texts == 0) | is_hapax
     if 2 * n_texts[is_rare].sum() > n_texts.sum():
         is_rare[:] = False
     is_rare[: UNKNOWN + 1] = False
@@ -277,14 +296,23 @@ def _different(
     """
     # Arrays, since a set would take 120 bytes per text.
     digests = text_digests(values, rows, labels).T
-    order = np.lexsort(digests)  # stable: of equal ones, the first comes first
-    is_new = np.ones(len(rows), bool)
-    is_new[1:] = (np.diff(digests[:, order]) != 0).any(axis=0)
-    text = np.empty(len(rows), np.intp)  # a number for each different text
-    text[order] = np.cumsum(is_new) - 1
+    text, first = _numbered(digests)
     summed = np.bincount(text, weights)
-    first = np.sort(order[is_new])
+    first = np.sort(first)
     return rows[first], summed[text[first]] / summed.mean()
+
+
+def _numbered(digests: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return a number for each text, equal ones the same, and the first text of each number.
+
+    (2, n) -> (n,) and (n_different,)
+    """
+    order = np.lexsort(digests)  # stable: of equal ones, the first comes first
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = (np.diff(digests[:, order]) != 0).any(axis=0)
+    number = np.empty(len(order), np.intp)
+    number[order] = np.cumsum(is_new) - 1
+    return number, order[is_new]
 
 
 def _frequent_pairs(
