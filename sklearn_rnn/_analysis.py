@@ -5,6 +5,7 @@ The analysis is CountVectorizer's, of normalised text and with words of all scri
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -17,7 +18,7 @@ from typing import Any
 from sklearn.feature_extraction.text import CountVectorizer
 
 from ._documents import Check, as_given, as_text, as_tokens
-from ._words import are_unspaced, find_words
+from ._words import are_unspaced, combining_marks, find_words
 
 __all__ = [
     "analysis",
@@ -93,11 +94,16 @@ def _without(stop_words: frozenset[str], tokens: list[str]) -> list[str]:
     return [token for token in tokens if token not in stop_words]
 
 
+_LONG_RUN = re.compile(rf"[{combining_marks()}]{{30}}")
+"""As many marks as no letter has. Putting n of them in order takes n² steps: a joiner after each
+30 ends that, as in the stream-safe format of Unicode's annex 15."""
+
+
 def in_form(form: Any, value: Any) -> Any:
     """Return a str in a normal form of Unicode; with None, and all else, as it is."""
     if form is None or not isinstance(value, str) or value.isascii():
         return value
-    return unicodedata.normalize(form, value)
+    return unicodedata.normalize(form, _LONG_RUN.sub(r"\g<0>\N{COMBINING GRAPHEME JOINER}", value))
 
 
 def _str_only(text: Any) -> str:

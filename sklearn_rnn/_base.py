@@ -226,7 +226,11 @@ class BaseRecurrentEstimator(
             target = self._target if going_on else (new_target or self._new_target)(y, weights)
             if going_on and one_epoch:
                 target = target.with_chunk(y if weights is None else y[weights > 0])
-            inputs = check_known(self, X, self._plan) if going_on else check_inputs(self, X)
+            inputs = (
+                check_known(self, X, self._plan, training=True)
+                if going_on
+                else check_inputs(self, X)
+            )
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
@@ -387,8 +391,7 @@ class BaseRecurrentEstimator(
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        for transient in ("_memory", "_waiting_pairs"):
-            state.pop(transient, None)
+        state.pop("_memory", None)
         if isinstance(self.device, torch.device):
             state["device"] = str(self.device)
         if "net_" in state:

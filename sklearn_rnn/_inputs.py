@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ def check_inputs(estimator: Any, X: Any) -> Inputs:
     return inputs
 
 
-def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
+def check_known(estimator: Any, X: Any, plan: dict[str, Any], training: bool = False) -> Inputs:
     """Return what a fitted estimator was given, if it is what its network was built for.
 
     Parameters
@@ -75,11 +76,13 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
         What came.
     plan : dict
         What the network was built from.
+    training : bool, default=False
+        Whether the network is to learn from them.
 
     Returns
     -------
     Inputs
-        The values.
+        The values, of as many ids as the network knows.
     """
     who = type(estimator).__name__
     _refuse_text(who, X)  # before the names of its columns
@@ -96,13 +99,26 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any]) -> Inputs:
         _check_dimensions(who, shape[2], plan["n_dimensions"])
     else:
         _check_same_vocabulary(estimator, inputs)
-        inputs = inputs._replace(values=_known_ids(estimator, inputs.values, plan["n_ids"]))
+        if training and inputs.n_ids > plan["n_ids"]:
+            _warn_of_new_ids(who, inputs.n_ids, plan["n_ids"])
+        ids = _known_ids(estimator, inputs.values, plan["n_ids"])
+        inputs = inputs._replace(values=ids, n_ids=plan["n_ids"])
     if plan["pooling"] == "flatten" and shape[1] != plan["n_places"]:
         raise ValueError(
             f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
             f"got {shape[1]}. Pad to the same max_len, or take another pooling."
         )
     return inputs
+
+
+def _warn_of_new_ids(who: str, n_ids: int, n_known: int) -> None:
+    warnings.warn(
+        f"{who}: the network knows ids below {n_known}, those of its first texts, and X has ids "
+        f"up to {n_ids - 1}: it learns to read these as unknown. Give the first texts the largest "
+        "id, or pass TokenSequences, whose vocabulary tells how many ids there are.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
 def check_vectors(who: str, inputs: Inputs) -> None:

@@ -119,10 +119,7 @@ def look_up(
 
 
 def text_digests(
-    values: NDArray[Any],
-    rows: NDArray[np.intp],
-    labels: sparse.csr_array | None = None,
-    read_as: NDArray[np.integer] | None = None,
+    values: NDArray[Any], rows: NDArray[np.intp], labels: sparse.csr_array | None = None
 ) -> NDArray[np.int64]:
     """Return what tells texts, and their labels, apart, in 16 bytes: (n, 2).
 
@@ -134,8 +131,6 @@ def text_digests(
         Which of them.
     labels : sparse array of shape (N, C), default=None
         Their labels, where those tell texts apart too.
-    read_as : ndarray of int of shape (V,), default=None
-        The id that each id counts as; None: as itself.
 
     Returns
     -------
@@ -146,7 +141,6 @@ def text_digests(
     for start in range(0, len(rows), _TEXTS_AT_ONCE):
         block = rows[start : start + _TEXTS_AT_ONCE]
         ids, lengths = left_align(np.asarray(values[block]))
-        ids = ids if read_as is None else read_as[ids].astype(np.int32)
         for text, length, row in zip(ids, lengths, block, strict=True):
             digest = blake2b(text[:length].tobytes(), digest_size=16)
             if labels is not None:

@@ -96,9 +96,8 @@ class StreamNGrams(NamedTuple):
     def _frequencies(self) -> NDArray[np.float64]:
         """Return how many texts have held each word and pair, (V + P,): `idf` tells it."""
         frequencies = (1 + self.n_texts) * np.exp(1 - self.idf.astype(np.float64)) - 1
-        # Of a fit before the stream.
-        frequencies[self.idf == np.float32(SINGLE)] = 1
         frequencies[self.idf == np.float32(CONSTANT)] = self.n_texts
+        frequencies[self.idf == np.float32(SINGLE)] = 1  # of a fit before the stream
         return np.where(self.idf > 0, frequencies, 0)
 
     def _new_pairs(

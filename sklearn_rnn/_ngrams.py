@@ -78,10 +78,10 @@ def learn_ngrams(
     hold it, since copies tell nothing about other texts.
 
     Every word of the texts is evidence, however rare: the linear model is then never blind
-    where the recurrent layers read the unknown token in place of rare words. But a word that one
-    text alone holds weighs no more than a common one, unless it is what tells that text from
-    others: by its rarity, it would explain its text in place of the words that come again. What
-    all texts hold, as a letter's form does, weighs next to nothing.
+    where the recurrent layers read the unknown token in place of rare words. But where texts are
+    many, a word that one of them alone holds weighs no more than a common one: by its rarity, it
+    would explain its text in place of the words that come again. What all texts hold, such as the
+    words of a form letter, weighs next to nothing.
 
     Parameters
     ----------
@@ -106,33 +106,14 @@ def learn_ngrams(
     for ids, _ in in_blocks(values, rows):
         n_texts += np.bincount(distinct(ids), minlength=n_ids)
     n_texts[: UNKNOWN + 1] = 0  # no words
-    is_hapax = (n_texts == 1) & ~_telling(values, rows, n_texts == 1)
     keys, n_texts_of_pairs = _frequent_pairs(values, rows if kind == "pairs" else rows[:0])
     counts = np.concatenate([n_texts, n_texts_of_pairs])
     frequencies = counts.astype(np.float64)
     if not np.allclose(weights, 1):
         frequencies = weighted_frequencies(values, rows, weights, keys, n_ids)
     idf = inverse_frequencies(frequencies, len(rows))
-    idf[:n_ids][is_hapax] = np.minimum(idf[:n_ids][is_hapax], SINGLE)
-    idf[counts == len(rows)] = CONSTANT
-    return NGrams(keys, idf, _rare(n_texts, is_hapax), len(rows))
-
-
-def _telling(
-    values: NDArray[Any], rows: NDArray[np.intp], is_single: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return which words that one text alone holds tell texts apart: (V,) -> (V,).
-
-    Without them, these texts would read like others: orders of which only the name of the shop
-    differs. Reviews have words enough.
-    """
-    read_as = np.where(is_single, UNKNOWN, np.arange(len(is_single)))
-    text, _ = _numbered(text_digests(values, rows, read_as=read_as).T)
-    read_like_others = np.bincount(text)[text] > 1
-    is_telling = np.zeros(len(is_single), np.bool_)
-    for ids, _ in in_blocks(values, rows[read_like_others]):
-        is_telling[ids] = True
-    return is_telling & is_single
+    idf[counts == 1] = np.minimum(idf[counts == 1], SINGLE)
+    return NGrams(keys, idf, _rare(n_texts), len(rows))
 
 
 def renewed(
@@ -179,9 +160,11 @@ def inverse_frequencies(frequencies: NDArray[np.float64], n_texts: float) -> NDA
     Returns
     -------
     ndarray of float32 of shape (V + P,)
-        As if one more text held them all, so at least 1; 0 for what none holds.
+        As if one more text held them all, so above 1; `CONSTANT` for what all texts hold, 0 for
+        what none does.
     """
     idf = np.log((1 + n_texts) / (1 + frequencies)) + 1
+    idf[np.isclose(frequencies, n_texts)] = CONSTANT
     return np.where(frequencies > 0, idf, 0).astype(np.float32)
 
 
@@ -271,12 +254,12 @@ def _share(n_holding: NDArray[np.float64], n_texts: float) -> NDArray[np.float64
     return (n_holding + 1) / (n_texts + 2)
 
 
-def _rare(n_texts: NDArray[np.int64], is_hapax: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which words are rare, by the number of texts that hold each: (V,) -> (V,).
 
     None of them where most of what stands in the texts is rare, as in a handful of texts.
     """
-    is_rare = (n_texts == 0) | is_hapax
+    is_rare = n_texts < _MIN_TEXTS
     if 2 * n_texts[is_rare].sum() > n_texts.sum():
         is_rare[:] = False
     is_rare[: UNKNOWN + 1] = False

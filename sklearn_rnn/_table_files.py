@@ -85,7 +85,8 @@ def read_table(path: Path, encoding: str = "utf-8-sig") -> Table:
 def lines_as_table(source: str, data: bytes, encoding: str = "utf-8-sig") -> Table:
     """Return one text per line as a table of one column, "text"."""
     text = _decoded(source, data, encoding)
-    lines = text.removesuffix("\n").split("\n") if text else []
+    end = "\n" if "\n" in text else "\r"  # which once ended all lines
+    lines = text.removesuffix(end).split(end) if text else []
     rows: list[Row] = [[line.removesuffix("\r")] for line in lines]
     return _filled(Table(source, ["text"], rows, _from_one(rows)))
 

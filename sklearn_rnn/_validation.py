@@ -61,10 +61,15 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
     # Row by row: ids may be larger than memory.
     row = next(i for i, row in enumerate(ids) if row.min() < 0 or row.max() >= n_ids)
     got = next(place for place in ids[row] if not 0 <= place < n_ids)
-    hint = "Was X made by another vectorizer?"
     if got < 0:
-        hint = "Negative values in data are no ids: these start at 0, which is padding."
-    raise ValueError(f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. {hint}")
+        raise ValueError(
+            f"{who}: ids must be 0 or more, got {got} in row {row}. Negative values in data are "
+            "no ids: these start at 0, which is padding."
+        )
+    raise ValueError(
+        f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. Was X made by another "
+        "vectorizer?"
+    )
 
 
 def seed_from(random_state: Any) -> int:

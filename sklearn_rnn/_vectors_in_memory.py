@@ -104,7 +104,8 @@ def _checked_table(who: str, table: Any) -> NDArray[Any]:
 
 def _numbered(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
     """Return the row of each word of a list."""
-    if isinstance(words, str) or not isinstance(words, Iterable):
+    # A set has another order in each process.
+    if isinstance(words, str | set | frozenset) or not isinstance(words, Iterable):
         raise TypeError(
             f"{who}: expected a list of words, or a dict of words to rows, as the first of the "
             f"pair that is the source, got {type(words).__name__}."

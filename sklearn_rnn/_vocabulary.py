@@ -60,6 +60,8 @@ def given_words(vectorizer: Any) -> list[str]:
             "SequenceVectorizer: vocabulary must be a mapping or an iterable of str, got "
             f"{given!r:.200}."
         )
+    if tuple(words[:2]) in _MARKERS_OF_OTHERS:
+        words = words[2:]
     words = [str.__str__(in_form(vectorizer.normalize, word)) for word in words]
     if not words or len(set(words)) < len(words):
         raise ValueError(
@@ -70,6 +72,10 @@ def given_words(vectorizer: Any) -> list[str]:
     if is_lowered(vectorizer):
         _warn_of_capitals(words)
     return words[: _n_words(vectorizer)]
+
+
+_MARKERS_OF_OTHERS = (MARKERS, ("", "[UNK]"))
+"""How vocabularies that name padding and the unknown token begin: ours, and Keras'."""
 
 
 def _in_order(given: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import chain
 
-__all__ = ["are_unspaced", "find_words"]
+__all__ = ["are_unspaced", "combining_marks", "find_words"]
 
 _JOINERS = (
     "'\N{RIGHT SINGLE QUOTATION MARK}\N{FULLWIDTH APOSTROPHE}\N{ARMENIAN APOSTROPHE}"
@@ -73,7 +73,7 @@ def find_words(text: str) -> list[str]:
 
 @cache
 def _any_word() -> re.Pattern[str]:
-    marks = _marks() + _LIKE_MARKS
+    marks = combining_marks() + _LIKE_MARKS
     return re.compile(
         rf"""
         \w+
@@ -89,7 +89,8 @@ def _any_word() -> re.Pattern[str]:
     )
 
 
-def _marks() -> str:
+@cache
+def combining_marks() -> str:
     """Return all combining marks, as ranges of a character class; `re` has no name for them."""
     planes = chain(range(0x20000), range(0xE0000, 0xE1000))  # where they lie; 15 ms
     points = [c for c in planes if unicodedata.category(chr(c))[0] == "M"]

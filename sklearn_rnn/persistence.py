@@ -112,8 +112,9 @@ def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[
     io = _skops()
     _check_parameters(model)
     data = _archive(io, model)
+    smaller = _smaller(data)
+    data = data if _inflates(smaller) else smaller
     _check_readable(io, data, trusted)
-    data = _smaller(data)
     if isinstance(target, Path):
         with replacing(target) as file:
             file.write(data)
@@ -165,7 +166,11 @@ def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -
     data = source.read_bytes() if isinstance(source, Path) else _bytes_of(source)
     shown = repr(str(source)) if isinstance(source, Path) else "the file"
     try:
-        _check_size(data)
+        if n_bytes := _inflates(data):
+            raise ModelFileError(
+                f"load: {len(data):,} bytes would become {n_bytes:,}: the file was not made by "
+                "save."
+            )
         untrusted = _untrusted(io, data, trusted)
         if not untrusted:
             return io.loads(data, trusted=[*trusted_names(), *trusted])
@@ -289,14 +294,11 @@ def _smaller(data: bytes) -> bytes:
     return smaller.getvalue()
 
 
-def _check_size(data: bytes) -> None:
-    """Raise if an archive would take much more memory than its file does."""
+def _inflates(data: bytes) -> int:
+    """Return how large an archive would become, if that is much more than its file; else 0."""
     with ZipFile(BytesIO(data)) as archive:
         n_bytes = sum(member.file_size for member in archive.infolist())
-    if n_bytes > 2 * len(data) + _MOST_INFLATED:
-        raise ModelFileError(
-            f"load: {len(data):,} bytes would become {n_bytes:,}: the file was not made by save."
-        )
+    return n_bytes if n_bytes > 2 * len(data) + _MOST_INFLATED else 0
 
 
 def _check_readable(io: Any, data: bytes, trusted: Sequence[str]) -> None:

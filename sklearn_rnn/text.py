@@ -205,7 +205,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts.
+            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
+            takes.
         y : None
             Ignored.
 
@@ -231,7 +232,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts.
+            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
+            takes.
         y : None
             Ignored.
 
@@ -258,7 +260,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The texts.
+            The texts, as in `fit`.
 
         Returns
         -------
@@ -297,7 +299,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         self._check_vocabulary()
         words = np.array(self._entries, dtype=object)
-        ids = np.asarray(X if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64))
+        ids = X.ids if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64)
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 

@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
+from sklearn_rnn._analysis import in_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
 TOKENS = [["good", "film"], ["bad", "film"], [], ["Well-known", "so so", "I"]]
@@ -324,6 +325,14 @@ def test_vectors_are_found_whatever_form_the_file_has(form, tmp_path):
         for asked in ("NFC", "NFD"):
             ((word, _),) = model[-1].most_similar(normalize(asked, "café"))
             assert word == "noir"
+
+
+@pytest.mark.parametrize("n", [1_000, 100_000])
+def test_marks_without_end_are_put_in_order_in_time_that_grows_with_them(n):
+    text = "a" + "\u0301\u0323" * n
+    (word,) = SequenceVectorizer().build_analyzer()(text)
+    assert len(word) < 1.1 * len(text)
+    assert in_form("NFC", word) == word
 
 
 # ---- Models of before ------------------------------------------------------------------------

@@ -76,7 +76,7 @@ TABLE = [
         classifier,
         lambda e: e.set_params(class_weight={"+": 1, "-": -1}).fit(X, LABELS),
         ValueError,
-        "class_weight must hold no negative",
+        "class_weight must hold finite weights of 0 or more, got -1 for the label '-'",
     ),
     Row(
         "a class without weight",
@@ -407,7 +407,7 @@ TABLE = [
         classifier,
         lambda e: e.set_params(class_weight={"?": 1}).fit(X, LABELS),
         ValueError,
-        r"classes, \['\+', '-'\], are not in class_weight",
+        r"class_weight has weights of \['\?'\], which are not among the labels, \['\+', '-'\]",
     ),
     Row(
         "too few samples",

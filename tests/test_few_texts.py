@@ -10,6 +10,11 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 
 CATEGORIES = ("food", "rent", "travel", "books", "health", "sport", "music", "tools")
+FORM_LETTER = (
+    "Dear customer, thank you for writing to us. We have received your request about {} and will "
+    "answer within two working days. This message was sent by a machine: please do not reply to "
+    "it. Our office is open from Monday to Friday, from nine to five."
+)
 SHOPS = {f"shop{i}": CATEGORIES[i % 8] for i in range(20)}
 COMMANDS = ("lights on", "lights off", "music on", "music off", "volume up", "volume down")
 
@@ -42,6 +47,10 @@ CORPORA = {
         ["+", "-", "+", "-"],
     ),
     "six commands, 50 times each": ([*COMMANDS] * 50, [*COMMANDS] * 50),
+    "a form letter for each of five subjects": (
+        [FORM_LETTER.format(subject) for subject in CATEGORIES[:5]],
+        [*CATEGORIES[:5]],
+    ),
     "a class for each text": (["one", "two", "three four", "five"], [1, 2, 3, 4]),
     "a word for each class": (["yes"] * 3 + ["no"] * 3, [1] * 3 + [0] * 3),
     "one text of another class": (["ham and eggs"] * 40 + ["spam"], [0] * 40 + [1]),
@@ -94,7 +103,7 @@ def words(rng, n):
 
 def templates(rng):
     n_classes = rng.integers(2, 9)
-    frame = words(rng, rng.integers(0, 7))
+    frame = words(rng, rng.choice([0, 3, 6, 30, 100]))
     slots = np.arange(rng.integers(n_classes, 5 * n_classes))
     texts = [" ".join([*frame, f"slot{slot}"]) for slot in slots]
     n_copies = rng.choice([1, 2, 5, 20])

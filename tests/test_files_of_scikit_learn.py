@@ -264,3 +264,11 @@ def test_each_score_that_scikit_learn_names_can_be_saved():
     persistence.save(searched(scoring=scorers), file)
     file.seek(0)
     assert repr(persistence.load(file).scoring) == repr(scorers)
+
+
+def test_a_file_of_many_words_is_not_compressed_beyond_what_load_takes(tmp_path):
+    texts = [f"word{i} word{i + 1}" for i in range(12_000)]
+    model = TfidfVectorizer().fit(texts)
+    persistence.save(model, tmp_path / "model.skops")
+    found = persistence.load(tmp_path / "model.skops").transform(texts[:9])
+    assert (found != model.transform(texts[:9])).nnz == 0

@@ -195,3 +195,16 @@ def test_many_tokens_do_not_excuse_few_ids_far_apart():
     few = np.tile([2, 3, 2**22], (300_000, 1))
     with pytest.raises(ValueError, match="which is 4194304: few of them occur"):
         n_ids(few)
+
+
+@pytest.mark.parametrize("estimator", [RNNTextClassifier, RNNTextRegressor])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_further_training_texts_may_have_fewer_ids_and_say_so_if_they_have_more(estimator, method):
+    X = np.random.default_rng(0).integers(0, 50, (60, 7))
+    y = np.arange(60) % 2
+    model = estimator(warm_start=True, max_epochs=1, hidden_size=4, embedding_dim=4)
+    getattr(model.fit(X, y), method)(X % 5, y)
+    with pytest.warns(UserWarning, match="learns to read these as unknown"):
+        getattr(model, method)(X + 2**40, y)
+    unknown = np.ones((1, 7), int)
+    assert model.predict(unknown + 2**40) == model.predict(unknown)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._ngrams import SINGLE, learn_ngrams
+from sklearn_rnn._ngrams import CONSTANT, SINGLE, learn_ngrams
 
 N_IDS = 9
 
@@ -44,7 +44,14 @@ def test_neither_copies_of_all_texts_nor_the_scale_of_weights_changes_anything(t
 def test_no_word_of_the_texts_is_without_evidence(texts):
     idf = learned(texts).idf
     assert set(np.flatnonzero(idf[:N_IDS])) == {word for text in texts for word in text}
-    assert (idf[idf > 0] >= 1).all()
+    assert ((idf[idf > 0] >= 1) | (idf[idf > 0] == np.float32(CONSTANT))).all()
+
+
+def test_what_all_texts_hold_weighs_next_to_nothing():
+    """The words of a form letter: in length, they would outweigh the one that differs."""
+    ngrams = learned([[2, 3, 4], [2, 3, 5], [2, 3, 6]])
+    assert set(ngrams.idf[[2, 3, N_IDS]]) == {np.float32(CONSTANT)}
+    assert (ngrams.idf[4:7] > 1).all()
 
 
 def test_what_one_text_alone_holds_weighs_no_more_than_a_common_word():

@@ -92,3 +92,12 @@ def test_words_with_capitals_are_warned_of_where_texts_are_lowered(method):
 def test_words_with_capitals_are_fine_where_texts_keep_theirs(parameters):
     vectorizer = SequenceVectorizer(vocabulary=["Good"], max_len=1, **parameters)
     assert vectorizer.fit_transform(["Good"]).ids.tolist() == [[2]]
+
+
+@pytest.mark.parametrize("markers", [("<pad>", "<unk>"), ("", "[UNK]")])
+def test_the_markers_of_a_vocabulary_that_was_made_elsewhere_are_no_words(markers):
+    """Of sequences, or of Keras' TextVectorization: its words keep their ids."""
+    vectorizer = SequenceVectorizer(vocabulary=[*markers, "the", "film"], max_len=2)
+    assert vectorizer.transform(["the film"]).ids.tolist() == [[2, 3]]
+    by_index = {word: i for i, word in enumerate([*markers, "the", "film"])}
+    assert SequenceVectorizer(vocabulary=by_index, max_len=2).transform(["film"]).ids[0, 1] == 3
