@@ -10,7 +10,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
@@ -25,7 +30,7 @@ from ._history import history_arrays, kept_epoch
 from ._identity import check_agreed
 from ._inputs import Inputs, check_inputs, check_known, check_vectors
 from ._linear_updates import Counted, count_again, count_chunk
-from ._net import Memory, make_net, usable_device
+from ._net import Memory, make_net, training_device, usable_device
 from ._ngram_stream import NO_PAIRS
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of, unread_ids
@@ -45,7 +50,7 @@ from ._state import (
 )
 from ._summary import Summary, summarize
 from ._targets import Target
-from ._training import train
+from ._training import freeze_vectors, train
 from ._validation import check_given, check_summable, seed_from
 from .batching import SequenceDataset
 from .exceptions import DivergenceError
@@ -71,6 +76,7 @@ class BaseRecurrentEstimator(
     _is_rare: NDArray[np.bool_] | None
     _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
     _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
+    _memory: Memory | None
 
     def __init__(
         self,
@@ -130,6 +136,46 @@ class BaseRecurrentEstimator(
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def initialize(self, X: Any, y: Any) -> Self:
+        """Build the network that `fit` would train on these data, and leave it untrained.
+
+        Its weights are random, to be replaced by those of another framework, or trained by
+        `partial_fit`, or by `fit` with ``warm_start=True``.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            Sequences of the kind, vocabulary and width to come. With ``linear="none"`` any few
+            will do; a linear model knows the words and pairs of these.
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+            Their targets. A classifier takes its labels from them; a regressor takes the mean
+            and the standard deviation, by which its network's outputs are scaled.
+
+        Returns
+        -------
+        object
+            The estimator itself, fitted as far as scikit-learn is concerned.
+
+        Raises
+        ------
+        ValueError
+            If X or y cannot be used; the estimator stays as it was.
+        """
+        with all_or_nothing(self):
+            check_given(self, y)
+            y = self._check_y(y)
+            self._seed, self._target = seed_from(self.random_state), self._new_target(y, None)
+            inputs = check_inputs(self, X)
+            check_consistent_length(inputs.values, y)
+            data = SequenceDataset(inputs.values, self._target.encode(y), None)
+            network = self._start(X, inputs, data).eval()
+            freeze_vectors(self, network)
+            device = training_device(type(self).__name__, self.device)
+            self.net_ = make_net(network, self._target, device=device)
+            self.best_epoch_, self._memory = 0, None
+        return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the pooled states: the texts' feature vectors.
@@ -357,7 +403,7 @@ class BaseRecurrentEstimator(
             changed["n_pairs"] = len(net.module_.linear.pairs)
         self._plan = {**self._plan, **changed}
         self.net_ = net
-        self._memory: Memory | None = Memory(net.optimizer_, net.tables_)
+        self._memory = Memory(net.optimizer_, net.tables_)
 
     # ---- Prediction -----------------------------------------------------------------------
 

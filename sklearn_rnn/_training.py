@@ -19,7 +19,7 @@ from .batching import SequenceDataset
 from .exceptions import DivergenceError
 from .modules import RecurrentNetwork
 
-__all__ = ["train"]
+__all__ = ["freeze_vectors", "train"]
 
 
 def train(
@@ -49,8 +49,7 @@ def train(
     for name in ("input_dropout", "dropout", "branch_dropout"):
         getattr(network, name).p = getattr(estimator, name)
     network.generator.manual_seed(int(masks.generate_state(1)[0]))
-    if estimator._has_vectors and network.embedding is not None:
-        network.embedding.weight.requires_grad_(_learns_vectors(estimator))
+    freeze_vectors(estimator, network)
     sound = SoundGradients(who, estimator.max_grad_norm, keeps_weights=n_epochs > 1)
     net = make_net(
         network,
@@ -79,6 +78,12 @@ def train(
     if error is None:
         check_training(who, net)
     return net, error
+
+
+def freeze_vectors(estimator: Any, network: RecurrentNetwork) -> None:
+    """Freeze vectors that came with the sequences, or free them, by an estimator's parameters."""
+    if estimator._has_vectors and network.embedding is not None:
+        network.embedding.weight.requires_grad_(_learns_vectors(estimator))
 
 
 def _run(
