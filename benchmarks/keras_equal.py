@@ -2,10 +2,10 @@
 
     python benchmarks/keras_equal.py
 
-Prints the largest differences in three tables: after 50 steps of RMSprop by all cells, in
-predictions of trained Keras models that `examples/from_keras.py` took over, and in the ids of
-`TextVectorization`; then what Keras does with padding and with empty rows. It runs in the
-environment of `make bench`, on Keras' back end for JAX, or the one that KERAS_BACKEND names.
+Prints the largest differences after 50 steps of RMSprop by all cells, and in predictions of
+trained Keras models that `examples/from_keras.py` took over; how both draw initial weights; how
+many ids of `TextVectorization` differ; what Keras does with padding and with empty texts. It runs
+in the environment of `make bench`, on JAX, or on the back end that KERAS_BACKEND names.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import string
 import sys
+import warnings
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 
 import keras
 import numpy as np
+import torch
 from from_keras import from_keras
 from keras import layers
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from sklearn_rnn import SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
@@ -59,6 +62,7 @@ class OneIntercept(keras.constraints.Constraint):
 
 
 def main() -> None:
+    warnings.filterwarnings("ignore", message="Layer .* was passed an input with a mask")
     keras.utils.set_random_seed(0)
     print(f"Keras {keras.__version__} on {keras.backend.backend()}\n")
     print("| trained for 50 steps by RMSprop | weights | probabilities |\n| --- | ---: | ---: |")
@@ -72,6 +76,10 @@ def main() -> None:
     print("\n| taken over from Keras | probabilities |\n| --- | ---: |")
     for name, difference in taken_over().items():
         print(f"| {name} | {difference:.0e} |")
+    print()
+    print("| cell | initial weight | Keras | here |\n| --- | --- | --- | --- |")
+    for cell in CELLS:
+        compare_initial_weights(cell)
     print()
     compare_ids()
     print()
@@ -147,7 +155,7 @@ def differences(models: tuple[Any, Any, NDArray[np.int32]]) -> str:
 
 def taken_over() -> dict[str, float]:
     """Return the largest difference in probabilities, by what was taken over."""
-    after, states = {"return_sequences": True}, {"return_sequences": True}
+    states = {"return_sequences": True}
     found = {
         f"{'bidirectional ' * bidirectional}{cell}{', two layers' * (n_layers - 1)}": alike(
             build(cell, n_layers, bidirectional)
@@ -163,9 +171,9 @@ def taken_over() -> dict[str, float]:
     found["all states, padding read"] = alike(
         sequential(layers.LSTM(SIZE, **states), layers.Flatten(), **no_mask), padding="post"
     )
-    pooled = layers.LSTM(SIZE, **after), layers.GlobalAveragePooling1D()
+    pooled = layers.LSTM(SIZE, **states), layers.GlobalAveragePooling1D()
     found["average of all states"] = alike(sequential(*pooled))
-    pooled = layers.Bidirectional(layers.LSTM(SIZE, **after)), layers.GlobalMaxPooling1D()
+    pooled = layers.Bidirectional(layers.LSTM(SIZE, **states)), layers.GlobalMaxPooling1D()
     found["maximum of all states, padding read"] = alike(sequential(*pooled, **no_mask))
     softmax = {"units": 3, "activation": "softmax"}
     found["three classes"] = alike(build("LSTM", **softmax), ["pos", "mixed", "neg"])
@@ -199,6 +207,37 @@ def alike(keras_model: Any, labels: Any = ("pos", "neg"), padding: str = "pre") 
         both = np.column_stack([1 - theirs, theirs]) if n_outputs == 1 else theirs
         theirs = both[:, np.argsort(labels)]
     return float(np.abs(model.predict_proba(sequences) - theirs).max())
+
+
+# ---- Initial weights -------------------------------------------------------------------------
+
+
+def compare_initial_weights(cell: str) -> None:
+    """Print range and deviation of all weights, of layers that are large enough to tell."""
+    keras_model = keras.Sequential(
+        [
+            keras.Input((N_TOKENS,), dtype="int32"),
+            layers.Embedding(2_000, 48, mask_zero=True),
+            CELLS[cell](96),
+            layers.Dense(24, activation="softmax"),
+        ]
+    )
+    words, labels = ["", "[UNK]", *map(str, range(2, 2_000))], np.arange(24)
+    theirs = from_keras(keras_model, words, labels)
+    one_word_each = TokenSequences(labels[:, None] + 1, theirs.vocabulary_)
+    drawn = [
+        model.net_.module_.state_dict()
+        for model in (theirs, clone(theirs).initialize(one_word_each, labels))
+    ]
+    for name in drawn[0]:
+        print(f"| {cell} | {name} | {' | '.join(spread(state[name]) for state in drawn)} |")
+    for state in drawn:
+        kernel = state["layers.0.directions.0.recurrent_weight"].T  # (H, gates * H)
+        assert (kernel @ kernel.T - torch.eye(96)).abs().max() < 1e-5
+
+
+def spread(weight: torch.Tensor) -> str:
+    return f"{weight.min():.3f} to {weight.max():.3f}, deviation {weight.std(correction=0):.3f}"
 
 
 # ---- Texts -----------------------------------------------------------------------------------
@@ -239,28 +278,22 @@ def compare_ids() -> None:
 
 
 def show_padding() -> None:
-    ids, _ = batch(0)
+    """Print what becomes of a text of one word that has five zeros before or behind it."""
     embedding = layers.Embedding(N_WORDS, SIZE, mask_zero=True)
     states = layers.LSTM(SIZE, return_sequences=True)
     maximum = keras.Sequential([embedding, states, layers.GlobalMaxPooling1D()])
-    text = ids[:1, -10:]
-    padded = np.pad(text, ((0, 0), (5, 0)))
-    difference = np.abs(
-        maximum.predict(text, verbose=0) - maximum.predict(padded, verbose=0)
-    ).max()
-    print(f"GlobalMaxPooling1D: five zeros before a text change its maximum by {difference:.2f}")
     flattened = keras.Sequential([embedding, states, layers.Flatten()])
-    ahead, behind = (np.pad(text, ((0, 0), sides)) for sides in ((5, 0), (0, 5)))
-    rows = [flattened.predict(row, verbose=0).reshape(15, SIZE) for row in (ahead, behind)]
-    print(
-        f"Flatten: states before a text are 0: {not rows[0][:5].any()}; behind it they are ",
-        end="",
-    )
-    print(f"its last state: {np.allclose(rows[1][10:], rows[1][9])}")
-    empty = np.zeros((1, 10), np.int32)
-    last = keras.Sequential([embedding, layers.LSTM(SIZE)]).predict(empty, verbose=0)
     mean = keras.Sequential([embedding, states, layers.GlobalAveragePooling1D()])
-    print(f"a text of padding alone: last state 0: {not last.any()}, ", end="")
+    last = keras.Sequential([embedding, layers.LSTM(SIZE)])
+    text = np.array([[7]])
+    ahead, behind = (np.pad(text, ((0, 0), sides)) for sides in ((5, 0), (0, 5)))
+    empty = np.zeros((1, 6), np.int32)
+    lowest = [maximum.predict(row, verbose=0).min() for row in (text, ahead)]
+    print(f"GlobalMaxPooling1D: lowest maximum {lowest[0]:.4f}, after padding {lowest[1]:.4f}")
+    rows = [flattened.predict(row, verbose=0).reshape(6, SIZE) for row in (ahead, behind)]
+    repeats = np.allclose(rows[1], rows[1][0])
+    print(f"Flatten: zeros before a text: {not rows[0][:5].any()}, its state behind it: {repeats}")
+    print(f"an empty text: last state zero: {not last.predict(empty, verbose=0).any()}, ", end="")
     print(f"average: {mean.predict(empty, verbose=0)[0, 0]}")
 
 

@@ -177,6 +177,7 @@ def reset_first(array: NDArray[Any]) -> NDArray[Any]:
 
 def table_of(embedding: Any, vocabulary: Sequence[str]) -> tuple[NDArray[np.float32], list[str]]:
     """Return the vectors and the words that they belong to; padding has none here."""
+    require(embedding.get_weights(), "a model that is not built")
     (table,) = embedding.get_weights()
     require(
         len(vocabulary) <= len(table),

@@ -117,11 +117,12 @@ def test_the_word2vec_benchmark_times_both_sides(tmp_path):
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lecture")
-    return run("lecture.py", folder, "--reviews", "120"), folder
+    return run("lecture.py", folder, "--reviews", "120", "--seeds", "2"), folder
 
 
 def test_the_lecture_trains_all_its_models_and_draws_their_curves(lecture):
     printed, folder = lecture
     rows = [line for line in printed.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == 8
+    assert all(re.search(r"\| \d+, \d+ \|( [\d.]+% ± [\d.]+ \|){3}$", row) for row in rows)
     assert (folder / "lecture.png").stat().st_size > 10_000

@@ -71,9 +71,10 @@ _ = ax.set_title(f"∂(last state)/∂(input) by distance (reviews: {reviews.sou
 # The radii of their recurrent matrices
 # -------------------------------------
 #
-# All start as orthogonal matrices, whose eigenvalues are 1 in absolute value. In a SimpleRNN the
-# matrix is all that carries the state, and tanh makes it smaller still. In LSTM and GRU the state
-# has a way past the matrix, through a gate.
+# A SimpleRNN's starts as an orthogonal matrix, whose eigenvalues are 1 in absolute value. It is
+# all that carries the state, and tanh makes that smaller still. In LSTM and GRU one matrix of
+# orthonormal rows is cut into the gates, so that each begins below 1; the state has a way past
+# them.
 for title, network in networks.items():
     radii = ", ".join(f"{s.gate} {s.radius:.2f}" for s in recurrent_spectrum(network))
     print(f"{title}: {radii}")
