@@ -197,7 +197,7 @@ def targets(head: Any, labels: Sequence[Any] | None, is_regressor: bool) -> Any:
         require(len(labels) == n_labels, f"{len(labels)} labels for {head.units} outputs")
         is_one_of_several = head.units == 1 or head.activation.__name__ != "sigmoid"
         require(is_one_of_several, "labels of which several may hold: give labels=None")
-        return labels
+        return np.repeat(labels, 3)  # scikit-learn takes many single ones for numbers, and warns
     if is_regressor:  # of mean 0 and standard deviation 1: outputs are not scaled
         return np.array([[-1.0], [1.0]]).repeat(head.units, axis=1).squeeze()
     several = head.activation.__name__ == "sigmoid" and head.units > 1

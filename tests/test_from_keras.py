@@ -218,6 +218,7 @@ def test_without_a_mask_padding_is_read_as_the_word_that_keras_took_it_for(
         (2, "softmax", ["yes", "no"]),
         (3, "softmax", ["pos", "mixed", "neg"]),
         (3, "linear", [7, 3, 5]),
+        (30, "softmax", list(range(30))),
     ],
 )
 def test_a_probability_belongs_to_its_label_in_whatever_order_keras_had_them(
