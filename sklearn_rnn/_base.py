@@ -166,7 +166,8 @@ class BaseRecurrentEstimator(
         with all_or_nothing(self):
             check_given(self, y)
             y = self._check_y(y)
-            self._seed, self._target = seed_from(self.random_state), self._new_target(y, None)
+            self._seed = seed_from(self.random_state)
+            self._target = self._new_target(y, None).in_fixed_units()
             inputs = check_inputs(self, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, self._target.encode(y), None)

@@ -63,6 +63,10 @@ class Target:
         """Return the target of a stream that goes on with `y`."""
         return self
 
+    def in_fixed_units(self) -> Target:
+        """Return the target whose units no chunk changes: weights that come are made for them."""
+        return self
+
     def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
         """Return 1 where a text has a label, (N, n_outputs)."""
         raise NotImplementedError
@@ -252,7 +256,7 @@ class NumericTarget(Target):
     loss = staticmethod(F.mse_loss)
 
     n_texts: int | None = None
-    """How many texts mean and spread are of; None in files of earlier versions."""
+    """How many texts mean and spread are of; None where chunks leave them, as in old files."""
 
     def __init__(self, y: NDArray[np.float64]) -> None:
         columns = y.reshape(len(y), -1)
@@ -292,6 +296,11 @@ class NumericTarget(Target):
         merged.spread = np.sqrt(variance + share * (1 - share) * apart**2)
         merged.scale = np.where(merged.spread > 0, merged.spread, 1.0)
         return merged
+
+    def in_fixed_units(self) -> NumericTarget:
+        fixed = copy(self)
+        fixed.n_texts = None
+        return fixed
 
     @property
     def table_rate(self) -> float:

@@ -76,6 +76,13 @@ def test_weights_put_in_are_what_predicts_and_what_training_goes_on_from():
     assert model.n_iter_ == 2
 
 
+def test_chunks_leave_the_units_for_which_weights_were_made():
+    X, y = KINDS_OF_X["token sequences"], 100 + np.arange(12.0)
+    model = RNNTextRegressor(**QUICK, **STILL, linear="none").initialize(X[:2], [-1.0, 1.0])
+    before = model.predict(X)
+    np.testing.assert_allclose(model.partial_fit(X, y).predict(X), before, atol=1e-6)
+
+
 def test_fit_starts_anew_as_ever():
     X, y = KINDS_OF_X["token sequences"], np.tile([0, 1], 6)
     model = RNNTextClassifier(**QUICK, max_epochs=2)
