@@ -176,6 +176,7 @@ class BaseRecurrentEstimator(
             device = training_device(type(self).__name__, self.device)
             self.net_ = make_net(network, self._target, device=device)
             self.best_epoch_, self._memory = 0, None
+            self._is_unread = None  # weights that come mean something before any text is read
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:

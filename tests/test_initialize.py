@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -74,6 +75,18 @@ def test_weights_put_in_are_what_predicts_and_what_training_goes_on_from():
     assert model.n_iter_ == 1
     model.partial_fit(X, y)
     assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize("linear", ["none", "words"])
+def test_words_that_a_chunk_does_not_hold_keep_the_vectors_that_were_put_in(linear):
+    model = RNNTextClassifier(**QUICK, **STILL, linear=linear, warm_start=True)
+    model.initialize(KINDS_OF_X["token sequences"], np.tile([0, 1], 6))
+    with torch.no_grad():
+        model.net_.module_.embedding.weight.copy_(torch.from_numpy(VECTORS))
+    X = TokenSequences(np.full((4, 5), 2), WORDS)
+    for train in (model.partial_fit, model.fit):
+        train(X, [0, 1, 0, 1])
+        np.testing.assert_allclose(model.embedding_vectors_[1:], VECTORS[1:], atol=1e-6)
 
 
 def test_chunks_leave_the_units_for_which_weights_were_made():
