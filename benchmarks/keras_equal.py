@@ -224,10 +224,11 @@ def compare_initial_weights(cell: str) -> None:
     )
     words, labels = ["", "[UNK]", *map(str, range(2, 2_000))], np.arange(24)
     theirs = from_keras(keras_model, words, labels)
-    one_word_each = TokenSequences(labels[:, None] + 1, theirs.vocabulary_)
+    y = np.repeat(labels, 3)
+    one_word_each = TokenSequences(y[:, None] + 1, theirs.vocabulary_)
     drawn = [
         model.net_.module_.state_dict()
-        for model in (theirs, clone(theirs).initialize(one_word_each, labels))
+        for model in (theirs, clone(theirs).initialize(one_word_each, y))
     ]
     for name in drawn[0]:
         print(f"| {cell} | {name} | {' | '.join(spread(state[name]) for state in drawn)} |")
