@@ -225,7 +225,7 @@ def require(condition: Any, what: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--reviews", type=int, default=1_000)
+    parser.add_argument("--reviews", type=int, default=4_000)
     options = parser.parse_args()
     texts, labels = make_reviews(2 * options.reviews, random_state=0)
     vectorizer = SequenceVectorizer(max_len=60).fit(texts[: options.reviews])
@@ -252,8 +252,8 @@ def trained(ids: NDArray[np.int32], labels: Any, vocabulary: list[str]) -> Any:
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    keras_model.compile(optimizer=keras.optimizers.Adam(5e-3), loss="binary_crossentropy")
-    keras_model.fit(ids, np.asarray(labels) == "positive", epochs=6, verbose=0)
+    keras_model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
+    keras_model.fit(ids, np.asarray(labels) == "positive", epochs=5, verbose=0)
     return keras_model
 
 
