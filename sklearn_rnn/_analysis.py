@@ -10,7 +10,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain, islice
 from numbers import Integral
 from typing import Any
@@ -94,16 +94,26 @@ def _without(stop_words: frozenset[str], tokens: list[str]) -> list[str]:
     return [token for token in tokens if token not in stop_words]
 
 
-_LONG_RUN = re.compile(rf"[{combining_marks()}]{{30}}")
-"""As many marks as no letter has. Putting n of them in order takes n² steps: a joiner after each
-30 ends that, as in the stream-safe format of Unicode's annex 15."""
+_JOINER = "\N{COMBINING GRAPHEME JOINER}"
+_MAY_BE_LONG = re.compile(r"[^\x00-\u02ff]{30}")
+"""Most texts have no 30 characters in a row that could be marks, which is quick to see."""
+
+
+@cache
+def _long_run() -> re.Pattern[str]:
+    """Return what finds as many marks as no letter has, unless they are joined already."""
+    return re.compile(f"(?:(?!{_JOINER})[{combining_marks()}]){{30}}(?!{_JOINER})")
 
 
 def in_form(form: Any, value: Any) -> Any:
     """Return a str in a normal form of Unicode; with None, and all else, as it is."""
     if form is None or not isinstance(value, str) or value.isascii():
         return value
-    return unicodedata.normalize(form, _LONG_RUN.sub(r"\g<0>\N{COMBINING GRAPHEME JOINER}", value))
+    if _MAY_BE_LONG.search(value):
+        # Putting n marks in order takes n² steps. A joiner after each 30 ends that, as in the
+        # stream-safe format of Unicode's annex 15.
+        value = _long_run().sub(rf"\g<0>{_JOINER}", value)
+    return unicodedata.normalize(form, value)
 
 
 def _str_only(text: Any) -> str:
