@@ -137,17 +137,19 @@ def text_digests(
     ndarray of int64 of shape (n, 2)
         Hashes: padding changes none.
     """
-    found = bytearray()
+    digests = np.empty((len(rows), 2), np.int64)
     for start in range(0, len(rows), _TEXTS_AT_ONCE):
         block = rows[start : start + _TEXTS_AT_ONCE]
         ids, lengths = left_align(np.asarray(values[block]))
+        found = bytearray()
         for text, length, row in zip(ids, lengths, block, strict=True):
             digest = blake2b(text[:length].tobytes(), digest_size=16)
             if labels is not None:
                 of_text = slice(*labels.indptr[row : row + 2])
                 digest.update(b"labels" + np.sort(labels.indices[of_text]).tobytes())
             found += digest.digest()
-    return np.frombuffer(found, np.int64).reshape(-1, 2)
+        digests[start : start + len(block)] = np.frombuffer(found, np.int64).reshape(-1, 2)
+    return digests
 
 
 def distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -278,24 +278,23 @@ def _different(
     too. Weights have a mean of 1.
     """
     # Arrays, since a set would take 120 bytes per text.
-    digests = text_digests(values, rows, labels).T
-    text, first = _numbered(digests)
-    summed = np.bincount(text, weights)
-    first = np.sort(first)
-    return rows[first], summed[text[first]] / summed.mean()
-
-
-def _numbered(digests: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return a number for each text, equal ones the same, and the first text of each number.
-
-    (2, n) -> (n,) and (n_different,)
-    """
-    order = np.lexsort(digests)  # stable: of equal ones, the first comes first
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = (np.diff(digests[:, order]) != 0).any(axis=0)
-    number = np.empty(len(order), np.intp)
-    number[order] = np.cumsum(is_new) - 1
-    return number, order[is_new]
+    digests = text_digests(values, rows, labels)
+    order = np.lexsort(digests.T)  # stable: of equal ones, the first comes first
+    is_new = np.zeros(len(rows), bool)
+    is_new[:1] = True
+    for half in digests.T:
+        is_new[1:] |= np.diff(half[order]) != 0
+    del digests
+    starts = np.flatnonzero(is_new)
+    first = order[starts]
+    if weights is None:
+        summed = np.diff(starts, append=len(rows)).astype(np.float64)
+    else:
+        summed = np.add.reduceat(weights[order], starts)
+    del order, starts
+    summed /= summed.mean()
+    in_order = np.argsort(first)
+    return rows[first[in_order]], summed[in_order]
 
 
 def _frequent_pairs(

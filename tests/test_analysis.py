@@ -236,7 +236,7 @@ def test_what_is_no_list_of_str_is_refused_at_the_first(function, message, role)
 
 def test_processes_refuse_it_too():
     with pytest.raises(TypeError, match=r"bytes in .*Decode"):
-        SequenceVectorizer(analyzer=into_bytes, n_jobs=2).fit(["good film"])
+        SequenceVectorizer(analyzer=bytes.split, n_jobs=2).fit([b"good film"])
 
 
 def test_a_preprocessor_that_gives_no_text_is_refused():
