@@ -4,8 +4,8 @@ An archive can take far more memory than it has bytes: by a directory of a milli
 several entries for the same bytes, by a member that inflates to a thousand times its size (bz2
 and LZMA to a million times) while the directory says something else, and by an array whose header
 asks for more than follows. `zipfile` and NumPy believe what they read. The functions here
-count instead, and raise `ValueError` before the memory is taken. (What is damaged may fail in other
-ways, too: whoever calls them says which file it was.)
+count instead, and raise `ValueError` before the memory is taken. What is damaged may fail in
+other ways, too: whoever calls them says which file it was.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def open_zip(file: BinaryIO, methods: Collection[int] = (ZIP_STORED, ZIP_DEFLATE
         If it is no archive.
     """
     n_bytes = file.seek(0, os.SEEK_END)
-    archive = ZipFile(_ShortReads(file))  # type: ignore[arg-type]  # all that it asks for is there
+    archive = ZipFile(_ShortReads(file))
     members = archive.infolist()
     if len({member.filename for member in members}) < len(members):
         raise ValueError("the archive names a member twice")
