@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Literal
 
-__all__ = ["kind_of", "open_regular", "replacing"]
+__all__ = ["check_replaceable", "kind_of", "open_regular", "replacing"]
 
 _KINDS = {
     stat.S_IFBLK: "a block device",
@@ -19,6 +20,12 @@ _KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
 }
+
+_MOST_LINKS = 40
+"""Symbolic links that lead to one another, as many as Linux follows."""
+
+_ACCESS_LIST = "system.posix_acl_access"
+"""The attribute with the rights of further users and groups."""
 
 
 # ---- Open ------------------------------------------------------------------------------------
@@ -88,26 +95,126 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file to write, which takes the place of `path` once all of it is on the disk.
 
     Whoever reads `path`, whenever the writing stops, finds the old file or the new one. A
-    process that is killed may leave a file of the same name that ends in ``.part``.
+    process that is killed may leave a hidden file beside it whose name ends in ``.part``.
+
+    As if the old file had been written into: its mode, access list and extended attributes stay,
+    its owner and group where the process may set them, and symbolic links lead to it. At no
+    moment may more users read the new file than the old one. Only a further hard link keeps the
+    old file: what changes in one step is one name.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or one that is there may not be, or is no regular file.
     """
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    target, old = _target(path)
+    part = _part(target)
     try:
-        with part.open("xb") as file:
+        with _opened(part, target, old) as file:
             yield file
             file.flush()
+            _take_over(file.fileno(), target)
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _settle(path.parent)
+    _settle(target.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise what `replacing` would, as far as that shows before there is anything to write."""
+    target, old = _target(path)
+    part = _part(target)
+    _opened(part, target, old).close()
+    part.unlink()
+
+
+def _target(path: Path) -> tuple[Path, os.stat_result | None]:
+    """Return the file that a path leads to, and its status if it is there."""
+    old = _status(path)
+    for _ in range(_MOST_LINKS):
+        if not path.is_symlink():
+            break
+        path = path.parent / os.readlink(path)
+    if old is not None:
+        _check_regular(path, old, "")
+        _check_may_be_replaced(path, old)
+    return path, old
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _check_may_be_replaced(path: Path, old: os.stat_result) -> None:
+    """Raise if a file is protected: a folder that may be written to lets its files be replaced."""
+    may = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    folder = os.stat(path.parent)
+    if os.name == "posix" and folder.st_mode & stat.S_ISVTX:  # as /tmp, where all may write
+        may &= os.geteuid() in (0, old.st_uid, folder.st_uid)
+    if not may:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+
+
+def _part(path: Path) -> Path:
+    # Where a name is as long as names may be, this one is not longer.
+    return path.with_name(f".{path.name[:32]}.{token_hex(4)}.part")
+
+
+def _opened(part: Path, target: Path, old: os.stat_result | None) -> BinaryIO:
+    """Make a file: by the umask, or for its owner alone until it takes the old file's mode."""
+    mode = 0o666 if old is None else old.st_mode & 0o600
+    try:
+        return open(part, "xb", opener=lambda path, flags: os.open(path, flags, mode))
+    except OSError as error:  # nobody has heard of the part
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from error
+
+
+def _take_over(handle: int, path: Path) -> None:
+    """Give an open file who may read the one that is at `path`, if there is one."""
+    old = _status(path)
+    if old is None or os.name != "posix":
+        return
+    with suppress(OSError):
+        os.fchown(handle, -1, old.st_gid)
+    has_all = _take_attributes(handle, path) and os.fstat(handle).st_gid == old.st_gid
+    mode = old.st_mode & 0o777
+    if not has_all:  # its group's users are others now, and the other way round
+        common = mode >> 3 & mode & 0o7
+        mode = mode & 0o700 | common << 3 | common
+    with suppress(OSError):  # where files have no modes
+        os.fchmod(handle, mode)
+    with suppress(OSError):
+        os.fchown(handle, old.st_uid, -1)
+
+
+def _take_attributes(handle: int, path: Path) -> bool:
+    """Copy a file's extended attributes; return whether its access list is among them."""
+    if not hasattr(os, "listxattr"):
+        return True
+    with suppress(OSError):  # of the folder's default, which the old file need not have
+        os.removexattr(handle, _ACCESS_LIST)
+    copied = True
+    with suppress(OSError):  # where files have no attributes
+        for name in os.listxattr(path):
+            if name.startswith("user.") or name in (_ACCESS_LIST, "security.selinux"):
+                try:
+                    os.setxattr(handle, name, os.getxattr(path, name))
+                except OSError:
+                    copied &= name != _ACCESS_LIST
+    return copied
 
 
 def _settle(folder: Path) -> None:
     """Have the folder's new entry on the disk too, where the system can."""
     if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with suppress(PermissionError):  # it can be written to, but not listed
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
