@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, repeat
+
+from ._files import open_regular
 
 __all__ = ["TextFile"]
 
@@ -17,10 +21,11 @@ class TextFile:
     Parameters
     ----------
     path : str or path-like
-        The file, plain or gzipped. An empty line is an empty text.
+        The file, plain or gzipped. An empty line is an empty text. No FIFO or device: it could
+        be read once only.
     encoding : str, default="utf-8-sig"
         Encoding in which a line break is one byte, by default UTF-8, with or without a byte
-        order mark.
+        order mark at the start of the file.
 
     See Also
     --------
@@ -54,15 +59,17 @@ class TextFile:
 
         Raises
         ------
+        OSError
+            If it cannot be opened, or is no regular file.
         ValueError
             If a line is not of this encoding, or the file cannot be unpacked.
         """
-        n_lines = 0
+        n_lines, encodings = 0, chain([self.encoding], repeat(_without_mark(self.encoding)))
         with self._opened() as file:
             try:
-                for line in file:
+                for line, encoding in zip(file, encodings, strict=False):
                     n_lines += 1
-                    yield line.rstrip(b"\r\n").decode(self.encoding)
+                    yield line.rstrip(b"\r\n").decode(encoding)
             except UnicodeDecodeError as error:
                 raise ValueError(
                     f"TextFile: {os.fspath(self.path)!r} line {n_lines} is not {self.encoding} "
@@ -74,10 +81,17 @@ class TextFile:
                     f"({error}). The file looks damaged: fetch it again."
                 ) from error
 
-    def _opened(self) -> Any:
-        with open(self.path, "rb") as file:
+    @contextmanager
+    def _opened(self) -> Iterator[Iterable[bytes]]:
+        with open_regular(self.path, who="TextFile") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
-        return gzip.open(self.path) if is_packed else open(self.path, "rb")
+            file.seek(0)
+            yield gzip.GzipFile(fileobj=file) if is_packed else file
 
     def __repr__(self) -> str:
         return f"TextFile({os.fspath(self.path)!r})"
+
+
+def _without_mark(encoding: str) -> str:
+    """Return the encoding of further lines: there, a byte order mark is a character."""
+    return "utf-8" if codecs.lookup(encoding).name == "utf-8-sig" else encoding

@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -40,6 +41,22 @@ def test_a_file_is_one_text_per_line_as_often_as_it_is_read(tmp_path, content, p
     (tmp_path / "texts").write_bytes(pack(content))
     texts = TextFile(str(tmp_path / "texts"))
     assert [list(texts) for _ in range(2)] == [["so good", "", "so bäd"]] * 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "UTF_8_SIG", "utf-8"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_byte_order_mark_is_dropped_at_the_start_of_a_file_only(tmp_path, encoding, pack):
+    texts = ["\ufeffso good", "\ufeff", "\ufeffso \ufeffbad"]
+    start = "\ufeff" if encoding != "utf-8" else ""
+    (tmp_path / "texts").write_bytes(pack((start + "\n".join(texts)).encode()))
+    assert list(TextFile(tmp_path / "texts", encoding)) == texts
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match=r"TextFile: .*fifo' is a FIFO: expected a regular file"):
+        list(TextFile(tmp_path / "fifo"))
 
 
 def test_a_file_of_another_encoding_is_read_where_it_is_named(tmp_path):
