@@ -24,7 +24,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 from torch import Tensor
 
-from ._files import replacing
+from ._files import check_replaceable, open_regular, read_regular, replacing
 from ._format import FORMAT
 from ._identity import Identity, differences, fit_identity
 from ._processes import current_processes
@@ -77,6 +77,7 @@ def _saved_in(folder: ExitStack, who: str, path: Path) -> Saved | None:
     folder.enter_context(_locked(who, path.parent))
     for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
         part.unlink()
+    check_replaceable(path, who)  # now, and not when an epoch has been trained
     return _read(who, path) if path.exists() else None
 
 
@@ -276,7 +277,7 @@ def _keepers_of_the_best(net: Any) -> list[Any]:
 
 def _read(who: str, path: Path) -> Saved:
     try:
-        arrays = dict(np.load(BytesIO(path.read_bytes()), allow_pickle=False))
+        arrays = dict(np.load(BytesIO(read_regular(path)), allow_pickle=False))
         record = json.loads(arrays.pop("record").tobytes())
         return Saved(record, arrays)
     except Exception as error:  # a damaged archive fails in many ways
@@ -289,7 +290,7 @@ def _read(who: str, path: Path) -> Saved:
 @contextmanager
 def _locked(who: str, folder: Path) -> Iterator[None]:
     """Let one fit at a time write into a folder; a process that ends lets go of it."""
-    with (folder / ".lock").open("ab") as lock:
+    with open_regular(folder / ".lock", "ab", who) as lock:
         try:
             if os.name == "posix":
                 fcntl = import_module("fcntl")

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Literal
 
-__all__ = ["check_replaceable", "kind_of", "open_regular", "replacing"]
+__all__ = ["check_replaceable", "kind_of", "open_regular", "read_regular", "replacing"]
 
 _KINDS = {
     stat.S_IFBLK: "a block device",
@@ -76,6 +76,12 @@ def open_regular(
     return file
 
 
+def read_regular(path: str | os.PathLike[str], who: str = "") -> bytes:
+    """Return what is in a regular file, opened as `open_regular` does."""
+    with open_regular(path, who=who) as file:
+        return file.read()
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0), 0o666)
 
@@ -122,15 +128,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _settle(target.parent)
 
 
-def check_replaceable(path: Path) -> None:
+def check_replaceable(path: Path, who: str = "") -> None:
     """Raise what `replacing` would, as far as that shows before there is anything to write."""
-    target, old = _target(path)
+    target, old = _target(path, who)
     part = _part(target)
     _opened(part, target, old).close()
     part.unlink()
 
 
-def _target(path: Path) -> tuple[Path, os.stat_result | None]:
+def _target(path: Path, who: str = "") -> tuple[Path, os.stat_result | None]:
     """Return the file that a path leads to, and its status if it is there."""
     old = _status(path)
     for _ in range(_MOST_LINKS):
@@ -138,7 +144,7 @@ def _target(path: Path) -> tuple[Path, os.stat_result | None]:
             break
         path = path.parent / os.readlink(path)
     if old is not None:
-        _check_regular(path, old, "")
+        _check_regular(path, old, who)
         _check_may_be_replaced(path, old)
     return path, old
 

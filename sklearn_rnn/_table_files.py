@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ._delimited import Record, read_csv, read_tsv, write_csv, write_tsv
-from ._files import replacing
+from ._files import read_regular, replacing
 from ._signatures import check_content, is_gzipped, utf_16_in
 from ._table_rows import Row, Table, check_once
 
@@ -73,7 +73,7 @@ def read_table(path: Path, encoding: str = "utf-8-sig") -> Table:
     ValueError
         If the ending names no format, or the file is not in this format or has no rows.
     """
-    source, ending, data = str(path), check_format(path), path.read_bytes()
+    source, ending, data = str(path), check_format(path), read_regular(path)
     if _is_packed(path):
         data = _unpacked(source, data)
     check_content(source, data, ending)

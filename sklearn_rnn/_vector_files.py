@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ._files import open_regular
 from ._foreign_files import foreign_hint, foreign_members_hint
 from ._vector_binary import binary_format
 from ._vector_formats import HEAD_BYTES, Format, Header, Source
@@ -88,7 +89,7 @@ def read_vectors(
     archive, member = _archive_and_member(name)
     _check_is_file(who, name, archive)
     with ExitStack() as opened:
-        file = opened.enter_context(open(archive, "rb"))
+        file: Any = opened.enter_context(open_regular(archive, who=who))
         magic = file.peek(8)[:8]
         unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)

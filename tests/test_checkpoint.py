@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import runpy
 import shutil
 import signal
@@ -391,6 +392,22 @@ def test_another_machine_is_refused(task, checkpoint, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "1.0")
     with pytest.raises(CheckpointError, match=r"torch was .*, now 1\.0"):
         RNNTextClassifier(**QUICK, checkpoint_dir=checkpoint).fit(*task)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such files")
+@pytest.mark.parametrize("name", [".lock", "checkpoint.npz"])
+def test_a_fifo_is_refused_and_not_waited_for(task, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(
+        OSError, match=f"RNNTextClassifier: .*{name}' is a FIFO: expected a regular file"
+    ):
+        RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(*task)
+
+
+def test_a_place_that_takes_no_checkpoint_is_found_before_the_first_epoch(task, tmp_path):
+    (tmp_path / "checkpoint.npz").mkdir()
+    with pytest.raises(OSError, match=r"checkpoint.npz' is a folder"):
+        RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(*task)
 
 
 def test_what_a_killed_process_left_is_swept_away(task, tmp_path):
