@@ -113,8 +113,8 @@ def read_within(archive: ZipFile, name: str, limit: int) -> bytes:
         return b"".join(chunks_of(stream, limit))
 
 
-def check_npy(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
-    """Read the header of a ``.npy`` file, and return the dtype of its array.
+def check_npy(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the header of a ``.npy`` file, and return the shape and dtype of its array.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def check_npy(stream: IO[bytes], n_bytes: int) -> np.dtype[Any]:
         raise ValueError(f"an array of shape {shape} and {dtype} in {follows:,} bytes")
     if prod(shape) > follows:
         raise ValueError(f"an array of shape {shape} whose items have no bytes")
-    return dtype
+    return shape, dtype
 
 
 def read_npz(

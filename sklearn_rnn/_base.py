@@ -455,7 +455,7 @@ class BaseRecurrentEstimator(
         if weights is None:
             return
         network = restore_network(self._plan, self._seed, weights)
-        self._target = restore_target(rest["_target"])
+        self._target = restore_target(rest["_target"], self._plan["n_outputs"])
         self._memory = None
         self._vectors = given_vectors(weights)
         self.net_ = make_net(network, self._target, device=usable_device(self.device))

@@ -51,8 +51,15 @@ class VersionedState:
         rest = {name: value for name, value in state.items() if name != _KEY}
         for name in _VOCABULARIES:
             if isinstance(rest.get(name), SharedTable):
-                rest[name] = _as_words(rest[name].array.tobytes())
+                rest[name] = _as_words(_packed(rest[name].array))
         super().__setstate__(rest)  # type: ignore[misc]
+
+
+def _packed(array: Any) -> bytes:
+    if array.dtype != np.uint8:  # in other arrays persistence.load has counted no words
+        raise ModelFileError(f"Expected words as bytes, got {array.dtype}: the file was altered.")
+    packed: bytes = array.tobytes()
+    return packed
 
 
 # Steps of a pipeline share one vocabulary. So that a file holds it once, and that it is one
@@ -68,7 +75,10 @@ def _as_table(words: tuple[str, ...]) -> SharedTable:
 
 @lru_cache(maxsize=2)
 def _as_words(text: bytes) -> tuple[str, ...]:
-    return tuple(json.loads(zlib.decompress(text).decode("utf-8", "surrogatepass")))
+    words = tuple(json.loads(zlib.decompress(text).decode("utf-8", "surrogatepass")))
+    if not all(isinstance(word, str) for word in words):
+        raise ModelFileError("The vocabulary holds other things than words: the file was altered.")
+    return words
 
 
 def check_method(who: str, function: Any) -> None:

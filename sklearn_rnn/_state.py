@@ -89,17 +89,28 @@ def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
     return table.array if isinstance(table, SharedTable) else None
 
 
+def _check_plan(plan: dict[str, Any], n_arrays: int) -> None:
+    """Raise if a plan asks for what no parameters can, which the weights would not show."""
+    if plan["num_layers"] > n_arrays:
+        raise ModelFileError(
+            f"The model has weights of fewer layers than its {plan['num_layers']}: the file was "
+            "altered."
+        )
+    for name, highest in (("input_dropout", 1), ("dropout", 1), ("branch_dropout", 0.5)):
+        if not 0 <= plan.get(name, 0) < highest:
+            raise ModelFileError(
+                f"{name}: expected a number from 0 to less than {highest}, got {plan[name]!r}: "
+                "the file was altered."
+            )
+
+
 def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> RecurrentNetwork:
     """Return the network of a plan, with the weights that `network_state` returned.
 
     Its parts get no memory of their own: a file that asks for more than it holds is refused
     before anything is made.
     """
-    if plan["num_layers"] > len(state["arrays"]):
-        raise ModelFileError(
-            f"The model has weights of fewer layers than its {plan['num_layers']}: the file was "
-            "altered."
-        )
+    _check_plan(plan, len(state["arrays"]))
     with torch.device("meta"):
         network = new_network(plan, seed)
     tensors = {name: _tensor(array) for name, array in _plain(state["arrays"]).items()}
@@ -130,18 +141,25 @@ def _check_weights(network: RecurrentNetwork, tensors: dict[str, torch.Tensor]) 
     """Raise if weights are of another kind than the network's, or are no numbers."""
     for name, expected in network.state_dict().items():
         found = tensors.get(name, expected)
-        if found.dtype != expected.dtype or not found.isfinite().all():
+        if found.dtype != expected.dtype or not _is_finite(found):
             raise ModelFileError(
                 f"{name}: expected finite {expected.dtype}, got {found.dtype}: the file was "
                 "altered."
             )
 
 
+def _is_finite(tensor: torch.Tensor) -> bool:
+    """Tell whether all numbers are finite, with little memory beside them."""
+    return all(bool(block.isfinite().all()) for block in tensor.flatten().split(2**18))
+
+
 def _tensor(array: NDArray[Any]) -> torch.Tensor:
-    """Return an array as a tensor: a memory map stays one, so that processes share it.
+    """Return an array as a tensor in the same memory, also where that is a map of a file.
 
     Nobody writes to it: whoever goes on training does so with a copy of the network.
     """
+    if array.flags.writeable:
+        return torch.from_numpy(array)
     if not isinstance(array, np.memmap):
         return torch.from_numpy(np.array(array))
     with warnings.catch_warnings():
@@ -155,11 +173,23 @@ def target_state(target: Target) -> dict[str, Any]:
     return {"kind": kind, **vars(target)}
 
 
-def restore_target(state: dict[str, Any]) -> Target:
-    """Return the target that `target_state` described."""
+def restore_target(state: dict[str, Any], n_outputs: int) -> Target:
+    """Return the target that `target_state` described, of a network with so many outputs."""
     cls = _TARGETS[state["kind"]]
     target = cls.__new__(cls)
     vars(target).update({name: value for name, value in state.items() if name != "kind"})
+    for name in ("mean", "scale", "spread"):
+        number = state.get(name, 0.0)
+        if not np.isfinite(number).all() or np.shape(number) not in ((), (n_outputs,)):
+            raise ModelFileError(
+                f"{name}: expected {n_outputs} finite numbers, got {number!r}: the file was "
+                "altered."
+            )
+    n_labels = 2 if state["kind"] == "binary" else n_outputs
+    if target.n_outputs != n_outputs or len(state.get("classes", range(n_labels))) != n_labels:
+        raise ModelFileError(
+            f"The model has other labels than its {n_outputs} outputs: the file was altered."
+        )
     return target
 
 

@@ -25,7 +25,7 @@ from ._vector_formats import HEAD_BYTES, Format, Header, Source
 from ._vector_text import has_rows_of, text_format
 from .exceptions import VectorFileError
 
-__all__ = ["Keep", "OfParts", "keep_keyed_vectors", "read_vectors"]
+__all__ = ["Keep", "OfParts", "is_unpickled", "keep_keyed_vectors", "read_vectors"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -94,7 +94,7 @@ def read_vectors(
         unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
         head = source.read(HEAD_BYTES)
-        if archive.lower().endswith(_NATIVE_SUFFIXES) and head.startswith(_PICKLE):
+        if is_unpickled(archive) and head.startswith(_PICKLE):
             return keep_keyed_vectors(_load_native(source), wanted, keep, source.file_error)
         table = _recognise(source, head)
         for word, raw in table.rows:
@@ -102,6 +102,11 @@ def read_vectors(
                 keep(word, table.vector(raw))
         source.report_undecodable()
     return None
+
+
+def is_unpickled(path: str) -> bool:
+    """Tell whether a file of this name would be opened by pickle, if it starts as one."""
+    return path.lower().endswith(_NATIVE_SUFFIXES)
 
 
 def _archive_and_member(name: str) -> tuple[str, str | None]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from io import BytesIO, TextIOBase
@@ -21,15 +21,15 @@ from types import FunctionType
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from ._files import replacing
+from ._beyond_the_model import reaching_beyond, without_folders
+from ._files import open_regular, replacing
 from ._format import check_method
+from ._signing import check_key, check_signature, signed, unsigned_comment
+from ._skops_schema import OverheadError, Schema, name_of, read_schema, walk
 from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["load", "save", "trusted_types"]
-
-_MOST_INFLATED = 10**6
-"""Bytes by which what is in a file may be larger than the file: `save` compresses a little."""
 
 _AS_IT_IS = ("ObjectNode", "FunctionNode", "TypeNode")
 """How skops calls objects that get their attributes, functions and types."""
@@ -60,12 +60,22 @@ def trusted_types() -> list[str]:
     return list(trusted_names())
 
 
-def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -> None:
+def save(
+    model: Any,
+    path: str | os.PathLike[str] | BinaryIO,
+    trusted: Sequence[str] = (),
+    *,
+    key: bytes | None = None,
+    overhead_mb: float = 64,
+) -> None:
     """Write a model into a file from which `load` reads it without running code.
 
     The file takes the place of an older one in a single step, once all of it is on the disk:
     a process that is killed on the way leaves the older one whole. Nothing is written that
     `load` could not read.
+
+    Folders of this machine do not go with a model: ``checkpoint_dir``, ``memmap_dir`` and
+    scikit-learn's ``memory`` are None in the file.
 
     Parameters
     ----------
@@ -81,6 +91,13 @@ def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[
         Full names of types and functions that `load` does not trust, and that the file shall
         hold all the same: `load` will have to be given them, too. Your own functions and
         classes, and those of other libraries, need not be named here.
+    key : bytes, default=None
+        A secret of at least 16 bytes, such as ``secrets.token_bytes(32)``, to sign the file
+        with by HMAC-SHA256. `load` with the same key refuses whatever was altered since.
+    overhead_mb : float, default=64
+        Megabytes that opening the file may take beyond three times its size. Searches over
+        thousands of candidates and vocabularies of hundreds of thousands of words without
+        vectors take more; `load` will have to be given the same.
 
     Raises
     ------
@@ -94,7 +111,9 @@ def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[
     TypeError
         If the model holds a method of an object that cannot be saved, such as
         ``jieba.lcut``: give a function that calls it. If `path` is no path and no binary file,
-        or `trusted` is a str.
+        `trusted` is a str, or `key` is no bytes.
+    ValueError
+        If `key` is shorter than 16 bytes.
 
     Examples
     --------
@@ -106,15 +125,15 @@ def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[
     SequenceVectorizer(max_len=7)
     """
     _check_names("save", trusted)
+    check_key("save", key)
     target = _file("save", path)
     if isinstance(target, Path):
         _check_place(target)
     io = _skops()
     _check_parameters(model)
-    data = _archive(io, model)
-    smaller = _smaller(data)
-    data = data if _inflates(smaller) else smaller
-    _check_readable(io, data, trusted)
+    data = _repacked(_archive(io, model), b"" if key is None else unsigned_comment)
+    _check_readable(io, data, trusted, overhead_mb)
+    data = data if key is None else signed(data, key)
     if isinstance(target, Path):
         with replacing(target) as file:
             file.write(data)
@@ -122,8 +141,17 @@ def save(model: Any, path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[
         target.write(data)
 
 
-def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -> Any:
+def load(
+    path: str | os.PathLike[str] | BinaryIO,
+    trusted: Sequence[str] = (),
+    *,
+    key: bytes | None = None,
+    overhead_mb: float = 64,
+) -> Any:
     """Read a model that `save` wrote. No code from the file is run.
+
+    What the file may take is bounded before anything is made: three times its size and
+    `overhead_mb`, whatever its bytes say.
 
     Parameters
     ----------
@@ -131,7 +159,17 @@ def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -
         The file, or one that is open for reading bytes.
     trusted : sequence of str, default=()
         Full names of further types and functions that the file may hold, such as
-        ``["my_package.words.cut"]``. Whatever stands here may be called: name only what you know.
+        ``["my_package.words.cut"]``. Whatever stands here may be called: name only what you
+        know. Likewise parameters that reach beyond the model, as ``"parameter=value"``: a
+        ``source`` that is opened by pickle, folders to write into, ``n_jobs`` beyond 256, an
+        ``input`` that opens files, and a ``token_pattern`` of another form than tokens usually
+        have, which could take for ever. The error message gives each as it is to be named.
+    key : bytes, default=None
+        The key that the file was signed with. With it, a file that was altered by anybody
+        without the key, or was not signed, is refused before any of it is read. None: the
+        file's answers are whatever its last writer wanted them to be.
+    overhead_mb : float, default=64
+        Megabytes that opening the file may take beyond three times its size.
 
     Returns
     -------
@@ -143,48 +181,40 @@ def load(path: str | os.PathLike[str] | BinaryIO, trusted: Sequence[str] = ()) -
     ImportError
         If skops is missing.
     ModelFileError
-        If the file holds other types than those that are trusted, is damaged, or was
-        written by a later version of this library.
+        If the file holds other types or parameters than those that are trusted, is damaged,
+        would take more memory than it may, was not signed with `key`, or was written by a later
+        version of this library.
     OSError
         If the file cannot be read.
     TypeError
-        If `path` is no path and no binary file, or `trusted` is a str.
+        If `path` is no path and no binary file, `trusted` is a str, or `key` is no bytes.
+    ValueError
+        If `key` is shorter than 16 bytes.
 
     Examples
     --------
     >>> import tempfile, pathlib
     >>> from sklearn_rnn import SequenceVectorizer, persistence
     >>> path = pathlib.Path(tempfile.mkdtemp(), "vectorizer.skops")
-    >>> persistence.save(SequenceVectorizer(max_len=7), path)
-    >>> persistence.load(path).max_len
+    >>> persistence.save(SequenceVectorizer(max_len=7), path, key=b"sixteen bytes or more")
+    >>> persistence.load(path, key=b"sixteen bytes or more").max_len
     7
     """
     _check_names("load", trusted)
+    check_key("load", key)
     source = _file("load", path)
     io = _skops()
-    # Once: what is opened is what was looked at.
-    data = source.read_bytes() if isinstance(source, Path) else _bytes_of(source)
-    shown = repr(str(source)) if isinstance(source, Path) else "the file"
-    try:
-        if n_bytes := _inflates(data):
+    if not isinstance(source, Path):
+        return _read(io, BytesIO(_bytes_of(source)), "the file", trusted, key, overhead_mb)
+    with open_regular(source, who="load") as file:
+        # Its bytes are read several times, and must be the same each time.
+        written = os.fstat(file.fileno())
+        model = _read(io, file, repr(str(source)), trusted, key, overhead_mb)
+        if _moment(os.fstat(file.fileno())) != _moment(written):
             raise ModelFileError(
-                f"load: {len(data):,} bytes would become {n_bytes:,}: the file was not made by "
-                "save."
+                f"load: {str(source)!r} changed while it was read. Read it again."
             )
-        untrusted = _untrusted(io, data, trusted)
-        if not untrusted:
-            return io.loads(data, trusted=[*trusted_names(), *trusted])
-    except ModelFileError:
-        raise
-    except Exception as error:  # a damaged archive fails in many ways
-        raise ModelFileError(
-            f"load: {shown} is no model that can be read ({error!r}). It looks "
-            "damaged or incomplete, or names a module that is not installed here."
-        ) from error
-    raise ModelFileError(
-        f"load: {shown} holds {sorted(untrusted)}, which could run code. Nothing was "
-        "loaded. If you know what they are and who made the file, name them in trusted=."
-    )
+    return model
 
 
 # ---- Paths and open files --------------------------------------------------------------------
@@ -216,6 +246,11 @@ def _check_place(path: Path) -> None:
         raise FileNotFoundError(
             f"save: {str(path.parent)!r}, where the file shall lie, is no folder. Make it first."
         )
+
+
+def _moment(status: os.stat_result) -> tuple[int, ...]:
+    """Return what differs once a file was written to."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _bytes_of(file: BinaryIO) -> bytes:
@@ -254,56 +289,100 @@ def _where_it_fails(io: Any, model: Any) -> str:
     return type(model).__name__
 
 
-def _untrusted(io: Any, data: bytes, trusted: Sequence[str]) -> set[str]:
-    """Return the names in an archive that nobody trusts.
+def _read(
+    io: Any,
+    file: BinaryIO,
+    shown: str,
+    trusted: Sequence[str],
+    key: bytes | None,
+    overhead_mb: float,
+) -> Any:
+    """Return the model in a file, or raise before anything of it is made."""
+    if key is not None and (wrong := check_signature(file, key)):
+        raise ModelFileError(f"load: {shown} cannot be relied upon: {wrong}. Nothing was loaded.")
+    schema = _schema("load", file, shown, overhead_mb)
+    try:
+        beyond = reaching_beyond(schema) - {*trusted}
+        untrusted = beyond or _misused(schema, trusted) or _untrusted(io, file, trusted)
+        if not untrusted:
+            return io.load(file, trusted=_names_to_trust(schema, trusted))
+    except ModelFileError:
+        raise
+    except Exception as error:
+        raise _unreadable("load", shown, error) from error
+    raise ModelFileError(
+        f"load: {shown} holds {sorted(untrusted)}, which could "
+        f"{'reach beyond the model' if beyond else 'run code'}. Nothing was loaded. If you know "
+        "what they are and who made the file, name them in trusted=."
+    )
+
+
+def _schema(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schema:
+    """Return what stands in an archive that takes no more than it may."""
+    try:
+        return read_schema(file, overhead_mb * 2**20)
+    except OverheadError as error:
+        raise ModelFileError(
+            f"{who}: opening {shown} takes more than {overhead_mb:g} MB beyond three times its "
+            "size. If you made it yourself, give more as overhead_mb=, to save and to load, or "
+            "save a part of the model (of a search, its best_estimator_)."
+        ) from error
+    except Exception as error:  # a damaged archive fails in many ways
+        raise _unreadable(who, shown, error) from error
+
+
+def _unreadable(who: str, shown: str, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{who}: {shown} is no model that can be read ({error!r}). It looks damaged or "
+        "incomplete, was not made by save, or names a module that is not installed here."
+    )
+
+
+def _misused(schema: Schema, trusted: Sequence[str]) -> set[str]:
+    """Return names that `load` trusts by itself, but not in the way that a file uses them.
 
     skops would let a file call what is trusted by name, with arguments of its own. By itself,
     `load` trusts it as an object with attributes or as a function to be named, and no more.
     """
     by_itself = set(trusted_names()) - {*trusted}
-    misused = {
+    return {
         name
-        for node in _nodes(data)
-        if (name := f"{node['__module__']}.{node['__class__']}") in by_itself
+        for node in schema.nodes
+        if (name := name_of(node)) in by_itself
         and node["__loader__"] not in (*_AS_IT_IS, MADE_OTHERWISE.get(name))
     }
-    return set(io.get_untrusted_types(data=data)) - {*by_itself, *trusted} | misused
 
 
-def _nodes(data: bytes) -> Iterator[dict[str, Any]]:
-    """Return the descriptions of all objects in an archive."""
-    with ZipFile(BytesIO(data)) as archive:
-        waiting: list[Any] = [json.loads(archive.read("schema.json"))]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if "__loader__" in part:
-                yield part
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
+def _untrusted(io: Any, file: BinaryIO, trusted: Sequence[str]) -> set[str]:
+    """Return names that nobody trusts."""
+    return set(io.get_untrusted_types(file=file)) - {*trusted_names(), *trusted}
 
 
-def _smaller(data: bytes) -> bytes:
-    """Return an archive with its JSON compressed, a tenth as large then; weights would not be."""
-    smaller = BytesIO()
-    with ZipFile(BytesIO(data)) as whole, ZipFile(smaller, "w") as archive:
-        for member in whole.infolist():
-            method = ZIP_DEFLATED if member.filename.endswith(".json") else ZIP_STORED
-            archive.writestr(member.filename, whole.read(member), method)
-    return smaller.getvalue()
+def _names_to_trust(schema: Schema, trusted: Iterable[str]) -> list[str]:
+    """Return what skops is to trust: it copies the list for every object, so that it be short."""
+    return sorted({*trusted} | schema.names & {*trusted_names()})
 
 
-def _inflates(data: bytes) -> int:
-    """Return how large an archive would become, if that is much more than its file; else 0."""
-    with ZipFile(BytesIO(data)) as archive:
-        n_bytes = sum(member.file_size for member in archive.infolist())
-    return n_bytes if n_bytes > 2 * len(data) + _MOST_INFLATED else 0
+def _repacked(data: bytes, comment: bytes) -> bytes:
+    """Return an archive with a comment and its JSON compressed, in which no folder is named."""
+    repacked = BytesIO()
+    with ZipFile(BytesIO(data)) as whole, ZipFile(repacked, "w") as archive:
+        for member in whole.namelist():
+            if member != "schema.json":
+                archive.writestr(member, whole.read(member), ZIP_STORED)
+        schema = without_folders(json.loads(whole.read("schema.json")))
+        archive.writestr("schema.json", json.dumps(schema), ZIP_DEFLATED)
+        archive.comment = comment
+    return repacked.getvalue()
 
 
-def _check_readable(io: Any, data: bytes, trusted: Sequence[str]) -> None:
+def _check_readable(io: Any, data: bytes, trusted: Sequence[str], overhead_mb: float) -> None:
     """Raise if `load`, given what whoever opens the file will know to name, would not read it."""
-    untrusted = _untrusted(io, data, ())
+    with ZipFile(BytesIO(data)) as archive:
+        for node in walk(json.loads(archive.read("schema.json"))):
+            _check_keys(node)
+    schema = _schema("save", BytesIO(data), "the model", overhead_mb)
+    untrusted = _misused(schema, ()) | _untrusted(io, BytesIO(data), ())
     for name in untrusted:
         _check_importable(name)
     hidden = {name for name in untrusted if name.split(".")[0] in _NOT_OF_THE_USER}
@@ -314,10 +393,8 @@ def _check_readable(io: Any, data: bytes, trusted: Sequence[str]) -> None:
             "Save a part of the model without them (of a search, its best_estimator_), or name "
             "them in trusted=, of save and of load."
         )
-    for node in _nodes(data):
-        _check_keys(node)
     try:
-        io.loads(data, trusted=[*trusted_names(), *untrusted])
+        io.loads(data, trusted=_names_to_trust(schema, untrusted))
     except Exception as error:
         raise ModelFileError(
             f"save: the model was not saved, since it could not be read back ({error!r})."

@@ -25,7 +25,7 @@ from sklearn.base import clone
 from sklearn.calibration import _CalibratedClassifier
 from sklearn.metrics import check_scoring, f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, check_cv
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -475,10 +475,18 @@ def test_a_method_cannot_be_named_in_a_file(path, tokenizer):
     assert not path.exists()
 
 
-def test_paths_among_the_parameters_need_no_trust(model, path, tmp_path):
+def test_folders_of_a_machine_stay_there(model, path, tmp_path):
+    """Whoever opens the file elsewhere would write into folders that somebody else named."""
     classifier = clone(model[-1]).set_params(checkpoint_dir=tmp_path / "checkpoints")
-    persistence.save(classifier.fit(model[:-1].transform(TEXTS), LABELS), path)
-    assert persistence.load(path).checkpoint_dir == str(tmp_path / "checkpoints")
+    classifier.fit(model[:-1].transform(TEXTS), LABELS)
+    vectorizer = clone(model[0]).set_params(memmap_dir=str(tmp_path))
+    pipeline = Pipeline(
+        [("vectorizer", vectorizer), ("classifier", classifier)], memory=str(tmp_path)
+    )
+    persistence.save(pipeline, path)
+    loaded = persistence.load(path)
+    assert (loaded.memory, loaded[0].memmap_dir, loaded[1].checkpoint_dir) == (None, None, None)
+    assert pipeline.memory == vectorizer.memmap_dir == str(tmp_path)
 
 
 def test_a_device_of_torchs_is_saved_as_its_name(path):
@@ -549,7 +557,7 @@ def test_places_where_no_file_can_be_are_named(tmp_path):
         persistence.save(RNNTextClassifier(), tmp_path)
     with pytest.raises(FileNotFoundError, match=r"'.*missing', where the file shall lie, is no"):
         persistence.save(RNNTextClassifier(), tmp_path / "missing" / "model.skops")
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
         persistence.load(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

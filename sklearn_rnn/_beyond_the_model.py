@@ -1,0 +1,95 @@
+"""Parameters in a model file that reach beyond the model: to files, folders and processes.
+
+A file that somebody altered may say what it likes of weights and labels. These parameters would
+let it do more once it is open: unpickle another file, read or write where it says, start thousands
+of processes, or never end. `persistence.load` wants them named, as ``parameter=value``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ._skops_schema import Node, Schema, parameters_of, value_of
+from ._vector_files import is_unpickled
+
+__all__ = ["reaching_beyond", "without_folders"]
+
+_MOST_PROCESSES = 256
+
+_FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
+"""Where estimators write on the machine that they are on; ``memory`` is read by pickle, too."""
+
+_LIBRARIES = ("imblearn", "sklearn", "sklearn_rnn")
+
+# One character; a repetition with nothing behind it that could fail, so that nothing is tried
+# again; a further part that may be missing.
+_CHARACTER = r"(?:\\[^\W\dAbBZN]|\\\W|\[\^?(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$])"
+_REPETITION = rf"{_CHARACTER}+[+*]?(?:\(\?:{_CHARACTER}+[+*]?\)[?*])?"
+_WORD = rf"{_CHARACTER}*\\w[+*]?(?:\(\?:{_CHARACTER}+\\w\+\)[?*])?\\b"  # it ends where \w+ does
+_BRANCH = rf"(?:\\b)?(?:{_WORD}|{_REPETITION})"
+_LINEAR = re.compile(rf"(?:\(\?u\))?(?:{_BRANCH}(?:\|{_BRANCH})*|\({_BRANCH}\))")
+
+
+def _may_never_end(pattern: str) -> bool:
+    """Tell whether a regular expression may take longer than in proportion to a text.
+
+    Some that would not are taken for such: only the usual forms of a token are known.
+    """
+    return len(pattern) > 1_000 or not _LINEAR.fullmatch(pattern)
+
+
+_REACHES: dict[str, Callable[[Any], bool]] = {
+    **{name: lambda value: isinstance(value, str) for name in _FOLDERS},
+    "input": lambda value: value in ("file", "filename"),
+    "n_jobs": lambda value: isinstance(value, int | float) and not value <= _MOST_PROCESSES,
+    "pattern": lambda value: isinstance(value, str) and _may_never_end(value),
+    "source": lambda value: isinstance(value, str) and is_unpickled(value),
+    "token_pattern": lambda value: isinstance(value, str) and _may_never_end(value),
+}
+
+
+def reaching_beyond(schema: Schema) -> set[str]:
+    """Return the parameters of a model that reach beyond it, as ``parameter=value``.
+
+    Parameters
+    ----------
+    schema : Schema
+        What stands in its file.
+
+    Returns
+    -------
+    set of str
+        One for each, candidates of searches included.
+    """
+    return {
+        f"{name}={value}"
+        for name, value in parameters_of(schema)
+        if name in _REACHES and _REACHES[name](value)
+    }
+
+
+def without_folders(part: Any) -> Any:
+    """Return the JSON of a schema in which no estimator knows folders of the machine it was on."""
+    if isinstance(part, list):
+        return [without_folders(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    part = {name: without_folders(item) for name, item in part.items()}
+    if part.get("__loader__") == "ObjectNode" and _is_of_a_library(part):
+        parameters = (part.get("content") or {}).get("content")
+        for name in _FOLDERS:
+            if isinstance(parameters, dict) and isinstance(_value(parameters.get(name)), str):
+                # Without the id of the text, which may stand elsewhere, too.
+                parameters[name] = {**parameters[name], "content": "null", "__id__": None}
+                del parameters[name]["__id__"]
+    return part
+
+
+def _is_of_a_library(node: Node) -> bool:
+    return node["__module__"].partition(".")[0] in _LIBRARIES
+
+
+def _value(node: Node | None) -> Any:
+    return ... if node is None else value_of(node)
