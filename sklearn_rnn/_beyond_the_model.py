@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ._skops_schema import Node, Schema, parameters_of, value_of
+from ._skops_nodes import Node, value_of
+from ._skops_schema import Schema, parameters_of
 from ._vector_files import is_unpickled
 
 __all__ = ["reaching_beyond", "without_folders"]

@@ -24,8 +24,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 from ._beyond_the_model import reaching_beyond, without_folders
 from ._files import open_regular, replacing
 from ._format import check_method
+from ._memory_budget import OverheadError
 from ._signing import check_key, check_signature, signed, unsigned_comment
-from ._skops_schema import OverheadError, Schema, name_of, read_schema, walk
+from ._skops_nodes import name_of, walk
+from ._skops_schema import Schema, read_schema
 from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
 
@@ -303,9 +305,13 @@ def _read(
     schema = _schema("load", file, shown, overhead_mb)
     try:
         beyond = reaching_beyond(schema) - {*trusted}
-        untrusted = beyond or _misused(schema, trusted) or _untrusted(io, file, trusted)
+        untrusted = beyond or _misused(schema, trusted)
+        names = _names_to_trust(schema, trusted)
+        del schema  # skops reads it, too
         if not untrusted:
-            return io.load(file, trusted=_names_to_trust(schema, trusted))
+            return io.load(file, trusted=names)
+    except import_module("skops.io.exceptions").UntrustedTypesFoundException:
+        untrusted = _untrusted(io, file, trusted)
     except ModelFileError:
         raise
     except Exception as error:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("by hand", **UNHURRIED)
 settings.register_profile("ci", derandomize=True, **UNHURRIED)
 settings.load_profile("ci" if os.environ.get("CI") else "by hand")
+
+sys.path.append(str(Path(__file__).parent))  # for what several tests share
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -455,6 +455,29 @@ def test_altered_weights_are_refused_by_every_way_of_opening(model, path, kind):
         pickle.loads(pickle.dumps(altered()))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1, 0.5, 1, 1.5, 1e300])
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_no_number_in_a_file_lets_a_model_answer_what_is_no_number(models, kind, value):
+    estimator, texts = models[kind][-1], models[kind][:-1].transform(TEXTS[:3])
+    state = estimator.__getstate__()
+    for part, name, number in numbers_in(state, "_plan", "_target"):
+        wrong = value if np.isscalar(number) else np.full(np.shape(number), value)
+        altered = {**state, part: {**state[part], name: wrong}}
+        try:
+            model = rebuilt(type(estimator), altered)
+            answers = getattr(model, "predict_proba", model.predict)(texts)
+        except Exception:  # what does not fit together is refused in many ways
+            continue
+        assert np.isfinite(answers).all(), name
+
+
+def numbers_in(state, *parts):
+    for part in parts:
+        for name, number in state[part].items():
+            if number is not None and np.asarray(number).dtype.kind in "bfi":
+                yield part, name, number
+
+
 def rebuilt(kind, state):
     model = kind.__new__(kind)
     model.__setstate__(state)

@@ -1,0 +1,328 @@
+"""Model files that somebody made to exhaust a machine, for the tests of `persistence.load`.
+
+Run as a program, it makes each that is named on its command line and loads it in a process of its
+own, and prints what that took: the law is tested on what a system counts, not on what Python does.
+"""
+
+import json
+import os
+import sys
+import zlib
+from io import BytesIO
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
+
+import numpy as np
+from scipy import sparse
+
+MEGABYTE = 2**20
+SKOPS = {"protocol": 2, "_skops_version": "0.16.0"}
+
+
+# ---- Descriptions of objects -----------------------------------------------------------------
+
+
+def node(loader, module, name, **parts):
+    return {"__class__": name, "__module__": module, "__loader__": loader, **parts}
+
+
+def scalar(value):
+    return text(json.dumps(value))
+
+
+def text(content):
+    return node("JsonNode", "builtins", "str", content=content, is_json=True)
+
+
+def listed(*parts, kind="list"):
+    return node(f"{kind.title()}Node", "builtins", kind, content=list(parts))
+
+
+def mapping(parts, kind="str", module="builtins"):
+    kinds = [node("TypeNode", module, kind) for _ in parts]
+    return node("DictNode", "builtins", "dict", content=parts, key_types=listed(*kinds))
+
+
+def thing(module, name, **attributes):
+    return node("ObjectNode", module, name, content=mapping(attributes))
+
+
+def numbers(file, module="numpy", name="ndarray"):
+    return node("NdArrayNode", module, name, type="numpy", file=file)
+
+
+def table(file):
+    return thing("sklearn_rnn._tables", "SharedTable", array=numbers(file))
+
+
+def vectorizer(**attributes):
+    return thing("sklearn_rnn.text", "SequenceVectorizer", **attributes)
+
+
+def called(loader, module, name, *arguments):
+    content = listed(*arguments, kind="tuple")
+    return node(loader, module, name, content=content, __reduce__={"args": content})
+
+
+# ---- Archives --------------------------------------------------------------------------------
+
+
+def archive_of(root, members=None, method=ZIP_STORED, schema_method=ZIP_DEFLATED):
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        for name, content in (members or {}).items():
+            archive.writestr(name, content, method)
+        schema = root if isinstance(root, bytes) else json.dumps({**root, **SKOPS})
+        archive.writestr("schema.json", schema, schema_method)
+    return file.getvalue()
+
+
+def lying(data, name, size):
+    """Let the directory, and the member's own header, say that a member has a size."""
+    entry = data.index(b"PK\x01\x02")
+    while data[entry + 46 : entry + 46 + len(name)] != name.encode():
+        entry = data.index(b"PK\x01\x02", entry + 1)
+    header = int.from_bytes(data[entry + 42 : entry + 46], "little")
+    said, altered = size.to_bytes(4, "little"), bytearray(data)
+    altered[entry + 24 : entry + 28] = altered[header + 22 : header + 26] = said
+    return bytes(altered)
+
+
+def npy(array):
+    file = BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def npy_header(shape, dtype, rest=b""):
+    file = BytesIO()
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + rest
+
+
+def packed(text_bytes, level=9):
+    return npy(np.frombuffer(zlib.compress(text_bytes, level), np.uint8))
+
+
+def sparse_file(matrix):
+    file = BytesIO()
+    sparse.save_npz(file, matrix)
+    return file.getvalue()
+
+
+def words(count):
+    return json.dumps([f"{i:x}" for i in range(count)]).encode()
+
+
+def doubled(depth):
+    """Lists that contain the list below twice, once described and once named by its id."""
+    below = listed(scalar(1)) | {"__id__": 1}
+    for level in range(2, depth):
+        again = {"__id__": level - 1}
+        below = listed(below, again) | {"__id__": level}
+    return below
+
+
+def nested(depth):
+    below = listed()
+    for _ in range(depth):
+        below = listed(below)
+    return below
+
+
+def generator(**seeding):
+    state = mapping({"bit_generator": scalar("PCG64")})
+    seeds = mapping({name: scalar(value) for name, value in seeding.items()})
+    return node(
+        "RandomGeneratorNode",
+        "numpy.random._generator",
+        "Generator",
+        content={"bit_generator": state, "seed_seq": seeds},
+    )
+
+
+def colliding(count):
+    """Whole numbers that have the same hash."""
+    return [(2**61 - 1) * i for i in range(1, count + 1)]
+
+
+def _zeros(method, name="zeros.npy", said=None, size=100):
+    content = npy(np.zeros(size * MEGABYTE, np.uint8))
+    data = archive_of(listed(numbers(name)), {name: content}, method)
+    return data if said is None else lying(data, name, said)
+
+
+def _schema(content, method=ZIP_DEFLATED, said=None):
+    data = archive_of(content, schema_method=method)
+    return data if said is None else lying(data, "schema.json", said)
+
+
+def _shared(count, size):
+    """Directory entries for the bytes of one member."""
+    data = archive_of(listed(*map(numbers, "abcdefghij"[:count])), {"a": npy(np.zeros(size))})
+    end, first = data.rindex(b"PK\x05\x06"), data.index(b"PK\x01\x02")
+    entry = data[first : first + 47]
+    others = b"".join(entry[:-1] + bytes([97 + i]) for i in range(1, count))
+    tail = bytearray(data[end:])
+    tail[8:12] = (count + 1).to_bytes(2, "little") * 2
+    tail[12:16] = (end - first + len(others)).to_bytes(4, "little")
+    return data[:end] + others + bytes(tail)
+
+
+MAKERS = {
+    # What was found to work once.
+    "bz2, a false size": lambda: _zeros(ZIP_BZIP2, said=100),
+    "LZMA, a false size": lambda: _zeros(ZIP_LZMA, said=100),
+    "deflate, a false size": lambda: _zeros(ZIP_DEFLATED, said=100),
+    "words that inflate": lambda: archive_of(
+        vectorizer(_entries=table("a.npy")), {"a.npy": packed(b" " * 100 * MEGABYTE)}
+    ),
+    "a member of 800 objects": lambda: archive_of(
+        listed(*[numbers("a.npy") for _ in range(800)]), {"a.npy": npy(np.zeros(MEGABYTE // 8))}
+    ),
+    "a sparse matrix that inflates": lambda: archive_of(
+        node("SparseMatrixNode", "scipy.sparse._csr", "csr_matrix", type="scipy", file="a.npz"),
+        {"a.npz": sparse_file(sparse.csr_matrix(np.zeros((1, 1)))[np.zeros(50_000_000, int)])},
+    ),
+    "lists of twice the list below": lambda: archive_of(doubled(60)),
+    "a generator with a large pool": lambda: archive_of(generator(entropy=1, pool_size=300_000)),
+    # Their neighbours.
+    "bz2": lambda: _zeros(ZIP_BZIP2),
+    "deflate": lambda: _zeros(ZIP_DEFLATED),
+    "a schema in bz2": lambda: _schema(b" " * 100 * MEGABYTE, ZIP_BZIP2),
+    "a schema of spaces": lambda: _schema(b" " * 100 * MEGABYTE),
+    "a schema of spaces, a false size": lambda: _schema(b" " * 100 * MEGABYTE, said=100),
+    "a schema of lists": lambda: _schema(b"[" + b"[]," * 20_000_000 + b"[]]"),
+    "a schema of dicts": lambda: _schema(b'[{"":0}' + b',{"":0}' * 5_000_000 + b"]"),
+    "a schema of wide text": lambda: _schema(b'"\xf0\x9f\x98\x80' + b"a" * 100 * MEGABYTE + b'"'),
+    "a schema of brackets": lambda: _schema(b"[" * 50 * MEGABYTE),
+    "a schema of digits": lambda: _schema(b'{"protocol":' + b"9" * 50 * MEGABYTE + b"}"),
+    "numbers in a text": lambda: archive_of(listed(text("[" + "[]," * 3_000_000 + "[]]"))),
+    "digits in a text": lambda: archive_of(listed(*[text("9" * 4_300)] * 2_000)),
+    "many objects": lambda: archive_of(listed(*[scalar(i) for i in range(300_000)])),
+    "many empty dicts": lambda: archive_of(listed(*[mapping({})] * 100_000)),
+    "objects within objects": lambda: archive_of(nested(300)),
+    "words that are many": lambda: archive_of(
+        vectorizer(_entries=table("a.npy")), {"a.npy": packed(words(2_000_000))}
+    ),
+    "words that are lists": lambda: archive_of(
+        vectorizer(_entries=table("a.npy")), {"a.npy": packed(b"[" + b"[]," * 10**7 + b"[]]")}
+    ),
+    "words in numbers": lambda: archive_of(
+        vectorizer(_entries=table("a.npy")),
+        {
+            "a.npy": npy(
+                np.frombuffer(zlib.compress(b" " * 100 * MEGABYTE)[:-1], np.uint8)
+                .repeat(4)
+                .view("f4")
+            )
+        },
+    ),
+    "a table of a list": lambda: archive_of(
+        vectorizer(_entries=thing("sklearn_rnn._tables", "SharedTable", array=listed()))
+    ),
+    "a directory of entries": lambda: archive_of(
+        listed(), {f"{i:020}": b"" for i in range(60_000)}
+    ),
+    "shared bytes": lambda: _shared(10, 10**6),
+    "an array of 10^15": lambda: archive_of(
+        listed(numbers("a.npy")), {"a.npy": npy_header((10**15,), "<f4", bytes(100))}
+    ),
+    "an array of nothing": lambda: archive_of(
+        listed(numbers("a.npy")), {"a.npy": npy_header((10**12,), "<U0")}
+    ),
+    "bytes by number": lambda: archive_of(
+        numbers("a.npy", name="bytes_"), {"a.npy": npy(np.array(10**9))}
+    ),
+    "void by number": lambda: archive_of(
+        numbers("a.npy", name="void"), {"a.npy": npy(np.array(10**9))}
+    ),
+    "a loss that is bytes": lambda: archive_of(
+        called("LossNode", "numpy", "bytes_", scalar(10**9))
+    ),
+    "a bytearray": lambda: archive_of(
+        node("BytearrayNode", "builtins", "bytearray", file="a.bin"),
+        {"a.bin": bytes(30 * MEGABYTE)},
+    ),
+    "an array of arrays": lambda: archive_of(
+        node(
+            "NdArrayNode",
+            "numpy",
+            "ndarray",
+            type="json",
+            content=[numbers("a.npy")],
+            shape=listed(scalar(1), scalar(30 * MEGABYTE), kind="tuple"),
+        ),
+        {"a.npy": npy(np.zeros(30 * MEGABYTE, np.uint8))},
+    ),
+    "a set of collisions": lambda: archive_of(listed(*map(scalar, colliding(20_000)), kind="set")),
+    "keys of collisions": lambda: archive_of(
+        mapping({str(i): scalar(0) for i in colliding(15_000)}, "int")
+    ),
+    "a frozen set of collisions": lambda: archive_of(
+        called(
+            "ConstructorFromReduceNode",
+            "builtins",
+            "frozenset",
+            listed(*map(scalar, colliding(20_000))),
+        )
+    ),
+    "an object within itself": lambda: archive_of(
+        listed({"__id__": 7}, scalar(1)) | {"__id__": 7}
+    ),
+    "one id of two objects": lambda: archive_of(
+        listed(listed() | {"__id__": 7}, mapping({}) | {"__id__": 7})
+    ),
+    "many small arrays": lambda: archive_of(
+        listed(*[numbers(f"{i}.npy") for i in range(14_000)]),
+        {f"{i}.npy": npy(np.zeros(1)) for i in range(14_000)},
+    ),
+}
+"""Makers of archives, by what is wrong with each."""
+
+
+# ---- What a load takes -----------------------------------------------------------------------
+
+
+def memory(name):
+    """Return bytes that are in memory: "VmRSS" now, "VmHWM" at most since `forget_peak`."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
+
+
+def forget_peak():
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def limit_of(n_bytes):
+    return 64 * MEGABYTE + 3 * n_bytes
+
+
+def _print_what_loading_takes(name):
+    from sklearn_rnn import persistence
+
+    data = MAKERS[name]()
+    file = BytesIO(data)
+    forget_peak()
+    before = memory("VmRSS")
+    try:
+        persistence.load(file)
+        answer = "loaded"
+    except Exception as error:
+        answer = type(error).__name__
+    # The bytes of an open file are there before, and once more where they are looked at.
+    print(json.dumps([name, memory("VmHWM") - before, limit_of(len(data)), answer]), flush=True)
+
+
+if __name__ == "__main__":
+    from sklearn_rnn import RNNTextClassifier, persistence
+
+    with BytesIO() as buffer:
+        persistence.save(RNNTextClassifier(), buffer)  # whatever is imported is, by now
+    for maker in sys.argv[1:]:
+        child = os.fork()
+        if not child:
+            _print_what_loading_takes(maker)
+            os._exit(0)
+        os.waitpid(child, 0)

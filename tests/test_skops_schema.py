@@ -1,0 +1,271 @@
+"""A model file takes no more memory and time than it may, whatever its bytes say."""
+
+import copy
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn.datasets import make_reviews
+from sklearn_rnn.embeddings import Word2VecEmbedding
+from sklearn_rnn.exceptions import ModelFileError
+
+pytest.importorskip("skops.io")
+import hostile_archives as hostile
+
+from sklearn_rnn import persistence
+
+TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
+QUICK = {"hidden_size": 2, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
+FUZZED = int(os.environ.get("FUZZ_ARCHIVES", "300"))
+ENDLESS = 60.0  # seconds
+
+needs_proc = pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's count of memory"
+)
+
+
+@needs_proc
+def test_what_is_made_to_exhaust_a_machine_is_refused_within_the_bound():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", hostile.__file__, *hostile.MAKERS],
+        capture_output=True,
+        text=True,
+        timeout=600,  # ends what would never
+    )
+    taken = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [name for name, *_ in taken] == list(hostile.MAKERS), run.stderr
+    assert [row for row in taken if row[1] > row[2]] == []
+    harmless = {"digits in a text"}
+    answers = {name: answer for name, _, _, answer in taken if name not in harmless}
+    assert set(answers.values()) == {"ModelFileError"}
+
+
+# ---- Archives by chance ----------------------------------------------------------------------
+
+
+def unpacked(model):
+    """Return the description of a saved model, and its members."""
+    file = BytesIO()
+    persistence.save(model, file)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return json.loads(members.pop("schema.json")), members
+
+
+@pytest.fixture(scope="module")
+def archives():
+    """Descriptions and members of models that are as they should be."""
+    texts, labels = TEXTS[:12], LABELS[:12]
+    models = [
+        make_pipeline(SequenceVectorizer(), RNNTextClassifier(**QUICK)).fit(texts, labels),
+        make_pipeline(
+            SequenceVectorizer(),
+            Word2VecEmbedding(vector_size=3, epochs=1, random_state=0),
+            RNNTextRegressor(**QUICK, pooling="attention"),
+        ).fit(texts, np.arange(12.0)),
+        GridSearchCV(RNNTextClassifier(**QUICK), {"lr": [0.1, 0.2]}, scoring="accuracy"),
+        RNNTextClassifier(random_state=np.random.RandomState(0)),
+    ]
+    return [unpacked(model) for model in models]
+
+
+def nodes_of(part):
+    """Return all descriptions in one, with the places that they stand in."""
+    found, waiting = [], [part]
+    while waiting:
+        part = waiting.pop()
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for key, value in items:
+            if isinstance(value, dict | list):
+                waiting.append(value)
+                if "__loader__" in value:
+                    found.append((part, key))
+    return found
+
+
+HOSTILE_NODES = [
+    hostile.doubled(30),
+    hostile.generator(entropy=1, pool_size=10**6),
+    hostile.generator(entropy=10**2000),
+    hostile.nested(200),
+    hostile.text("9" * 4_000),
+    hostile.text("[" * 10**5),
+    hostile.text('"' + "\\ud83d\\ude00" * 1_000 + '"'),
+    *map(
+        hostile.scalar, [None, True, -1, 10**9, 10**15, 1e999, float("nan"), "x" * 10**5, "(a+)+$"]
+    ),
+    hostile.listed(*[hostile.scalar(0)] * 3_000),
+    hostile.listed(*map(hostile.scalar, hostile.colliding(900)), kind="set"),
+    hostile.mapping({str(i): hostile.scalar(0) for i in hostile.colliding(500)}, "int"),
+    hostile.called("LossNode", "numpy", "bytes_", hostile.scalar(10**9)),
+    hostile.called("ConstructorFromReduceNode", "numpy", "void", hostile.scalar(10**9)),
+    hostile.vectorizer(max_len=hostile.scalar(10**12)),
+    hostile.thing("sklearn.pipeline", "Pipeline", memory=hostile.scalar("/tmp/somewhere")),
+]
+LOADERS = ["ListNode", "DictNode", "ObjectNode", "NdArrayNode", "BytesNode", "SparseMatrixNode"]
+LOADERS += ["TypeNode", "FunctionNode", "MethodNode", "PartialNode", "BytearrayNode", "DTypeNode"]
+LOADERS += ["LossNode", "CachedNode", "RandomStateNode", "SetNode", "TupleNode", "MaskedArrayNode"]
+NAMES = [("numpy", "bytes_"), ("numpy", "void"), ("numpy", "float64"), ("builtins", "set")]
+NAMES += [("builtins", "bytearray"), ("numpy", "ndarray"), ("os", "system"), ("builtins", "range")]
+NAMES += [("sklearn_rnn._tables", "SharedTable"), ("sklearn_rnn.text", "SequenceVectorizer")]
+HOSTILE_MEMBERS = [
+    b"",
+    hostile.npy(np.zeros(3 * 10**6, np.uint8)),
+    hostile.npy(np.array(10**9)),
+    hostile.npy(np.full((2, 2), np.nan, np.float32)),
+    hostile.npy_header((10**12,), "<f4", bytes(8)),
+    hostile.npy_header((10**12,), "<U0"),
+    hostile.packed(b" " * 10**8),
+    hostile.packed(hostile.words(3 * 10**5)),
+    hostile.packed(b"[" + b"[]," * 10**6 + b"[]]"),
+]
+
+
+def altered(archive, chance):
+    """Return the bytes of an archive with a few things changed in it."""
+    schema, members = copy.deepcopy(archive)
+    if chance.random() < 0.7:
+        forget_ids(schema)
+    for _ in range(chance.randint(1, 4)):
+        places = nodes_of(schema)
+        if places:
+            chance.choice(ALTERATIONS)(chance, schema, members, *chance.choice(places))
+    methods = [zipfile.ZIP_STORED] * 20 + [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2]
+    data = hostile.archive_of(schema, members, chance.choice(methods), chance.choice(methods))
+    if chance.random() < 0.05:
+        name = chance.choice([*members, "schema.json"])
+        data = hostile.lying(data, name, chance.getrandbits(31))
+    return bytes_altered(chance, data) if chance.random() < 0.05 else data
+
+
+def forget_ids(schema):
+    """Let no two objects be the same, or a change to one makes an archive contradict itself."""
+    for place, key in nodes_of([schema]):
+        place[key].pop("__id__", None)
+
+
+def bytes_altered(chance, data):
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 5)):
+        data[chance.randrange(len(data))] = chance.getrandbits(8)
+    return bytes(data[: chance.choice([len(data)] * 5 + [chance.randrange(len(data))])])
+
+
+def _replace(chance, schema, members, place, key):
+    place[key] = copy.deepcopy(chance.choice(HOSTILE_NODES))
+
+
+def _move(chance, schema, members, place, key):
+    other, where = chance.choice(nodes_of(schema))
+    place[key] = copy.deepcopy(other[where])
+
+
+def _multiply(chance, schema, members, place, key):
+    place[key] = hostile.listed(*[place[key]] * chance.choice([2, 10, 1_000]))
+
+
+def _name(chance, schema, members, place, key):
+    place[key]["__module__"], place[key]["__class__"] = chance.choice(NAMES)
+
+
+def _load_otherwise(chance, schema, members, place, key):
+    place[key]["__loader__"] = chance.choice(LOADERS)
+
+
+def _refer(chance, schema, members, place, key):
+    ids = [other[where].get("__id__") for other, where in nodes_of(schema)]
+    place[key] = {**place[key], "__id__": chance.choice(ids)}
+    if chance.random() < 0.5:
+        place[key] = {"__id__": place[key]["__id__"], "__loader__": "CachedNode"}
+
+
+def _forget_a_part(chance, schema, members, place, key):
+    place[key].pop(chance.choice(list(place[key])))
+
+
+def _mistake_a_part(chance, schema, members, place, key):
+    values = [None, 0, -1, 10**30, "numpy", "json", "scipy", [], {}, [[]], *members]
+    place[key][chance.choice(list(place[key]))] = chance.choice(values)
+
+
+def _replace_a_member(chance, schema, members, place, key):
+    if members:
+        members[chance.choice(list(members))] = chance.choice(HOSTILE_MEMBERS)
+
+
+def _alter_a_member(chance, schema, members, place, key):
+    if members:
+        name = chance.choice(list(members))
+        members[name] = bytes_altered(chance, members[name]) if members[name] else b"\x93NUMPY"
+
+
+def _say_another_number(chance, schema, members, place, key):
+    numbers = [(p, k) for p, k in nodes_of(schema) if p[k]["__loader__"] == "JsonNode"]
+    values = [float("nan"), float("inf"), -1, 0, 0.4, 1, 2, 10**6, 10**10, None, "lstm", "max"]
+    if numbers:
+        place, key = chance.choice(numbers)
+        place[key] = hostile.scalar(chance.choice(values))
+
+
+ALTERATIONS = [
+    _alter_a_member,
+    _forget_a_part,
+    _load_otherwise,
+    _mistake_a_part,
+    _move,
+    _multiply,
+    _name,
+    _refer,
+    _replace,
+    _replace_a_member,
+    _say_another_number,
+    _say_another_number,
+]
+
+
+def check_load(data):
+    """Load what may be hostile; raise if that took more than it may, or answers with NaN."""
+    file = BytesIO(data)
+    hostile.forget_peak()
+    before = hostile.memory("VmRSS")
+    try:
+        model = persistence.load(file)
+    except ModelFileError:
+        model = None
+    assert hostile.memory("VmHWM") - before <= hostile.limit_of(len(data))
+    if hasattr(model, "predict"):
+        check_answers(model)
+
+
+def check_answers(model):
+    try:
+        answers = model.predict_proba([*TEXTS[:3], ""])
+    except Exception:  # what was altered may well not fit together
+        return
+    assert np.isfinite(answers).all()
+
+
+@needs_proc
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=FUZZED)
+@given(seed=st.integers(0, 2**63))
+def test_an_archive_of_any_parts_is_refused_or_read_within_the_bound(archives, seed):
+    chance = random.Random(seed)
+    check_load(altered(chance.choice(archives), chance))
+
+
+def test_the_archives_that_chance_alters_are_good_ones(archives):
+    for schema, members in archives:
+        persistence.load(BytesIO(hostile.archive_of(schema, members)))
