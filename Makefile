@@ -55,9 +55,9 @@ check-site: .venv/docs.stamp ## Read the site that `make docs` built in a headle
 
 # The longer forms of tests that `make test` runs in short.
 .PHONY: fuzz
-fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) strange texts
-	FUZZ_TEXTS=$${FUZZ_TEXTS:-2000000} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest tests/test_any_text.py $(ARGS)
+fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) texts, open FUZZ_ARCHIVES (200,000) hostile files
+	FUZZ_TEXTS=$${FUZZ_TEXTS:-2000000} FUZZ_ARCHIVES=$${FUZZ_ARCHIVES:-200000} OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -n 2 tests/test_any_text.py tests/test_skops_schema.py $(ARGS)
 
 .PHONY: soak
 soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: half an hour
