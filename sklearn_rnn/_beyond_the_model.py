@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ._skops_nodes import Node, value_of
-from ._skops_schema import Schema, parameters_of
+from ._skops_schema import MANY_TEXTS, Schema, parameters_of
 from ._vector_files import is_unpickled
 
 __all__ = ["reaching_beyond", "without_folders"]
 
 _MOST_PROCESSES = 256
+_LONGEST_NGRAM = 20
 
 _FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
 """Where estimators write on the machine that they are on; ``memory`` is read by pickle, too."""
@@ -41,13 +42,23 @@ def _may_never_end(pattern: str) -> bool:
     return len(pattern) > 1_000 or not _LINEAR.fullmatch(pattern)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_more_than(most: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not value <= most
+
+
 _REACHES: dict[str, Callable[[Any], bool]] = {
-    **{name: lambda value: isinstance(value, str) for name in _FOLDERS},
+    **dict.fromkeys(_FOLDERS, _is_text),
     "input": lambda value: value in ("file", "filename"),
-    "n_jobs": lambda value: isinstance(value, int | float) and not value <= _MOST_PROCESSES,
-    "pattern": lambda value: isinstance(value, str) and _may_never_end(value),
-    "source": lambda value: isinstance(value, str) and is_unpickled(value),
-    "token_pattern": lambda value: isinstance(value, str) and _may_never_end(value),
+    "n_jobs": _is_more_than(_MOST_PROCESSES),
+    "ngram_range": _is_more_than(_LONGEST_NGRAM),
+    "pattern": lambda value: _is_text(value) and _may_never_end(value),
+    "source": lambda value: _is_text(value) and is_unpickled(value),
+    "token_pattern": lambda value: _is_text(value) and _may_never_end(value),
+    "workers": _is_more_than(_MOST_PROCESSES),
 }
 
 
@@ -67,7 +78,7 @@ def reaching_beyond(schema: Schema) -> set[str]:
     return {
         f"{name}={value}"
         for name, value in parameters_of(schema)
-        if name in _REACHES and _REACHES[name](value)
+        if name in _REACHES and (value == MANY_TEXTS or _REACHES[name](value))
     }
 
 

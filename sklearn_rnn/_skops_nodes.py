@@ -29,43 +29,55 @@ def name_of(node: Node) -> str:
 
 
 def walk(root: Node) -> Iterator[Node]:
-    """Yield each description once; raise at one that is of no loader that `save` writes.
+    """Yield each description; raise at one that is of no loader that `save` writes.
 
     An object that occurs twice is described twice, with the same ``__id__``. skops reads one of
-    the descriptions, and would take anything with its id for it.
+    the descriptions, whichever it meets first, and takes anything with its id for it. So all
+    must say the same. Each is compared by its shape: a number that descriptions have in common
+    if their own entries are equal, and the shapes of their parts are.
     """
-    described: dict[Any, Node] = {}
-    waiting = [(root, 0)]
+    shapes: dict[Any, int] = {}
+    shape_of: dict[int, int] = {}  # by the address of a description
+    described: dict[Any, int] = {}  # by the id of an object
+    waiting = [(root, 0, False)]
     while waiting:
-        node, depth = waiting.pop()
-        if depth > _MAX_DEPTH:
-            raise ValueError("its objects contain each other too deep")
-        first = described.setdefault(node["__id__"], node) if "__id__" in node else node
-        if first is not node:
-            if not _same(first, node):
-                raise ValueError("one id has two objects")
+        node, depth, parts_are_done = waiting.pop()
+        if not parts_are_done:
+            if depth > _MAX_DEPTH:
+                raise ValueError("its objects contain each other too deep")
+            yield node
+            waiting.append((node, depth, True))
+            waiting.extend((part, depth + 1, False) for part in _parts(node))
             continue
-        yield node
-        if node["__loader__"] not in _CHILDREN:
-            raise ValueError(f"nothing is made by {node['__loader__']!r}")
-        waiting.extend((child, depth + 1) for child in _CHILDREN[node["__loader__"]](node))
+        key = (_own_entries(node), *(shape_of[id(part)] for part in _parts(node)))
+        shape = shape_of[id(node)] = shapes.setdefault(key, len(shapes))
+        if "__id__" in node and described.setdefault(node["__id__"], shape) != shape:
+            raise ValueError("one id has two objects")
 
 
-def _same(first: Any, second: Any) -> bool:
-    """Tell whether two descriptions are of the same object.
+def _parts(node: Node) -> list[Node]:
+    """Return the descriptions of an object's parts."""
+    if node["__loader__"] not in _CHILDREN:
+        raise ValueError(f"nothing is made by {node['__loader__']!r}")
+    return _CHILDREN[node["__loader__"]](node)
 
-    The types of its keys, and bytes in it, are described anew each time.
+
+def _own_entries(node: Node) -> Any:
+    """Return what a description says of an object besides its parts and its member.
+
+    Arrays and bytes that an object makes of itself get another member each time.
     """
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(
-            _same(first[name], second[name]) for name in first if name not in _ANEW
-        )
-    if isinstance(first, list) and isinstance(second, list):
-        return len(first) == len(second) and all(map(_same, first, second))
-    return bool(first == second)
+    content = node.get("content")
+    if isinstance(content, dict):
+        loader = node["__loader__"]
+        content = tuple(content.items() if loader == "SliceNode" else content)
+        content += (node["content"]["func"],) if loader == "MethodNode" else ()
+    elif isinstance(content, list):
+        content = None
+    return frozenset((k, v) for k, v in node.items() if k not in _APART), content
 
 
-_ANEW = ("__id__", "file")
+_APART = ("__id__", "__reduce__", "attrs", "content", "file", "key_types", "shape")
 
 
 def _listed(node: Node) -> list[Node]:

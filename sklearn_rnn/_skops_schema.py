@@ -25,13 +25,13 @@ from ._archives import check_npy, open_zip, read_npz, read_within
 from ._memory_budget import MemoryBudget, count_packed_words, read_json
 from ._skops_nodes import Node, check_node, is_listed, name_of, value_of, walk
 
-__all__ = ["Schema", "parameters_of", "read_schema"]
+__all__ = ["MANY_TEXTS", "Schema", "parameters_of", "read_schema"]
 
 _PROTOCOL = 2
 
-# Bytes that objects take in memory: two or three times as many as they do, since they take time,
-# too. 20,000 numbers take half a second.
-_MEMBER_BYTES, _OBJECT_BYTES = 8_000, 1_700
+# Bytes that objects take in memory: twice as many as they do, or more, since they take time,
+# too. 25,000 numbers take half a second.
+_MEMBER_BYTES, _OBJECT_BYTES = 8_000, 1_000
 _SLOW_OBJECT_BYTES = {
     "FunctionNode": 8_000,  # skops copies the names of all ufuncs for each
     "LossNode": 8_000,
@@ -39,6 +39,8 @@ _SLOW_OBJECT_BYTES = {
     "RandomGeneratorNode": 40_000,  # is seeded anew
     "RandomStateNode": 40_000,
 }
+_SHORT_BYTES = 4_096
+MANY_TEXTS = "(many texts)"
 _RESERVE_BYTES = 12 * 2**20
 """For what does not depend on the file, such as buffers of whoever reads it."""
 
@@ -46,9 +48,11 @@ _RESERVE_BYTES = 12 * 2**20
 class Schema(NamedTuple):
     """What stands in an archive."""
 
-    root: Node
     nodes: list[Node]
-    """Descriptions of all objects, each once."""
+    """Descriptions of all objects."""
+
+    arrays: dict[Any, list[Any]]
+    """What is in short arrays, by their ids: in all that are described as one."""
 
     @property
     def names(self) -> set[str]:
@@ -85,7 +89,7 @@ def read_schema(file: BinaryIO, overhead: float) -> Schema:
             _count(node, budget)
             members.check(node)
             nodes.append(node)
-    return Schema(root, nodes)
+    return Schema(nodes, members.short_arrays)
 
 
 def _count(node: Node, budget: MemoryBudget) -> None:
@@ -104,18 +108,25 @@ def parameters_of(schema: Schema) -> Iterator[tuple[str, Any]]:
     for node in schema.nodes:
         if node["__loader__"] == "DictNode":
             for name, part in node["content"].items():
-                for value in _values_in(part):
+                for value in _values_in(part, schema.arrays):
                     yield name.rpartition("__")[2], value
 
 
-def _values_in(node: Node) -> Iterator[Any]:
-    if node["__loader__"] == "JsonNode":
+def _values_in(node: Node, arrays: dict[Any, list[Any]]) -> Iterator[Any]:
+    loader = node["__loader__"]
+    if loader == "JsonNode":
         yield value_of(node)
-    elif node["__loader__"] in ("ListNode", "TupleNode", "SetNode") or is_listed(node):
+    elif loader in ("ListNode", "TupleNode", "SetNode") or is_listed(node):
         for part in node["content"]:
-            yield from _values_in(part)
-    elif node["__loader__"] == "MaskedArrayNode":
-        yield from _values_in(node["content"]["data"])
+            yield from _values_in(part, arrays)
+    elif loader == "NdArrayNode":
+        yield from arrays.get(_key(node), [])
+    elif loader == "MaskedArrayNode":
+        yield from _values_in(node["content"]["data"], arrays)
+
+
+def _key(node: Node) -> Any:
+    return node.get("__id__") or node["file"]
 
 
 class _Members:
@@ -123,7 +134,8 @@ class _Members:
 
     def __init__(self, archive: ZipFile, budget: MemoryBudget) -> None:
         self._archive, self._budget = archive, budget
-        self._named: set[str] = set()
+        self._named: dict[str, Node] = {}
+        self.short_arrays: dict[Any, list[Any]] = {}
         if any(
             member.compress_type != ZIP_STORED and member.filename != "schema.json"
             for member in archive.infolist()
@@ -136,9 +148,9 @@ class _Members:
         if loader in ("BytesNode", "SparseMatrixNode") or (
             loader == "NdArrayNode" and not is_listed(node)
         ):
-            if node["file"] in self._named:
+            known = self._named.setdefault(node["file"], node)
+            if known is not node and not (known.get("__id__") and _key(known) == _key(node)):
                 raise ValueError(f"{node['file']!r} is in two objects")
-            self._named.add(node["file"])
             self._budget.take(_MEMBER_BYTES)
         if loader == "NdArrayNode" and not is_listed(node):
             self._check_array(node)
@@ -148,10 +160,23 @@ class _Members:
             self._check_table(node)
 
     def _check_array(self, node: Node) -> None:
-        shape, dtype = self._header(node["file"])
+        n_bytes = self._archive.getinfo(node["file"]).file_size
+        with self._archive.open(node["file"]) as stream:
+            shape, dtype = check_npy(stream, n_bytes)
+            if dtype.kind in "Ubfiu":
+                rest = stream.read(_SHORT_BYTES + 1)
+                self._keep(_key(node), rest, dtype)
         scalar = shape == () and name_of(node) == f"numpy.{dtype.type.__name__}"
         if name_of(node) != "numpy.ndarray" and not scalar:
             raise ValueError(f"an array of {dtype} is no {name_of(node)}")
+
+    def _keep(self, key: Any, rest: bytes, dtype: np.dtype[Any]) -> None:
+        """Keep what is in an array if it is short; of longer ones, that they are of texts."""
+        kept = self.short_arrays.setdefault(key, [])
+        if len(rest) <= _SHORT_BYTES:
+            kept += np.frombuffer(rest, dtype).tolist()
+        elif dtype.kind == "U":
+            kept.append(MANY_TEXTS)
 
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         with self._archive.open(name) as stream:

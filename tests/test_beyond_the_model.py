@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn._beyond_the_model import _may_never_end
-from sklearn_rnn.embeddings import PretrainedEmbedding
+from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
 
 skops = pytest.importorskip("skops.io")
@@ -45,6 +45,12 @@ REACHING = [
     (RNNTextClassifier(checkpoint_dir="somewhere"), "checkpoint_dir=somewhere"),
     (Pipeline([("a", None)], memory="somewhere"), "memory=somewhere"),
     (SequenceVectorizer(n_jobs=100_000), "n_jobs=100000"),
+    (SequenceVectorizer(n_jobs=np.int64(100_000)), "n_jobs=100000"),
+    (Word2VecEmbedding(workers=100_000), "workers=100000"),
+    (TfidfVectorizer(analyzer="char", ngram_range=(1, 10_000)), "ngram_range=10000"),
+    (PretrainedEmbedding(np.str_("x.kv")), "source=x.kv"),
+    (GridSearchCV(None, {"source": np.array(["x.kv"])}), "source=x.kv"),
+    (GridSearchCV(None, {"source": np.array(["x" * 10**5])}), "source=(many texts)"),
     (make_column_selector(pattern="(a|a)*$"), "pattern=(a|a)*$"),
     (GridSearchCV(None, {"step__token_pattern": ["(a+)+$"]}), "token_pattern=(a+)+$"),
     (GridSearchCV(None, [{"a__b__source": [["x.kv"]]}]), "source=x.kv"),
@@ -66,6 +72,7 @@ def test_what_reaches_beyond_a_model_is_refused_unless_it_is_named(model, named,
     [
         PretrainedEmbedding("vectors.txt"),
         PretrainedEmbedding("vectors.bin"),
+        PretrainedEmbedding((["good", "bad"], np.eye(2))),
         CountVectorizer(),
         TfidfVectorizer(input="content"),
         SequenceVectorizer(n_jobs=-1),
