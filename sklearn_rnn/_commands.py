@@ -30,7 +30,7 @@ from ._table_columns import (
     texts_in,
     training_columns,
 )
-from ._table_files import as_csv, check_names, lines_as_table, read_table, write_table
+from ._table_files import as_csv, check_writable, lines_as_table, read_table, write_table
 from ._table_rows import Table
 from ._words import are_unspaced
 from .classifier import RNNTextClassifier
@@ -236,7 +236,7 @@ def predict(options: Namespace) -> bool:
         table = read_table(options.table, options.encoding)
     table.check_new(["prediction", "probability"])
     if options.out is not None:
-        check_names(table, options.out)
+        check_writable(table, options.out)
     name = options.text or text_column(table)
     rows = complete_rows(table, [name], options.skip_missing)
     _warn_of_short_rows(table, options.command)

@@ -22,7 +22,13 @@ from io import StringIO
 from itertools import islice, pairwise
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Record", "read_csv", "read_tsv", "write_csv", "write_tsv"]
+__all__ = ["Record", "read_csv", "read_tsv", "without_formulas", "write_csv", "write_tsv"]
+
+_SIGNS = "=+@\uff1d\uff0b\uff0d\uff20-"
+"""What formulas begin with; full-width signs do, too, where Japanese is set."""
+
+_UNSEEN = r"[ \x00-\x08\x0b\x0c\x0e-\x1f\x85\xa0\u2000-\u200b\u3000\ufeff]*"
+"""What a spreadsheet may leave out before them."""
 
 _LONGEST_FIELD = 2**31 - 1
 """The most characters that the csv module can be told to accept, on any system."""
@@ -255,31 +261,35 @@ def _joins_rows(cells: list[str], columns: list[set[str]], separator: str) -> bo
     for place, cell in enumerate(cells):
         lines = [line.split(separator) for line in _LINE_BREAK.split(cell)]
         breaks += [
-            _may_end_row(before, columns[place + 1 :]) or _may_begin_row(after, columns[:place])
+            _may_end_row(before, columns, place + 1) or _may_begin_row(after, columns, place)
             for before, after in pairwise(lines)
         ]
     return 2 * sum(breaks) >= len(breaks)
 
 
-def _may_end_row(fields: list[str], columns: list[set[str]]) -> bool:
-    """Return whether a text, and then these columns, could be the last fields of a line."""
-    last = fields[1:][-len(columns) :] if columns else []
-    return len(last) == len(columns) and _any_fits(last, columns)
+def _may_end_row(fields: list[str], columns: list[set[str]], start: int) -> bool:
+    """Return whether a text, and then the columns from `start` on, could be a line's last fields.
+
+    No more is looked at than the line has: there may be many lines, and many columns.
+    """
+    places = range(start, len(columns))
+    last = fields[len(fields) - len(places) :] if len(places) < len(fields) else []
+    return len(last) == len(places) and _any_fits(last, map(columns.__getitem__, places))
 
 
-def _may_begin_row(fields: list[str], columns: list[set[str]]) -> bool:
-    """Return whether these columns, and then a text, could be the first fields of a line.
+def _may_begin_row(fields: list[str], columns: list[set[str]], stop: int) -> bool:
+    """Return whether the columns before `stop`, and then a text, could be a line's first fields.
 
     "1, cheap" could not: it is from a list.
     """
     return (
-        len(fields) > len(columns)
-        and not fields[len(columns)].startswith(" ")
-        and _any_fits(fields, columns)
+        len(fields) > stop
+        and not fields[stop].startswith(" ")
+        and _any_fits(fields, islice(columns, stop))
     )
 
 
-def _any_fits(fields: list[str], columns: list[set[str]]) -> bool:
+def _any_fits(fields: list[str], columns: Iterable[set[str]]) -> bool:
     return any(_shape(cell) in column for cell, column in zip(fields, columns, strict=False))
 
 
@@ -317,6 +327,22 @@ def write_tsv(rows: Sequence[Sequence[Any]]) -> str:
         return _written(rows, "\t", csv.QUOTE_ALL)
     lines = ("\t".join("" if cell is None else str(cell) for cell in row) for row in rows)
     return "".join(f"{line}\n" for line in lines)
+
+
+def without_formulas(
+    rows: Iterable[Sequence[Any]], separator: Literal[",", "\t"]
+) -> list[list[Any]]:
+    """Return rows in which no text is a formula to a spreadsheet: behind an apostrophe, none is.
+
+    A spreadsheet with other settings begins a cell behind other separators and line breaks, too.
+    Numbers stay as they are, also those that are texts.
+    """
+    # That a comma separates, all know who read .csv: within quotation marks, it does not.
+    ends = "[" + re.escape((_SEPARATORS if separator == "\t" else _SEPARATORS[1:]) + "\r\n") + "]"
+    number = rf"[-+]?[.,]?\d+(?:[.,]\d+)*[.,]?(?:[eE][-+]?\d+)?%? *(?:\Z|{ends})"
+    formula = rf"{_UNSEEN}(?=[{_SIGNS}])(?!{number})"
+    start = re.compile(rf"\A(?=[\t\r]|{formula})|(?<={ends})(?={formula})")
+    return [[start.sub("'", it) if isinstance(it, str) else it for it in row] for row in rows]
 
 
 def _written(rows: Iterable[Sequence[Any]], separator: str, quoting: Literal[0, 1]) -> str:

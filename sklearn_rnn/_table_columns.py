@@ -93,6 +93,7 @@ def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:
 def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Return the labels of some rows, without spaces around: those of a CSV file are str."""
     cells = [_stripped(cell) for cell in _scalars(table, name, rows, "one label")]
+    _check_whole(table, name, cells, rows)
     kinds = sorted({type(cell).__name__ for cell in cells})
     if len(kinds) > 1:
         raise ValueError(
@@ -118,6 +119,17 @@ def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
 
 def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
+
+
+def _check_whole(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
+    """Raise at the first number that is not whole: scikit-learn takes it to be an amount."""
+    for row, cell in zip(rows, cells, strict=True):
+        if isinstance(cell, float) and not cell.is_integer():
+            raise ValueError(
+                f"{table.source!r} {table.place(row)} has {cell!r} in {name!r}: labels are names "
+                "or whole numbers. To learn amounts, add --regression; if such numbers are "
+                f'names, write them as texts, "{cell!r}".'
+            )
 
 
 def _check_look(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:

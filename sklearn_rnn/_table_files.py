@@ -10,34 +10,42 @@ import codecs
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ._delimited import Record, read_csv, read_tsv, write_csv, write_tsv
+from ._delimited import Record, read_csv, read_tsv, without_formulas, write_csv, write_tsv
 from ._files import read_regular, replacing
 from ._signatures import check_content, is_gzipped, utf_16_in
-from ._table_rows import Row, Table, check_once
+from ._table_rows import Row, Table, check_filled, check_once, repeated
 
 __all__ = [
     "as_csv",
     "check_encoding",
     "check_format",
-    "check_names",
+    "check_writable",
+    "holds_formulas",
     "lines_as_table",
     "read_table",
     "write_table",
 ]
 
 
-def check_names(table: Table, path: Path) -> None:
-    """Raise if a table's columns cannot be told apart in the format of a file to write."""
-    if check_format(path) in {".csv", ".tsv"}:
+def check_writable(table: Table, path: Path) -> None:
+    """Raise if the format of a file to write cannot hold a table, or tell its columns apart."""
+    if holds_formulas(path):
         return
-    for name in table.columns:
-        check_once(table.source, name, table.columns)
+    check_once(table.source, table.columns, table.columns)
+    if check_format(path) == ".parquet":
+        _as_parquet(table)
+
+
+def holds_formulas(path: Path) -> bool:
+    """Return whether a spreadsheet takes texts of this format for formulas."""
+    return check_format(path) in _DELIMITED
 
 
 def check_encoding(name: str) -> str:
@@ -74,12 +82,24 @@ def read_table(path: Path, encoding: str = "utf-8-sig") -> Table:
         If the ending names no format, or the file is not in this format or has no rows.
     """
     source, ending, data = str(path), check_format(path), read_regular(path)
-    if _is_packed(path):
-        data = _unpacked(source, data)
-    check_content(source, data, ending)
-    if ending == ".parquet":
-        return _filled(_read_parquet(source, data))
-    return _filled(_READERS[ending](source, _decoded(source, data, encoding)))
+    with _as_value_errors(f"{source!r} cannot be read as {ending}"):
+        if _is_packed(path):
+            data = _unpacked(source, data)
+        check_content(source, data, ending)
+        if ending == ".parquet":
+            return _filled(_read_parquet(source, data))
+        return _filled(_READERS[ending](source, _decoded(source, data, encoding)))
+
+
+@contextmanager
+def _as_value_errors(problem: str) -> Iterator[None]:
+    """Let whatever the cells of a table may bring about be the table's fault."""
+    try:
+        yield
+    except (ImportError, MemoryError, OSError, ValueError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{problem} ({error!r}).") from error
 
 
 def lines_as_table(source: str, data: bytes, encoding: str = "utf-8-sig") -> Table:
@@ -101,10 +121,14 @@ def _filled(table: Table) -> Table:
     return table
 
 
-def write_table(table: Table, path: Path) -> None:
+def write_table(table: Table, path: Path, escape_formulas: bool = False) -> None:
     """Write a table in the format that the ending names: all of it, or nothing."""
-    check_names(table, path)
-    data = _WRITERS[check_format(path)](table)
+    ending = check_format(path)
+    if ending in _DELIMITED:
+        data = _DELIMITED[ending](table, escape_formulas)
+    else:
+        check_once(table.source, table.columns, table.columns)
+        data = _WRITERS[ending](table)
     with replacing(path) as file:
         # Without a time in it, equal tables make equal files.
         file.write(gzip.compress(data, mtime=0) if _is_packed(path) else data)
@@ -130,7 +154,9 @@ def _decoded(source: str, data: bytes, encoding: str) -> str:
         raise ValueError(f"{source!r} line 1 is not UTF-8 but UTF-16: add --encoding {utf_16}.")
     try:
         return data.decode(encoding).lstrip("\ufeff")
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        if not isinstance(error, UnicodeDecodeError):  # so some encodings say it
+            raise ValueError(f"{source!r} is not {encoding} ({error}).") from error
         line = error.object.count(b"\n", 0, error.start) + 1
         name = "UTF-8" if encoding == "utf-8-sig" else encoding
         raise ValueError(
@@ -154,6 +180,8 @@ def _from_records(source: str, records: list[Record]) -> Table:
     if not records:
         raise ValueError(f"{source!r} is empty: expected a first line with names of columns.")
     columns, records = records[0].cells, records[1:]
+    n_filled = sum(len(cells) for _, cells in records)
+    check_filled(source, n_filled, len(records), len(columns))
     rows: list[Row] = [[*cells, *[None] * (len(columns) - len(cells))] for _, cells in records]
     n_fields = {
         row: len(cells) for row, (_, cells) in enumerate(records) if len(cells) < len(columns)
@@ -161,17 +189,19 @@ def _from_records(source: str, records: list[Record]) -> Table:
     return Table(source, columns, rows, [line for line, _ in records], n_fields=n_fields)
 
 
-def as_csv(table: Table) -> bytes:
-    """Return a table as CSV, in UTF-8."""
-    return _encoded(write_csv(_with_header(table)))
+def as_csv(table: Table, escape_formulas: bool = False) -> bytes:
+    """Return a table as CSV, in UTF-8; where asked, with no formula in it."""
+    return _encoded(write_csv(_with_header(table, "," if escape_formulas else None)))
 
 
-def _as_tsv(table: Table) -> bytes:
-    return _encoded(write_tsv(_with_header(table)))
+def _as_tsv(table: Table, escape_formulas: bool = False) -> bytes:
+    return _encoded(write_tsv(_with_header(table, "\t" if escape_formulas else None)))
 
 
-def _with_header(table: Table) -> list[Row]:
-    return [table.columns, *([_plain(cell) for cell in row] for row in table.rows)]
+def _with_header(table: Table, escape: Literal[",", "\t"] | None) -> list[Row]:
+    with _as_value_errors(f"{table.source!r} cannot be written"):
+        rows = [table.columns, *([_plain(cell) for cell in row] for row in table.rows)]
+    return rows if escape is None else without_formulas(rows, escape)
 
 
 def _plain(cell: Any) -> Any:
@@ -192,6 +222,7 @@ def _read_json_lines(source: str, text: str) -> Table:
         if line.strip():
             records[number] = _record(source, number, line)
     columns = list(dict.fromkeys(name for record in records.values() for name in record))
+    check_filled(source, sum(map(len, records.values())), len(records), len(columns))
     rows = [[record.get(name) for name in columns] for record in records.values()]
     return Table(source, columns, rows, list(records))
 
@@ -219,8 +250,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; Python's own would lose all but the last value of a name."""
     record = dict(pairs)
     if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, *_) = repeated(name for name, _ in pairs)
         raise ValueError(f"the name {twice!r} stands twice in one object")
     return record
 
@@ -228,7 +258,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _as_json_lines(table: Table) -> bytes:
     records = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     lines = (json.dumps(record, ensure_ascii=False, default=str) for record in records)
-    return _encoded("".join(f"{line}\n" for line in lines))
+    with _as_value_errors(f"{table.source!r} cannot be written"):
+        return _encoded("".join(f"{line}\n" for line in lines))
 
 
 # ---- Parquet ---------------------------------------------------------------------------------
@@ -238,13 +269,28 @@ def _read_parquet(source: str, data: bytes) -> Table:
     pyarrow = _pyarrow(source)
     try:
         table = pyarrow.parquet.read_table(BytesIO(data))
-    except (pyarrow.ArrowException, OSError) as error:
+        names = list(table.column_names)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file fails in many ways
         raise ValueError(f"{source!r} cannot be read as Parquet ({error}).") from error
-    rows = [
-        [None if cell != cell else cell for cell in row]  # NaN is nothing
-        for row in zip(*(column.to_pylist() for column in table.columns), strict=True)
+    columns = [
+        _cells(source, name, column) for name, column in zip(names, table.columns, strict=True)
     ]
-    return Table(source, table.column_names, rows, _from_one(rows), "row")
+    rows = list(map(list, zip(*columns, strict=True)))
+    return Table(source, names, rows, _from_one(rows), "row")
+
+
+def _cells(source: str, name: str, column: Any) -> list[Any]:
+    try:
+        return [None if cell != cell else cell for cell in column.to_pylist()]  # NaN is nothing
+    except MemoryError:
+        raise
+    except Exception as error:  # Python has no date beyond the year 9999, among others
+        raise ValueError(
+            f"{source!r}: {name!r} has cells of type {column.type} that Python cannot hold "
+            f"({error}). Leave the column out, or write it as texts."
+        ) from error
 
 
 def _as_parquet(table: Table) -> bytes:
@@ -252,7 +298,9 @@ def _as_parquet(table: Table) -> bytes:
     cells = dict(zip(table.columns, map(list, zip(*table.rows, strict=True)), strict=True))
     try:
         pyarrow.parquet.write_table(pyarrow.table(cells), buffer)
-    except (pyarrow.ArrowException, UnicodeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # numbers that are too large, half characters, mixed types
         raise ValueError(
             f"{table.source!r} cannot be written as Parquet ({error}). Write .jsonl or .csv."
         ) from error
@@ -273,6 +321,8 @@ _READERS: dict[str, Callable[[str, str], Table]] = {
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
 }
+
+_DELIMITED: dict[str, Callable[[Table, bool], bytes]] = {".csv": as_csv, ".tsv": _as_tsv}
 
 _WRITERS: dict[str, Callable[[Table], bytes]] = {
     ".csv": as_csv,

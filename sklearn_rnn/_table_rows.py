@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["Row", "Table", "check_once", "listed"]
+__all__ = ["Row", "Table", "check_filled", "check_once", "listed", "repeated"]
+
+_MANY_CELLS = 10**7
+_FEWEST_FILLED = 0.02
 
 Row = list[Any]
 
@@ -50,7 +54,7 @@ class Table:
                 f"{self.source!r} has no column {name!r}.{_closest(name, self.columns)} Its "
                 f"columns are {listed(self.columns)}."
             )
-        check_once(self.source, name, self.columns)
+        check_once(self.source, [name], self.columns)
         place = self.columns.index(name)
         for row, n_fields in self.n_fields.items():
             if n_fields <= place:
@@ -113,9 +117,28 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def check_once(source: str, name: str, columns: Sequence[str]) -> None:
-    """Raise if several columns have a name."""
-    if columns.count(name) > 1:
+def check_once(source: str, names: Iterable[str], columns: Sequence[str]) -> None:
+    """Raise if several columns have one of these names."""
+    twice = repeated(columns)
+    for name in filter(twice.__contains__, names):
         raise ValueError(
             f"{source!r} has more than one column {name!r}: rename all but one of them."
+        )
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that stand there more than once."""
+    return [name for name, n_times in Counter(names).items() if n_times > 1]
+
+
+def check_filled(source: str, n_filled: int, n_rows: int, n_columns: int) -> None:
+    """Raise if nearly all cells of a large table would be empty.
+
+    A row may lack any number of columns, so that a small file can ask for any amount of memory.
+    """
+    n_cells = n_rows * n_columns
+    if n_cells > _MANY_CELLS and n_filled < _FEWEST_FILLED * n_cells:
+        raise ValueError(
+            f"{source!r} has {n_rows:,} rows and {n_columns:,} columns, and {n_filled:,} fields: "
+            "nearly all cells would be empty. Leave out columns, or give fewer rows at a time."
         )

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zipfile
 
 import pandas as pd
@@ -10,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn._delimited import read_csv, read_tsv, write_csv, write_tsv
+from sklearn_rnn import _delimited
+from sklearn_rnn._delimited import (
+    read_csv,
+    read_tsv,
+    without_formulas,
+    write_csv,
+    write_tsv,
+)
 from sklearn_rnn._table_files import read_table, write_table
 from sklearn_rnn._table_rows import Table
 
@@ -253,3 +261,114 @@ def test_columns_of_one_name_are_not_lost(tmp_path):
         with pytest.raises(ValueError, match="more than one column 'a'"):
             write_table(table, tmp_path / name)
         assert not (tmp_path / name).exists()
+
+
+# ---- Many columns, many lines ----------------------------------------------------------------
+
+
+class Counted(list):
+    """Counts the elements that are handed out."""
+
+    n_seen = 0
+
+    def __iter__(self):
+        for element in super().__iter__():
+            self.n_seen += 1
+            yield element
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.n_seen += len(found) if isinstance(key, slice) else 1
+        return found
+
+
+@pytest.mark.parametrize("place", [0, 250, 499])
+@pytest.mark.parametrize("line", ["", "a", "a,b", "a," * 499 + "a"])
+def test_a_text_of_many_lines_beside_many_columns_takes_time_for_what_it_holds(place, line):
+    columns = Counted({"x"} for _ in range(500))
+    cells = ["x"] * 500
+    cells[place] = "\n".join([line] * 200)
+    _delimited._joins_rows(cells, columns, ",")
+    assert columns.n_seen <= 2 * (len(cells[place]) + 500)
+
+
+# ---- Formulas --------------------------------------------------------------------------------
+
+SEPARATORS = {",": ";\t|\r\n", "\t": ",;\t|\r\n"}
+FORMULAS = [
+    "=cmd|'/c calc'!A1",
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "＝1+1",
+    "＠SUM(A1)",
+    "-",
+    "=-5",
+]
+NUMBERS = ["5", "-5", "+5", "-5.25", "-.5", "-5.", "-5,25", "-1,234.50", "-5e-3", "-5%", "-٥"]
+either = pytest.mark.parametrize("separator", [",", "\t"])
+
+
+def escaped(cell, separator=","):
+    ((cell,),) = without_formulas([[cell]], separator)
+    return cell
+
+
+@either
+@pytest.mark.parametrize("before", ["", " ", "\xa0", "\ufeff", "\x00", "\t", "\r", "\n"])
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_stands_behind_an_apostrophe(separator, before, formula):
+    cell = escaped(before + formula, separator)
+    assert cell.startswith("'") or (before == "\n" and cell.startswith("\n'"))
+    assert cell.replace("'", "") == (before + formula).replace("'", "")
+
+
+@either
+@pytest.mark.parametrize("start", ["\tx", "\rx", "\t", "\r"])
+def test_so_does_what_begins_with_a_tab_or_a_carriage_return(separator, start):
+    assert escaped(start, separator) == f"'{start}"
+
+
+@either
+@pytest.mark.parametrize("number", [*NUMBERS, *(f" {number} " for number in NUMBERS), -5, -5.5])
+def test_numbers_are_not_touched(separator, number):
+    assert escaped(number, separator) == number
+
+
+@either
+@pytest.mark.parametrize(
+    "text", ["", "a-b", "a = b", "me@x.org", "'=1", "5-3", None, True, "a\tb"]
+)
+def test_other_texts_are_not_touched(separator, text):
+    assert escaped(text, separator) == text
+
+
+@given(st.text("=+-@ 1,.;\t|\r\na'\xa0", max_size=20), st.sampled_from([",", "\t"]))
+def test_no_formula_begins_behind_any_separator_that_may_be_set(cell, separator):
+    fields = re.split(f"[{SEPARATORS[separator]}]", escaped(cell, separator))
+    for field in fields:
+        field = field.strip(" \xa0")
+        assert not field.startswith(("=", "@"))
+        assert field[:1] not in ("+", "-") or re.fullmatch(r"[-+][.,]?\d+([.,]\d+)*[.,]?", field)
+
+
+@given(st.text("=+-@ 1,.;\t|\r\na'\xa0", max_size=20), st.sampled_from([",", "\t"]))
+def test_nothing_but_apostrophes_is_added_and_only_once(cell, separator):
+    once = escaped(cell, separator)
+    assert escaped(once, separator) == once
+    marks = iter(once)
+    assert all(sign in marks for sign in cell)  # in this order
+    assert set(once) <= {*cell, "'"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_a_table_is_written_without_formulas_where_that_is_asked_for(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    table = Table("ours", ["text", "@n"], [["=1+1", -5], ["good", "-5"]], [1, 2])
+    write_table(table, path)
+    assert read_table(path).rows == [["=1+1", "-5"], ["good", "-5"]]
+    write_table(table, path, escape_formulas=True)
+    read = read_table(path)
+    assert read.columns == ["text", "'@n"]
+    assert read.rows == [["'=1+1", "-5"], ["good", "-5"]]
