@@ -2,10 +2,19 @@
 
 import io
 import sys
+import traceback
 
+from ._terminal import hold_descriptors, screens
 from .cli import main
 
 if __name__ == "__main__":
+    hold_descriptors()
     if isinstance(sys.stdout, io.TextIOWrapper):  # labels may be in any script, terminals not
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    with screens():
+        try:
+            code = main()
+        except Exception:  # a defect: its message may quote a file, too
+            traceback.print_exc()
+            code = 1
+    sys.exit(code)

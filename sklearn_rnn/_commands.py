@@ -6,10 +6,10 @@ Apart from `cli`, which has to answer ``--help`` at once: these modules import t
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from . import persistence
-from ._files import replacing
+from ._files import open_regular, replacing
 from ._split import split_for_validation
 from ._table_columns import (
     complete_rows,
@@ -32,6 +32,7 @@ from ._table_columns import (
 )
 from ._table_files import as_csv, check_writable, lines_as_table, read_table, write_table
 from ._table_rows import Table
+from ._terminal import as_argument, print_coloured, read_stdin, shown, write_stdout
 from ._words import are_unspaced
 from .classifier import RNNTextClassifier
 from .displays import TokenAttributionDisplay
@@ -42,6 +43,7 @@ from .text import SequenceVectorizer
 __all__ = ["explain", "predict", "train"]
 
 _MOST_LABELS_SHOWN = 8
+_LONGEST_LABEL = 80
 _WIDEST_BAR = 20
 
 
@@ -164,15 +166,19 @@ def _count_of_texts(table: Table, training: Examples, held_out: Examples) -> str
     n_read = len(training.texts) + len(held_out.texts)
     n_skipped = len(table.rows) - n_read
     skipped = f", {n_skipped:,} skipped" if n_skipped else ""
-    return f"{n_read:,} read from {table.source}{skipped}"
+    return f"{n_read:,} read from {shown(table.source)}{skipped}"
 
 
 def _counts(labels: NDArray[Any]) -> str:
     names, counts = np.unique(labels, return_counts=True)
     frequent = np.argsort(-counts, kind="stable")
-    shown = [f"{names[i]} ({counts[i]:,})" for i in frequent[:_MOST_LABELS_SHOWN]]
-    n_more = len(names) - len(shown)
-    return ", ".join(shown) + (f", and {n_more} more labels" if n_more else "")
+    first = [f"{_label(names[i])} ({counts[i]:,})" for i in frequent[:_MOST_LABELS_SHOWN]]
+    n_more = len(names) - len(first)
+    return ", ".join(first) + (f", and {n_more} more labels" if n_more else "")
+
+
+def _label(label: Any) -> str:
+    return shown(label, _LONGEST_LABEL)
 
 
 def _range_of(numbers: NDArray[np.float64]) -> str:
@@ -207,7 +213,7 @@ def _scores(model: Pipeline, known: NDArray[Any], held_out: Examples) -> list[tu
         ("accuracy", f"{(answers == labels).mean():.1%} {of}"),
         (
             "without reading",
-            f"{(labels == frequent).mean():.1%}, by always answering '{frequent}'",
+            f"{(labels == frequent).mean():.1%}, by always answering '{_label(frequent)}'",
         ),
     ]
 
@@ -219,9 +225,9 @@ def _print_aligned(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _print_next(path: Path, text: str) -> None:
-    command, model = "python -m sklearn_rnn", shlex.quote(str(path))
-    print(f"\nSaved to {path}. Next:")
-    print(f"  {command} predict {model} new.csv --text {shlex.quote(text)}")
+    command, model = "python -m sklearn_rnn", as_argument(str(path))
+    print(f"\nSaved to {shown(path)}. Next:")
+    print(f"  {command} predict {model} new.csv --text {as_argument(text)}")
     print(f'  {command} explain {model} "a text"')
 
 
@@ -231,7 +237,7 @@ def _print_next(path: Path, text: str) -> None:
 def predict(options: Namespace) -> bool:
     """Write a table with a model's answers as further columns; always True."""
     if str(options.table) == "-":
-        table = lines_as_table("standard input", sys.stdin.buffer.read(), options.encoding)
+        table = lines_as_table("standard input", read_stdin(), options.encoding)
     else:
         table = read_table(options.table, options.encoding)
     table.check_new(["prediction", "probability"])
@@ -240,29 +246,45 @@ def predict(options: Namespace) -> bool:
     name = options.text or text_column(table)
     rows = complete_rows(table, [name], options.skip_missing)
     _warn_of_short_rows(table, options.command)
-    answers = _answers(_load(options.model), texts_in(table, name, rows))
+    answers = _answers(_load(options), texts_in(table, name, rows))
     result = table.with_columns(
         {title: _spread(values, rows, len(table.rows)) for title, values in answers.items()}
     )
     if options.out is None:
-        sys.stdout.buffer.write(as_csv(result))  # UTF-8, whatever the terminal speaks
+        write_stdout(as_csv(result, options.escape_formulas))
     else:
-        write_table(result, options.out)
+        write_table(result, options.out, options.escape_formulas)
     return True
 
 
 def _answers(model: Any, texts: list[str]) -> dict[str, list[Any]]:
     """Return columns: what a model predicts, and how probable it says that is."""
-    predictions = np.asarray(model.predict(texts))
+    with _of_the_model():
+        predictions = np.asarray(model.predict(texts))
     if predictions.ndim != 1:
         raise ValueError(
             "the model gives several answers to a text, and the command line writes one: use the "
             "model from Python."
         )
     answers = {"prediction": predictions.tolist()}
-    if hasattr(model, "predict_proba"):
-        answers["probability"] = model.predict_proba(texts).max(axis=1).round(6).tolist()
+    with _of_the_model():
+        if hasattr(model, "predict_proba"):
+            answers["probability"] = model.predict_proba(texts).max(axis=1).round(6).tolist()
     return answers
+
+
+@contextmanager
+def _of_the_model() -> Iterator[None]:
+    """Let whatever happens be the model's fault: it may be any, of any version, or damaged."""
+    try:
+        yield
+    except (ImportError, MemoryError, OSError, TypeError, ValueError):
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"the model cannot read these texts ({error!r}). Was it written by another version "
+            "of its library, or made for other data?"
+        ) from error
 
 
 def _spread(values: list[Any], rows: Sequence[int], n_rows: int) -> list[Any]:
@@ -273,8 +295,19 @@ def _spread(values: list[Any], rows: Sequence[int], n_rows: int) -> list[Any]:
     return column
 
 
-def _load(path: Path) -> Any:
-    model = persistence.load(path) if path.suffix.lower() == ".skops" else _load_joblib(path)
+def _load(options: Namespace) -> Any:
+    path: Path = options.model
+    if path.suffix.lower() == ".skops":
+        model = persistence.load(path)
+    else:
+        if not options.trust:
+            print(
+                f"sklearn_rnn {options.command}: {str(path)!r} is a program, which runs now. Open "
+                "only files of people whom you trust (--trust: say no more).",
+                file=sys.stderr,
+                flush=True,
+            )
+        model = _load_joblib(path)
     if not hasattr(model, "predict"):
         raise ModelFileError(
             f"{str(path)!r} holds a {type(model).__name__}: expected a model that predicts."
@@ -284,8 +317,9 @@ def _load(path: Path) -> Any:
 
 def _load_joblib(path: Path) -> Any:
     try:
-        return joblib.load(path)
-    except (ModelFileError, OSError):
+        with open_regular(path) as file:
+            return joblib.load(file)
+    except (MemoryError, ModelFileError, OSError):
         raise
     except Exception as error:  # a damaged pickle fails in many ways
         raise ModelFileError(
@@ -299,11 +333,12 @@ def _load_joblib(path: Path) -> Any:
 
 def explain(options: Namespace) -> bool:
     """Print what a model says about a text, and what each token adds to it; always True."""
-    model, text = _load(options.model), options.text
+    model, text = _load(options), options.text
     answer = {name: cells[0] for name, cells in _answers(model, [text]).items()}
     label = answer["prediction"] if "probability" in answer else None
-    display = TokenAttributionDisplay.from_estimator(model, text, target=label)
-    _print_aligned([(name, str(value)) for name, value in answer.items()])
+    with _of_the_model():
+        display = TokenAttributionDisplay.from_estimator(model, text, target=label)
+    _print_aligned([(name, shown(value)) for name, value in answer.items()])
     if not display.tokens:
         print("\nThe text holds no token that the model could read.")
     else:
@@ -311,7 +346,7 @@ def explain(options: Namespace) -> bool:
         _print_bars(display.tokens, display.values)
     if options.html is not None:
         _write_page(display, options.html)
-        print(f"\nSaved to {options.html}")
+        print(f"\nSaved to {shown(options.html)}")
     return True
 
 
@@ -319,7 +354,7 @@ def _signs(label: Any) -> str:
     return (
         "for a higher (+) or lower (-) number"
         if label is None
-        else f"for (+) or against (-) {label}"
+        else f"for (+) or against (-) {_label(label)}"
     )
 
 
@@ -330,8 +365,7 @@ def _print_bars(tokens: list[str], values: NDArray[np.float64]) -> None:
     for token, value in zip(tokens, values, strict=True):
         sign = "-" if value < 0 else "+"
         bar = f"{sign * round(abs(value) / unit):<{_WIDEST_BAR}}"
-        coloured = f"{colours[sign]}{bar}\x1b[0m" if colours else bar
-        print(f"{value:+7.2f}  {coloured}  {_visible(token)}")
+        print_coloured(f"{value:+7.2f}  ", colours.get(sign, ""), bar, f"  {_visible(token)}")
 
 
 def _may_colour() -> bool:
@@ -339,7 +373,7 @@ def _may_colour() -> bool:
 
 
 def _visible(token: str) -> str:
-    """Return a token without what would move a terminal's cursor."""
+    """Return a token so that it can be told from none."""
     return token if token.isprintable() and token.strip() else repr(token)
 
 

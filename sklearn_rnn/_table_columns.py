@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._table_rows import Table, listed
+from ._terminal import as_argument
 
 __all__ = [
     "complete_rows",
@@ -34,7 +34,7 @@ def training_columns(table: Table, text: str | None, label: str | None) -> tuple
     given = {"text": text, "label": label}
     unknown = [role for role in given if given[role] is None and role not in table.columns]
     if unknown:
-        options = [f"--{role} {quote(table.similar(role) or 'COLUMN')}" for role in unknown]
+        options = [f"--{role} {as_argument(table.similar(role) or 'COLUMN')}" for role in unknown]
         raise ValueError(
             f"which column of {table.source!r} holds the {' and which the '.join(unknown)}? Add "
             f"{' and '.join(options)}. The columns are {listed(table.columns)}."

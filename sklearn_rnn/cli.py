@@ -14,7 +14,9 @@ A command ends with one of these codes:
 141  Whatever read the output has closed it, such as ``head``.
 ===  =======================================================================================
 
-Anything else is a defect of this library, and shows a traceback.
+Whatever is in a user's files is no defect: it ends in code 2, as do a full disk, too little memory
+and a closed standard output that is needed. Anything else is a defect of this library, and shows a
+traceback, with code 1. What is printed never drives the terminal: control characters are shown.
 """
 
 from __future__ import annotations
@@ -22,20 +24,35 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
-from ._table_files import check_encoding, check_format
+from ._arguments import (
+    at_least,
+    checked,
+    new_file,
+    new_folder,
+    new_model,
+    new_table,
+    old_model,
+    old_table,
+    old_table_or_lines,
+    share,
+    some_text,
+)
+from ._table_files import check_encoding, holds_formulas
+from ._terminal import give_up, is_closed, screens, shown
 
 __all__ = ["main"]
 
 _FAILED, _INTERRUPTED, _CLOSED = 2, 130, 141
+
+_LONGEST_MESSAGE = 2_000
+"""Characters of an error or a warning: a name that it quotes may be as long as a file."""
 
 _TABLES = """\
 Tables are files that end in .csv, .tsv, .jsonl, .ndjson or .parquet, or in one
@@ -47,6 +64,11 @@ Parquet needs pyarrow: pip install pyarrow
 _TRUST = """\
 A .joblib file is a program: opening one runs what is in it. Open only files of
 people whom you trust. A .skops file runs nothing.
+"""
+
+_FORMULAS = """\
+A spreadsheet computes texts that begin with =, +, - or @, whoever wrote them.
+Add --escape-formulas where one will open the answers: numbers stay as they are.
 """
 
 _OVERVIEW = """\
@@ -77,6 +99,7 @@ how probable it says that is.
   echo "Never dull." | python -m sklearn_rnn predict model.joblib -
 
 {_TABLES}
+{_FORMULAS}
 {_TRUST}"""
 
 _EXPLAIN = f"""\
@@ -107,28 +130,72 @@ def main(argv: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, with code 0; where `argv` is no valid command line,
         with code 2.
     """
-    options, unknown = _parser().parse_known_args(argv)
+    with screens():
+        who = "sklearn_rnn"
+        try:
+            options = _options(argv)
+            who = f"sklearn_rnn {options.command}"
+            return 0 if _finished(who, options) else _INTERRUPTED
+        except BrokenPipeError:
+            give_up(sys.stdout)
+            return _CLOSED
+        except KeyboardInterrupt as stop:
+            return _say(who, f"interrupted. {stop}".rstrip(), _INTERRUPTED)
+        except (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, RuntimeError) and not _lacks_memory(error):
+                raise
+            return _say(who, _message(error), _FAILED)
+
+
+def _options(argv: Sequence[str] | None) -> Namespace:
+    try:
+        options, unknown = _parser().parse_known_args(argv)
+    except SystemExit:
+        _flush()  # of the help
+        raise
     if unknown:
         options.complain(f"unrecognized arguments: {' '.join(unknown)}")
-    who = f"sklearn_rnn {options.command}"
+    if problem := _at_odds(options):
+        options.complain(problem)
+    return options
+
+
+def _at_odds(options: Namespace) -> str:
+    """Say what cannot be done with these options, or nothing."""
+    writes_file = getattr(options, "out", None) is not None
+    is_silent = options.quiet if options.command == "train" else writes_file
+    if is_closed(sys.stdout) and not is_silent:
+        remedy = "--quiet" if options.command == "train" else "> FILE"
+        return f"the standard output is closed, and there is something to print: add {remedy}"
+    escapes = writes_file and getattr(options, "escape_formulas", False)
+    if escapes and not holds_formulas(options.out):
+        return "--escape-formulas is for .csv and .tsv: no other table contains formulas"
+    return ""
+
+
+def _finished(who: str, options: Namespace) -> bool:
+    """Run a command; False if it was interrupted."""
     try:
         with _warnings_in_one_line(who):
             from . import _commands  # here: it takes seconds, and --help does without
 
             finished = getattr(_commands, options.command)(options)
-            sys.stdout.flush()  # here, where a closed pipe is expected
-    except BrokenPipeError:
-        _forget_stdout()
-        return _CLOSED
-    except KeyboardInterrupt as stop:
-        return _say(who, f"interrupted. {stop}".rstrip(), _INTERRUPTED)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        return _say(who, _message(error), _FAILED)
-    return 0 if finished else _INTERRUPTED
+    finally:
+        _flush()
+    return bool(finished)
+
+
+def _flush() -> None:
+    """Write what was printed, here, where it is expected that it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up(sys.stdout)
+        raise
 
 
 def _say(who: str, message: str, code: int) -> int:
-    print(f"{who}: {message}", file=sys.stderr)
+    print(f"{who}: {shown(message, _LONGEST_MESSAGE)}", file=sys.stderr)
     return code
 
 
@@ -137,7 +204,16 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{os.fspath(error.filename)!r}: {error.strerror}."
     # Spaces stay: two names may differ by them alone.
-    return " ".join(filter(None, map(str.strip, str(error).splitlines())))
+    message = " ".join(filter(None, map(str.strip, str(error).splitlines())))
+    if _lacks_memory(error):
+        detail = f" ({message.rstrip('.')})" if message else ""
+        return f"memory does not suffice{detail}. Give fewer or shorter texts at a time."
+    return message or repr(error)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether an error is NumPy's or Python's, or torch's, for too little memory."""
+    return isinstance(error, MemoryError) or "t allocate memory" in str(error)
 
 
 @contextmanager
@@ -152,13 +228,6 @@ def _warnings_in_one_line(who: str) -> Iterator[None]:
         yield
 
 
-def _forget_stdout() -> None:
-    """Let Python's last flush go nowhere: it would complain of the closed pipe again."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
 # ---- What may stand on the command line ------------------------------------------------------
 
 
@@ -167,7 +236,8 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         who = self.prog.removeprefix("python -m ")
-        self.exit(_FAILED, f"{who}: {message.rstrip('.')}. See {self.prog} --help\n")
+        shown_message = shown(message.rstrip("."), _LONGEST_MESSAGE)
+        self.exit(_FAILED, f"{who}: {shown_message}. See {self.prog} --help\n")
 
 
 def _parser() -> ArgumentParser:
@@ -199,11 +269,11 @@ def _parser() -> ArgumentParser:
 
 def _add_train_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", type=_table, help="the table to learn from")
+    add("table", type=old_table, help="the table to learn from")
     add(
         "--out",
         metavar="FILE",
-        type=_new_model,
+        type=new_model,
         required=True,
         help="the model to write: .joblib or .skops",
     )
@@ -221,7 +291,7 @@ def _add_data_options(parser: ArgumentParser) -> None:
     add(
         "--test-fraction",
         metavar="SHARE",
-        type=_share,
+        type=share,
         default=0.1,
         help="rows to hold out and judge by (default: %(default)s; 0: none)",
     )
@@ -231,7 +301,7 @@ def _add_encoding_option(add: Callable[..., Any]) -> None:
     add(
         "--encoding",
         metavar="NAME",
-        type=partial(_checked, check_encoding),
+        type=partial(checked, check_encoding),
         default="utf-8",
         help="encoding of the texts, such as cp1252 (default: UTF-8)",
     )
@@ -247,33 +317,34 @@ def _add_model_options(parser: ArgumentParser) -> None:
         help="read words, or characters (default: words where spaces are between them)",
     )
     many = partial(add, metavar="N")
-    many("--max-features", type=_at_least(3), help="most words to know (default: all)")
+    many("--max-features", type=at_least(3), help="most words to know (default: all)")
     many(
         "--max-len",
-        type=_at_least(1),
+        type=at_least(1),
         default=500,
         help="most words to read of a text, its last ones (default: %(default)s)",
     )
     many(
         "--epochs",
-        type=_at_least(1),
+        type=at_least(1),
         default=10,
         help="how often to read all texts (default: %(default)s)",
     )
-    many("--seed", type=_at_least(0), default=0, help="seed of chance (default: %(default)s)")
+    many("--seed", type=at_least(0), default=0, help="seed of chance (default: %(default)s)")
     add(
         "--checkpoint-dir",
         metavar="DIR",
+        type=new_folder,
         help="folder to keep the state of training in: killed, the same command goes on",
     )
 
 
 def _add_predict_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", type=_old_model, help="a model that train wrote")
+    add("model", type=old_model, help="a model that train wrote")
     add(
         "table",
-        type=_table_or_lines,
+        type=old_table_or_lines,
         help="the table to label, or - for one text per line of the standard input",
     )
     add(
@@ -285,110 +356,36 @@ def _add_predict_options(parser: ArgumentParser) -> None:
     add(
         "--out",
         metavar="FILE",
-        type=_new_table,
+        type=new_table,
         help="the table to write (default: CSV on the standard output)",
     )
     add(
         "--skip-missing", action="store_true", help="leave the answer empty where there is no text"
     )
+    add(
+        "--escape-formulas",
+        action="store_true",
+        help="put an apostrophe before what a spreadsheet would compute, such as =1+1",
+    )
+    _add_trust_option(add)
 
 
 def _add_explain_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", type=_old_model, help="a model that train wrote")
-    add("text", type=_text, help="the text, in quotation marks")
+    add("model", type=old_model, help="a model that train wrote")
+    add("text", type=some_text, help="the text, in quotation marks")
     add(
         "--html",
         metavar="FILE",
-        type=_new_file,
+        type=new_file,
         help="write the text with its words shaded as a page, too",
     )
+    _add_trust_option(add)
 
 
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
-        return int(text)
-
-    return number
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1
-    if not 0 <= share < 1:
-        raise ArgumentTypeError(
-            f"expected a share from 0 to less than 1, such as 0.1, got {text!r}"
-        )
-    return share
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ArgumentTypeError("expected a text, got an empty one")
-    return text
-
-
-def _table(text: str) -> Path:
-    path = _file(text)
-    _checked(check_format, path)
-    return path
-
-
-def _table_or_lines(text: str) -> Path:
-    return Path(text) if text == "-" else _table(text)
-
-
-def _new_table(text: str) -> Path:
-    path = _new_file(text)
-    _checked(check_format, path)
-    return path
-
-
-def _checked(check: Callable[[Any], str], value: Any) -> str:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-
-
-def _old_model(text: str) -> Path:
-    path = _file(text)
-    _check_model_format(path)
-    return path
-
-
-def _new_model(text: str) -> Path:
-    """Refuse now what could not be written after an hour of training."""
-    path = _new_file(text)
-    _check_model_format(path)
-    if path.suffix.lower() == ".skops" and find_spec("skops") is None:
-        raise ArgumentTypeError('a .skops file needs skops: pip install "sklearn-rnn[safe]"')
-    return path
-
-
-def _check_model_format(path: Path) -> None:
-    if path.suffix.lower() not in {".joblib", ".skops"}:
-        raise ArgumentTypeError(f"{str(path)!r} must end in .joblib or .skops")
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise ArgumentTypeError(f"{text!r} {what}")
-    return path
-
-
-def _new_file(text: str) -> Path:
-    path = Path(text)
-    if path.is_dir():
-        raise ArgumentTypeError(f"{text!r} is a folder")
-    if not path.parent.is_dir():
-        raise ArgumentTypeError(f"the folder {str(path.parent)!r} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise ArgumentTypeError(f"the folder {str(path.parent)!r} cannot be written to")
-    return path
+def _add_trust_option(add: Callable[..., Any]) -> None:
+    add(
+        "--trust",
+        action="store_true",
+        help="do not say that a .joblib file is a program: its author is trusted",
+    )

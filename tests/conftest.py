@@ -32,7 +32,15 @@ def real_data(name):
 def forks():
     """What starts processes that have imported the library already: each begins at once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sklearn_rnn.classifier", "sklearn_rnn._compiled_functions"])
+    context.set_forkserver_preload(
+        # The last two are imported by whoever first makes an optimizer, or explains.
+        [
+            "sklearn_rnn._commands",
+            "sklearn_rnn._compiled_functions",
+            "torch._dynamo",
+            "captum.attr",
+        ]
+    )
     first = context.Process(target=int)  # the server imports the library now
     first.start()
     first.join()

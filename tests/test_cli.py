@@ -4,11 +4,14 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +28,7 @@ from sklearn_rnn import (
     RNNTextClassifier,
     RNNTextRegressor,
     SequenceVectorizer,
+    _arguments,
     _callbacks,
     _commands,
     cli,
@@ -66,9 +70,14 @@ def failure(capsys, *arguments):
     assert run(*arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    (line,) = printed.err.splitlines()
+    (line,) = without_notice(printed.err).splitlines()
     assert line.startswith(f"sklearn_rnn {arguments[0]}: ")
     return line
+
+
+def without_notice(err):
+    """Return what was printed without the line that says that a model runs code."""
+    return re.sub(r"^sklearn_rnn .*\.joblib' is a program, which runs now\. .*\n", "", err)
 
 
 def write_csv(path, rows):
@@ -323,14 +332,111 @@ def test_wrong_arguments_are_refused_before_training(
     assert not fits
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(reviews, out, fits, capsys, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert "cannot be written to" in failure(capsys, "train", reviews, *COLUMNS, "--out", out)
+needs_proc = pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="has no /proc")
+
+
+# Nobody can make files in /proc, or names of 256 bytes anywhere.
+@needs_proc
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--out", "/proc/model.joblib"),
+        ("--out", f"{'n' * 249}.joblib"),
+        ("--out", "loop.joblib"),
+        ("--out", "fifo.joblib"),
+        ("--out", "reviews.csv/model.joblib"),
+        ("--checkpoint-dir", "/proc/checkpoints"),
+        ("--checkpoint-dir", "n" * 256),
+        ("--checkpoint-dir", "new/folders/" + "n" * 256),
+        ("--checkpoint-dir", "reviews.csv"),
+        ("--checkpoint-dir", "loop.joblib/x"),
+        ("--checkpoint-dir", "taken"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_training(
+    reviews, fits, capsys, monkeypatch, option, name
+):
+    monkeypatch.chdir(reviews.parent)
+    Path("loop.joblib").symlink_to("loop.joblib")
+    os.mkfifo("fifo.joblib")
+    Path("taken/checkpoint.npz").mkdir(parents=True)
+    before = sorted(Path().rglob("*"))
+    options = {"--out": "model.joblib", option: name}
+    line = failure(capsys, "train", reviews, *COLUMNS, *itertools.chain(*options.items()))
+    assert f"argument {option}: " in line
+    assert "cannot be written to" in line or "does not exist" in line
     assert not fits
+    assert sorted(Path().rglob("*")) == before
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "m.joblib", "reviews.csv", "--out", "/proc/answers.csv"],
+        ["predict", "m.joblib", "reviews.csv", "--out", f"{'n' * 252}.csv"],
+        ["predict", "m.joblib", "reviews.csv", "--out", "fifo.csv"],
+        ["explain", "m.joblib", "so good", "--html", "/proc/page.html"],
+        ["explain", "m.joblib", "so good", "--html", "n" * 256],
+    ],
+)
+def test_answers_that_cannot_be_written_are_refused_before_a_model_is_opened(
+    reviews, capsys, monkeypatch, arguments
+):
+    monkeypatch.chdir(reviews.parent)
+    Path("m.joblib").write_bytes(b"never opened")
+    os.mkfifo("fifo.csv")
+    line = failure(capsys, *arguments)
+    assert "cannot be written to" in line
+    assert "argument --" in line
+
+
+def test_a_name_as_long_as_names_may_be_is_trained(reviews, tmp_path):
+    out = tmp_path / f"{'n' * 248}.joblib"
+    options = ["--epochs", 1, "--test-fraction", 0, "--quiet", "--out", out]
+    assert run("train", reviews, *COLUMNS, *options) == 0
+    assert out.stat().st_size
+
+
+def test_parquet_without_pyarrow_is_refused_before_predicting(
+    trained, reviews, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(_arguments, "find_spec", lambda name: None)
+    options = ["--text", "review", "--out", tmp_path / "answers.parquet"]
+    assert "pip install pyarrow" in failure(capsys, "predict", trained.path, reviews, *options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+@pytest.mark.parametrize("kind", ["FIFO", "socket", "character device"])
+@pytest.mark.parametrize("place", ["model", "table"])
+def test_what_is_no_regular_file_is_named_and_not_waited_for(reviews, capsys, kind, place):
+    with tempfile.TemporaryDirectory() as folder:  # a short name, for a socket
+        paths = {"model": f"{folder}/m.joblib", "table": f"{folder}/t.csv"}
+        Path(paths["model"]).touch()
+        if kind == "FIFO":
+            os.mkfifo(f"{folder}/it")
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as unused:
+                unused.bind(f"{folder}/it")
+        else:
+            Path(f"{folder}/it").symlink_to(os.devnull)
+        path = Path(f"{folder}/it{Path(paths[place]).suffix}")
+        Path(f"{folder}/it").rename(path)
+        line = failure(capsys, "predict", *(paths | {place: str(path)}).values())
+        assert f"{str(path)!r} is a {kind}, " in line
+        assert "expected a regular file" in line
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "loop", "reviews.csv/x"])
+def test_what_cannot_even_be_looked_at_is_refused_in_one_line(reviews, capsys, monkeypatch, name):
+    monkeypatch.chdir(reviews.parent)
+    Path("loop").symlink_to("loop")
+    for arguments in (["train", name, "--out", "m.joblib"], ["predict", name, reviews]):
+        assert name in failure(capsys, *arguments)
 
 
 def test_a_skops_file_without_skops_is_refused(reviews, tmp_path, fits, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(_arguments, "find_spec", lambda name: None)
     line = failure(capsys, "train", reviews, *COLUMNS, "--out", tmp_path / "m.skops")
     assert 'pip install "sklearn-rnn[safe]"' in line
     assert not fits
@@ -392,6 +498,18 @@ def test_labels_that_tell_nothing_are_refused(tmp_path, out, fits, capsys, label
     rows = [("so good", label) for label in labels]
     table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
     assert message in failure(capsys, "train", table, "--out", out)
+    assert not fits
+
+
+def test_amounts_are_learned_as_labels_by_another_option(tmp_path, out, fits, capsys):
+    rows = [{"text": text, "label": i % 3 + 0.5} for i, text in enumerate(REVIEWS)]
+    table = tmp_path / "t.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)))
+    line = failure(capsys, "train", table, "--out", out)
+    assert (
+        "line 1 has 0.5 in 'label': labels are names or whole numbers. To learn amounts, " in line
+    )
+    assert "add --regression" in line
     assert not fits
 
 
@@ -847,7 +965,80 @@ def test_answers_go_only_where_they_can(trained, reviews, capsys, monkeypatch, n
     assert "argument --out" in failure(capsys, "predict", trained.path, reviews, "--out", name)
 
 
+FORMULAS = ["=cmd|'/c calc'!A1", "+1+1", "-1+1", "@SUM(A1)", "\tso", "\rso"]
+NUMBERS = ["-5", "+5", "6", "-7.5", "8e-3", "9"]
+
+
+@pytest.mark.parametrize("place", ["csv", "tsv", "csv.gz", "standard output"])
+@pytest.mark.parametrize("escapes", [False, True])
+def test_answers_hold_no_formulas_where_that_is_asked_for(
+    trained, tmp_path, capsysbinary, place, escapes
+):
+    header = ["@n", "text"]
+    table = write_csv(tmp_path / "t.csv", [header, *zip(NUMBERS, FORMULAS, strict=True)])
+    path = tmp_path / f"out.{place}"
+    options = ["--text", "text", "--out", path]
+    if place == "standard output":
+        options, path = options[:2], tmp_path / "out.csv"
+    assert run("predict", trained.path, table, *options, *["--escape-formulas"] * escapes) == 0
+    if place == "standard output":
+        path.write_bytes(capsysbinary.readouterr().out)
+    mark = "'" if escapes else ""
+    read = read_table(path)
+    assert read.columns == [f"{mark}@n", "text", "prediction", "probability"]
+    assert [row[1] for row in read.rows] == [mark + formula for formula in FORMULAS]
+    assert [row[0] for row in read.rows] == NUMBERS
+    assert all(0 <= float(row[3]) <= 1 for row in read.rows)
+
+
+def test_a_label_may_be_a_formula_too(tmp_path, capsys):
+    labels = np.where(LABELS == "positive", "=1+1", "@b")
+    joblib.dump(
+        make_pipeline(CountVectorizer(), LogisticRegression()).fit(REVIEWS, labels),
+        tmp_path / "m.joblib",
+    )
+    table = write_csv(tmp_path / "t.csv", [["text"], *([text] for text in REVIEWS)])
+    assert run("predict", tmp_path / "m.joblib", table, "--escape-formulas") == 0
+    answers = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert {row["prediction"] for row in answers} == {"'=1+1", "'@b"}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_formulas_are_for_tables_that_spreadsheets_read(
+    trained, reviews, tmp_path, capsys, ending
+):
+    options = ["--text", "review", "--escape-formulas", "--out", tmp_path / f"out.{ending}"]
+    line = failure(capsys, "predict", trained.path, reviews, *options)
+    assert "--escape-formulas is for .csv and .tsv" in line
+
+
 # ---- Models in files -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_that_a_model_is_a_program_is_said_once_before_it_runs(
+    trained, reviews, tmp_path, capsys, command
+):
+    (tmp_path / "m.joblib").write_bytes(b"no model")
+    arguments = [reviews, "--text", "review"] if command == "predict" else [TEXT]
+    assert run(command, tmp_path / "m.joblib", *arguments) == 2
+    notice, error = capsys.readouterr().err.splitlines()
+    assert notice == (
+        f"sklearn_rnn {command}: {str(tmp_path / 'm.joblib')!r} is a program, which runs now. "
+        "Open only files of people whom you trust (--trust: say no more)."
+    )
+    assert "is no model that can be read" in error
+    assert run(command, tmp_path / "m.joblib", *arguments, "--trust") == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "is no model that can be read" in error
+
+
+def test_of_files_that_run_nothing_nothing_is_said(trained, reviews, tmp_path, capsys):
+    pytest.importorskip("skops")
+    persistence.save(joblib.load(trained.path), tmp_path / "m.skops")
+    options = ["--text", "review", "--out", tmp_path / "out.csv"]
+    assert run("predict", tmp_path / "m.skops", reviews, *options) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_skops_file_is_written_and_read(reviews, tmp_path, capsys):
@@ -1068,7 +1259,7 @@ def process(*arguments, **options):
 
 
 def test_the_program_answers_in_utf_8_to_its_standard_input(trained):
-    arguments = ["-m", "sklearn_rnn", "predict", trained.path, "-"]
+    arguments = ["-m", "sklearn_rnn", "predict", trained.path, "-", "--trust"]
     with process(*arguments, stdin=subprocess.PIPE) as program:
         out, err = program.communicate("房间很干净\n".encode())
     assert (program.returncode, err) == (0, b"")
@@ -1080,7 +1271,7 @@ def test_the_program_answers_in_utf_8_to_its_standard_input(trained):
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
 def test_a_reader_that_goes_away_ends_the_program_in_silence(trained, reviews):
     arguments = ["-m", "sklearn_rnn", "predict", trained.path, reviews, "--text", "review"]
-    with process(*arguments) as program:
+    with process(*arguments, "--trust") as program:
         program.stdout.close()
         assert program.stderr.read() == b""
     assert program.returncode == 141
