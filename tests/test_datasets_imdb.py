@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import tarfile
 import threading
@@ -289,6 +290,17 @@ def test_good_download_is_kept_and_not_repeated(home, server, good_body):
     assert len(first.train.data) == 4
     assert server.requests == 1
     assert [file.name for file in (home / "new").iterdir()] == ["aclImdb_v1.tar.gz"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such modes and links")
+def test_a_download_has_the_mode_of_new_files_and_follows_a_link(home, server, good_body):
+    server.body = good_body
+    (home / "aclImdb_v1.tar.gz").symlink_to("archive")
+    (home / "other").touch()
+    fetch_imdb(home)
+    assert (home / "aclImdb_v1.tar.gz").is_symlink()
+    assert (home / "archive").read_bytes() == good_body
+    assert (home / "archive").stat().st_mode == (home / "other").stat().st_mode
 
 
 def test_truncated_download_leaves_nothing_behind(home, server, good_body):

@@ -4,7 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 
+from .._files import replacing
 from ..exceptions import DatasetError
 
 
@@ -37,16 +40,19 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
     import pooch  # lazily: whoever has the data needs no network stack
 
     try:
-        with _talking(pooch.get_logger(), aloud=progress):
-            # Pooch writes to a temporary file beside `file`, verifies and renames it; it
-            # removes the temporary file whatever happens.
-            pooch.retrieve(
-                url,
-                known_hash=f"md5:{md5}",
-                fname=file.name,
-                path=file.parent,
-                progressbar=progress,
-            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # What pooch writes can be read by its owner only, and takes the place of a link.
+        with TemporaryDirectory(prefix=".download-", dir=file.parent) as folder:
+            with _talking(pooch.get_logger(), aloud=progress):
+                pooch.retrieve(
+                    url,
+                    known_hash=f"md5:{md5}",
+                    fname=file.name,
+                    path=folder,
+                    progressbar=progress,
+                )
+            with Path(folder, file.name).open("rb") as whole, replacing(file) as written:
+                copyfileobj(whole, written)
     except (OSError, ValueError) as error:  # network and disk; checksum
         raise DatasetError(
             f"{caller}: expected {url} to give a file with MD5 {md5}, got: "
