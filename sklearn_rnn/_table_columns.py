@@ -22,6 +22,9 @@ __all__ = [
     "training_columns",
 ]
 
+_LARGEST_LABEL = 2**63
+"""Whole numbers from here on are no labels to NumPy."""
+
 _UNSEEN = {"Cc", "Cf"}
 """Unicode's categories of characters without a shape of their own: controls and formats."""
 
@@ -122,14 +125,19 @@ def _stripped(cell: Any) -> Any:
 
 
 def _check_whole(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
-    """Raise at the first number that is not whole: scikit-learn takes it to be an amount."""
+    """Raise at the first number that scikit-learn takes to be an amount, or cannot tell apart."""
     for row, cell in zip(rows, cells, strict=True):
-        if isinstance(cell, float) and not cell.is_integer():
+        is_whole = not isinstance(cell, float) or cell.is_integer()
+        if not isinstance(cell, str) and not (is_whole and abs(cell) < _LARGEST_LABEL):
             raise ValueError(
-                f"{table.source!r} {table.place(row)} has {cell!r} in {name!r}: labels are names "
-                "or whole numbers. To learn amounts, add --regression; if such numbers are "
-                f'names, write them as texts, "{cell!r}".'
+                f"{table.source!r} {table.place(row)} has {_cut(repr(cell))} in {name!r}: labels "
+                "are names or whole numbers of 64 bits. To learn amounts, add "
+                "--regression; if such numbers are names, write them as texts, in quotation marks."
             )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _check_look(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:

@@ -160,14 +160,19 @@ def test_large_and_sparse_tables_are_read(n_filled, n_rows, n_columns):
 # ---- Labels ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("labels", [[1.5, 2.5], [1.0, 2.5], [1, 2.5], [1e-300, 1.0], [1.0, 1e999]])
+@pytest.mark.parametrize(
+    "labels",
+    [[1.5, 2], [1.0, 2.5], [1, 2.5], [1e-300, 1.0], [1.0, 1e999], [1e308, 1.0], [10**400, 1]],
+)
 def test_amounts_as_labels_name_the_option_that_learns_them(labels):
     table = Table("ours", ["text", "label"], [["a", label] for label in labels * 3], [*range(6)])
     with pytest.raises(ValueError, match=r"has .* in 'label': .* add --regression"):
         labels_in(table, "label", range(6))
 
 
-@pytest.mark.parametrize("labels", [[1.0, 2.0], [1, 2], ["1.5", "2.5"], [True, False]])
+@pytest.mark.parametrize(
+    "labels", [[1.0, 2.0], [1, 2], ["1.5", "2.5"], [True, False], [2**63 - 1, 0]]
+)
 def test_names_and_whole_numbers_are_labels(labels):
     table = Table("ours", ["text", "label"], [["a", label] for label in labels * 3], [*range(6)])
     assert labels_in(table, "label", range(6)).tolist() == labels * 3
