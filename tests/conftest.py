@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,6 +47,12 @@ def forks():
     first.start()
     first.join()
     return context
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    """What makes files to exhaust a machine, and measures what reading them takes."""
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("hostile_files.py"))))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,15 @@
 """Archives are read within limits, whatever they say of themselves."""
 
-import tracemalloc
+import json
 from io import BytesIO
-from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._archives import check_npy, open_zip, read_npz, read_within
+from sklearn_rnn._archives import check_npy, open_zip, read_json, read_npz, read_within
 
 MEGABYTE = 2**20
 
@@ -29,33 +29,19 @@ def with_size(archive, size):
     return archive[:22] + said + archive[26 : entry + 24] + said + archive[entry + 28 :]
 
 
-def peak_of(function, *arguments):
-    """Return the most bytes that a call held at a time, and the error that ended it."""
-    tracemalloc.start()
-    try:
-        function(*arguments)
-        error = None
-    except (ValueError, BadZipFile) as raised:
-        error = raised
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    return peak, error
-
-
 @pytest.mark.parametrize("method", [ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
 @pytest.mark.parametrize("said", [None, 100])
-def test_a_member_that_inflates_is_refused_before_it_does(method, said):
+def test_a_member_that_inflates_is_refused_before_it_does(hostile, method, said):
     data = archive_of({"zeros": bytes(50 * MEGABYTE)}, method)
     data = data if said is None else with_size(data, said)
-    peak, error = peak_of(lambda: read_within(open_zip(BytesIO(data)), "zeros", MEGABYTE))
+    peak, error = hostile.peak_of(lambda: read_within(open_zip(BytesIO(data)), "zeros", MEGABYTE))
     assert error is not None
     assert peak < 3 * MEGABYTE
 
 
-def test_a_directory_of_many_entries_is_refused_before_it_is_read():
+def test_a_directory_of_many_entries_is_refused_before_it_is_read(hostile):
     data = archive_of({f"{i:020}": b"" for i in range(50_000)})
-    peak, error = peak_of(open_zip, BytesIO(data))
+    peak, error = hostile.peak_of(open_zip, BytesIO(data))
     assert "directory" in str(error)
     assert peak < 3 * MEGABYTE
 
@@ -138,3 +124,107 @@ def test_bytes_of_an_archive_that_flipped_are_refused_or_read_within_its_size(da
     except Exception:  # damaged bytes fail in many ways
         return
     assert sum(array.nbytes for array in arrays.values()) <= len(content)
+
+
+def test_any_archive_is_read_within_its_size_or_refused(hostile):
+    header = hostile.npy_header
+    starts = [
+        b"",
+        b"not an array",
+        header((250,)),
+        header((25 * MEGABYTE,)),
+        header((10**15,)),
+        header((10**6,) * 3),
+        header((0, 10**12)),
+    ]
+
+    @given(hostile.zips(["a.npy", "b.npy", "c/d.npy"], starts))
+    def check(data):
+        peak, _ = hostile.peak_of(read_npz_of, data)
+        assert peak < 2 * MEGABYTE + 3 * len(data)
+
+    def read_npz_of(data):
+        return read_npz(BytesIO(data), len(data), (ZIP_STORED, ZIP_DEFLATED))
+
+    check()
+
+
+def test_headers_of_arrays_that_numpy_would_evaluate_are_refused():
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'descr': '<f4'}\n"
+    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
+    assert np.load(BytesIO(npy)).shape == (2,)
+    with pytest.raises(ValueError, match="an array with the header"):
+        read_npz(BytesIO(archive_of({"a.npy": npy})), 10_000)
+
+
+def test_more_arrays_than_anybody_has_are_refused_before_they_are_read(hostile):
+    data = archive_of({f"{i}": b"" for i in range(15_000)})
+    peak, error = hostile.peak_of(read_npz, BytesIO(data), len(data))
+    assert "15,000 arrays" in str(error)
+    assert peak < 20 * MEGABYTE  # 15,000 entries of the directory
+
+
+# ---- JSON ------------------------------------------------------------------------------------
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.text()
+)
+
+
+@given(
+    st.recursive(
+        LEAVES,
+        lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text(), inner, max_size=9),
+    )
+)
+def test_json_comes_back(value):
+    data = json.dumps(value).encode()
+    assert read_json(data, 1000 + 200 * len(data)) == value
+
+
+def rows_of_json(hostile):
+    """A strategy: one piece of JSON many times, in a list."""
+    tiny = st.sampled_from(
+        ["0", "1.5", '""', '"ab"', '"\\u00e9"', '"é"', "[]", "{}", "-1e9", "null"]
+    )
+    piece = st.recursive(
+        tiny,
+        lambda inner: (
+            st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+            | st.lists(inner, max_size=6).map(
+                lambda items: "{" + ",".join(f'"{i}":{v}' for i, v in enumerate(items)) + "}"
+            )
+        ),
+    )
+    nested = st.builds(lambda n, inner: "[" * n + inner + "]" * n, st.integers(0, 300), piece)
+    keyed = st.builds(lambda n, inner: '{"":' * n + inner + "}" * n, st.integers(0, 300), piece)
+    sparse = st.sampled_from(["", '"' + "a" * 5_000 + '\U0001f600"'])
+    return st.tuples(nested | keyed, sparse)
+
+
+def test_json_takes_no_more_memory_than_is_reckoned(hostile):
+    @given(rows_of_json(hostile))
+    def check(parts):
+        piece, extra = parts
+        rows = [piece] * (20_000 // (len(piece) + 1) + 1) + [extra] * bool(extra)
+        data = f"[{','.join(rows)}]".encode()
+        try:
+            read_json(data, 0)
+        except ValueError as error:
+            reckoned = int(str(error).split("may take ")[1].split(", not")[0].replace(",", ""))
+        peak, error = hostile.peak_of(read_json, data, reckoned)
+        assert error is None
+        assert peak <= reckoned + 50_000  # of a megabyte and more, what is made once is nothing
+        assert reckoned < 75 * len(data)
+
+    check()
+
+
+@pytest.mark.parametrize("sign", ["[", '{"a":'])
+def test_json_that_is_nested_without_end_is_refused(sign):
+    with pytest.raises((RecursionError, ValueError)):
+        read_json(sign.encode() * 10**6, 10**9)
