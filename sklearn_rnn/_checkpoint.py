@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from io import BytesIO
-from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
-from skorch.history import History
-from torch import Tensor
 
-from ._files import check_replaceable, open_regular, read_regular, replacing
+from ._archives import read_json, read_npz
+from ._files import check_replaceable, open_regular, replacing
 from ._format import FORMAT
 from ._identity import Identity, differences, fit_identity
 from ._processes import current_processes
+from ._training_state import Arrays, put_back, taken_arrays, taken_record
 from .batching import SequenceDataset
 from .exceptions import CheckpointError
 
 __all__ = ["Checkpoint", "open_checkpoint"]
-
-Arrays = dict[str, NDArray[Any]]
 
 
 class Saved(NamedTuple):
@@ -64,17 +61,16 @@ def open_checkpoint(
     _check_parameters(who, estimator)
     path = Path(estimator.checkpoint_dir, "checkpoint.npz")
     identity = fit_identity("checkpoint_dir", estimator, inputs, data, going_on)
-    with ExitStack() as folder:
+    with _Folder(who, path.parent) as folder:
         saved = processes.told(lambda: _saved_in(folder, who, path))
         if saved is not None:
             _check_same(who, path, identity, saved.record["identity"])
-        yield Checkpoint(path, identity, saved, writes=processes.is_main)
+        yield Checkpoint(path, identity, saved, folder, writes=processes.is_main)
 
 
-def _saved_in(folder: ExitStack, who: str, path: Path) -> Saved | None:
+def _saved_in(folder: _Folder, who: str, path: Path) -> Saved | None:
     """Make a folder this fit's, and return what an earlier process has left in it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder.enter_context(_locked(who, path.parent))
+    folder.hold()
     for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
         part.unlink()
     check_replaceable(path, who)  # now, and not when an epoch has been trained
@@ -111,12 +107,19 @@ class Checkpoint(Callback):
     """
 
     def __init__(
-        self, path: Path, identity: Identity, saved: Saved | None, writes: bool = True
+        self,
+        path: Path,
+        identity: Identity,
+        saved: Saved | None,
+        folder: _Folder,
+        writes: bool = True,
     ) -> None:
         self.path = path
         self.identity = identity
         self.saved = saved
+        self.folder = folder
         self.writes = writes
+        self.has_warned = False
 
     @property
     def seed(self) -> int | None:
@@ -143,20 +146,13 @@ class Checkpoint(Callback):
         """Put back what was saved."""
         if self.saved is not None:
             try:
-                self._put_back(net, *self.saved)
+                put_back(net, self.order, *self.saved)
             except Exception as error:
                 raise CheckpointError(
                     f"{str(self.path)!r} does not hold what it should ({error!r}). Delete it to "
                     "train from the start."
                 ) from error
             self.saved = None
-
-    def _put_back(self, net: Any, record: dict[str, Any], arrays: Arrays) -> None:
-        net.history_ = History(record["history"])
-        self.order.bit_generator.state = record["order"]
-        _give_counts(net, record["callbacks"])
-        _give_arrays(net, arrays)
-        _give_optimizer(net, record["optimizer"], arrays)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write all that the next epoch depends on."""
@@ -166,91 +162,32 @@ class Checkpoint(Callback):
             "format": FORMAT,
             "identity": self.identity,
             "seed": self.used_seed,
-            "history": list(net.history),
-            "order": self.order.bit_generator.state,
-            "callbacks": _counts(net),
-            "optimizer": _plain(net.optimizer_),
+            **taken_record(net, self.order),
         }
         text = json.dumps(record, default=_plain_number)
+        arrays = {"record": np.frombuffer(text.encode(), np.uint8), **taken_arrays(net)}
+        try:
+            self._write(arrays)
+        except (OSError, CheckpointError) as error:
+            self._warn(len(net.history), error)
+
+    def _write(self, arrays: Arrays) -> None:
+        self.folder.hold()
         with replacing(self.path) as file:
-            record_bytes = np.frombuffer(text.encode(), np.uint8)
-            np.savez(file, allow_pickle=False, **{"record": record_bytes, **_arrays(net)})
+            np.savez(file, allow_pickle=False, **arrays)
 
-
-# ---- What training changes -------------------------------------------------------------------
-
-
-def _counts(net: Any) -> dict[str, dict[str, Real]]:
-    """Return what callbacks have counted and found best so far, by their names."""
-    return {
-        name: {
-            key: value
-            for key, value in vars(callback).items()
-            if key.endswith("_") and isinstance(value, Real)
-        }
-        for name, callback in net.callbacks_
-    }
-
-
-def _give_counts(net: Any, counts: dict[str, dict[str, Any]]) -> None:
-    for name, callback in net.callbacks_:
-        vars(callback).update(counts.get(name, {}))
-
-
-def _tensors(net: Any) -> dict[str, Tensor]:
-    """Return the tensors that change in their place, by names that a file may have."""
-    tensors = {f"weights/{name}": tensor for name, tensor in net.module_.state_dict().items()}
-    for i, sums in enumerate([] if net.tables_ is None else net.tables_.sums):
-        tensors[f"tables/{i}"] = sums
-    return tensors
-
-
-def _arrays(net: Any) -> Arrays:
-    tensors = _tensors(net)
-    for weight, entries in net.optimizer_.state_dict()["state"].items():
-        for name, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer/{weight}/{name}"] = value
-    for keeper in _keepers_of_the_best(net):
-        for name, tensor in (keeper.best_model_weights_ or {}).items():
-            tensors[f"best/{name}"] = tensor
-    tensors["masks"] = net.module_.generator.get_state()
-    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-
-
-def _give_arrays(net: Any, arrays: Arrays) -> None:
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    with torch.no_grad():
-        for name, tensor in _tensors(net).items():
-            if tensor.shape != tensors[name].shape or not tensors[name].isfinite().all():
-                raise ValueError(f"{name} has another shape, or is not finite")
-            tensor.copy_(tensors[name])
-    net.module_.generator.set_state(tensors["masks"])
-    for keeper in _keepers_of_the_best(net):
-        keeper.best_model_weights_ = _below("best/", tensors) or None
-
-
-def _plain(optimizer: Any) -> dict[str, Any]:
-    """Return what an optimizer keeps beside tensors."""
-    state = optimizer.state_dict()
-    entries = {
-        str(weight): {k: v for k, v in values.items() if not isinstance(v, Tensor)}
-        for weight, values in state["state"].items()
-    }
-    return {"state": entries, "param_groups": state["param_groups"]}
-
-
-def _give_optimizer(net: Any, plain: dict[str, Any], arrays: Arrays) -> None:
-    for group in plain["param_groups"]:
-        missing = set(net.optimizer_.defaults) - set(group)
-        if missing:  # torch would take a group of another optimizer without a word
-            raise ValueError(f"its optimizer has no {', '.join(sorted(missing))}")
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    state = {
-        int(weight): {**entries, **_below(f"optimizer/{weight}/", tensors)}
-        for weight, entries in plain["state"].items()
-    }
-    net.optimizer_.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+    def _warn(self, n_epochs: int, error: Exception) -> None:
+        """Say that a disk is full, or a folder gone: no reason to lose what was trained."""
+        if self.has_warned:
+            return
+        self.has_warned = True
+        warnings.warn(
+            f"{self.folder.who}: the checkpoint of epoch {n_epochs} could not be written to "
+            f"{str(self.path)!r} ({error}). Training goes on, and so do attempts to write one "
+            "after each epoch.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _plain_number(value: Any) -> Any:
@@ -263,22 +200,21 @@ def _plain_number(value: Any) -> Any:
         ) from error
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def _keepers_of_the_best(net: Any) -> list[Any]:
-    """Return the callbacks that keep the best epoch's weights: early stopping, or none."""
-    return [c for _, c in net.callbacks_ if hasattr(c, "best_model_weights_")]
-
-
 # ---- The folder and its file -----------------------------------------------------------------
+
+
+_BATCHES = re.compile(rb'"batches": \[[^][]*\]')
+
+_RECORD_BYTES = 2**25
+"""What the objects of a record may take, and as much again as the file has bytes."""
 
 
 def _read(who: str, path: Path) -> Saved:
     try:
-        arrays = dict(np.load(BytesIO(read_regular(path)), allow_pickle=False))
-        record = json.loads(arrays.pop("record").tobytes())
+        with open_regular(path) as file:
+            n_bytes = os.fstat(file.fileno()).st_size
+            arrays = read_npz(file, n_bytes)
+        record = _record(arrays.pop("record"), _RECORD_BYTES + n_bytes)
         return Saved(record, arrays)
     except Exception as error:  # a damaged archive fails in many ways
         raise CheckpointError(
@@ -287,8 +223,66 @@ def _read(who: str, path: Path) -> Saved:
         ) from error
 
 
+def _record(text: NDArray[Any], limit: int) -> dict[str, Any]:
+    """Return what is in a record, whose parts that are read before training are as they were.
+
+    Without the figures of single batches, which versions before this one wrote: there is one
+    for each batch of the last epoch, and nobody reads them.
+    """
+    record = read_json(_BATCHES.sub(b'"batches": []', text.data), limit)
+    identity, seed = record["identity"], record["seed"]
+    is_whole = (
+        all(isinstance(digest, str) for digest, _ in identity["parameters"].values())
+        and isinstance(identity["versions"], dict)
+        and {"data", "start"} <= identity.keys()
+        and isinstance(record["history"], list)
+    )
+    if not is_whole or not (type(seed) is int and 0 <= seed < 2**31):
+        raise ValueError("a record of another kind")
+    return dict(record)
+
+
+class _Folder:
+    """A folder that is one fit's, made anew where somebody has deleted it."""
+
+    def __init__(self, who: str, path: Path) -> None:
+        self.who = who
+        self.path = path
+        self._lock: BinaryIO | None = None
+        self._held = ExitStack()
+
+    def __enter__(self) -> _Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def hold(self) -> None:
+        """Let no other fit write into the folder, until the end of the block.
+
+        Raises
+        ------
+        CheckpointError
+            If another one does.
+        OSError
+            If the folder cannot be made, or not be written to.
+        """
+        if self._lock is not None and self._is_there(self._lock):
+            return
+        self._held.close()
+        self._lock = None
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._held.enter_context(_locked(self.who, self.path))
+
+    def _is_there(self, lock: BinaryIO) -> bool:
+        try:
+            return os.path.samestat(os.fstat(lock.fileno()), os.stat(self.path / ".lock"))
+        except OSError:
+            return False
+
+
 @contextmanager
-def _locked(who: str, folder: Path) -> Iterator[None]:
+def _locked(who: str, folder: Path) -> Iterator[BinaryIO]:
     """Let one fit at a time write into a folder; a process that ends lets go of it."""
     with open_regular(folder / ".lock", "ab", who) as lock:
         try:
@@ -303,4 +297,4 @@ def _locked(who: str, folder: Path) -> Iterator[None]:
                 f"{who}: another fit is writing its checkpoints into {str(folder)!r}. Give each "
                 "fit a checkpoint_dir of its own."
             ) from error
-        yield
+        yield lock

@@ -127,6 +127,8 @@ cell : {"rnn", "lstm", "gru"}, default="lstm"
         bit as if nothing had happened. Other data, parameters or versions are refused. A
         folder serves one fit: not a search, nor several fits of a warm start. Needs
         ``callbacks=None`` and an int or None as `random_state`; `partial_fit` keeps none.
+        Where one cannot be written while `fit` runs (the disk is full, or somebody deletes the
+        folder, which is then made again), training goes on with a warning.
     device : str or torch.device, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", ... "auto" takes a CUDA device if there
         is one. A saved model names its device by a str, and opens on the CPU where that is

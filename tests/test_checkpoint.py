@@ -7,11 +7,16 @@ import runpy
 import shutil
 import signal
 import sys
+import warnings
+from contextlib import ExitStack, suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, _checkpoint
@@ -446,20 +451,273 @@ def test_one_fit_at_a_time_writes_into_a_folder(task, tmp_path):
     RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path).fit(*task)  # the first let go of it
 
 
-@pytest.mark.parametrize("change", ["missing", "shape", "nan"])
-def test_an_altered_checkpoint_is_refused(task, tmp_path, breaks_after, change):
+# ---- Altered ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_way(task, tmp_path, breaks_after):
+    """A model whose fit was interrupted, and its checkpoint's arrays and record."""
+    model = RNNTextClassifier(**QUICK, early_stopping=True, checkpoint_dir=tmp_path / "folder")
     breaks_after(2)
-    model = RNNTextClassifier(**QUICK, checkpoint_dir=tmp_path)
     with pytest.raises(DiskError):
         model.fit(*task)
     breaks_after(None)
-    arrays = dict(np.load(tmp_path / "checkpoint.npz"))
-    name = "weights/head.bias"
-    altered = {"shape": np.zeros((1, 1), np.float32), "nan": np.full(1, np.nan, np.float32)}
-    arrays = {key: value for key, value in arrays.items() if key != name}
-    if change != "missing":
-        arrays[name] = altered[change]
-    np.savez(tmp_path / "checkpoint.npz", **arrays)
+    arrays = dict(np.load(tmp_path / "folder" / "checkpoint.npz"))
+    return model, arrays, json.loads(arrays.pop("record").tobytes())
+
+
+def write(model, arrays, record):
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    np.savez(model.checkpoint_dir / "checkpoint.npz", record=text, **arrays)
+
+
+ALTERED = {
+    "of another shape": lambda array: np.zeros((1, *array.shape, 2), array.dtype),
+    "shorter": lambda array: array.ravel()[1:],
+    "of another dtype": lambda array: array.astype(np.complex64),
+    "of no number": lambda array: np.zeros(array.shape, "U1"),
+    "of other bytes": lambda array: array.astype(array.dtype.newbyteorder()),
+    "not finite": lambda array: np.full(array.shape, np.inf, array.dtype),
+    "missing": None,
+}
+
+
+def test_an_array_of_another_shape_dtype_or_name_is_refused(task, half_way):
+    model, arrays, record = half_way
+    assert {name.partition("/")[0] for name in arrays} == {
+        *("weights", "tables", "optimizer", "best", "masks")
+    }
+    # All kinds of alteration to some arrays of each kind: names that begin and end alike are.
+    chosen = {name.partition("/")[0] + name.rpartition("/")[2]: name for name in arrays}.values()
+    for name in chosen:
+        for kind, alter in ALTERED.items():
+            array = arrays[name]
+            if array.dtype.kind != "f" and kind in ("not finite", "of other bytes"):
+                continue
+            others = {n: other for n, other in arrays.items() if n != name}
+            if alter is not None:
+                others[name] = alter(array)
+            write(model, others, record)
+            with pytest.raises(CheckpointError, match="does not hold what it should"):
+                model.fit(*task)
+    assert not hasattr(model, "net_")
+
+
+@pytest.mark.parametrize(
+    "name", ["weights/other", "tables/7", "best/other", "optimizer/0/other", "optimizer/99/step"]
+)
+def test_an_array_that_nobody_asked_for_is_refused(task, half_way, name):
+    model, arrays, record = half_way
+    write(model, {**arrays, name: np.ones(3, np.float32)}, record)
     with pytest.raises(CheckpointError, match="does not hold what it should"):
         model.fit(*task)
-    assert not hasattr(model, "net_")
+
+
+OTHERS = [None, -1, 10**30, 1e300, "", "x", [], {}, [0] * 1000, {"a": {"b": 0}}, {"0": {}}, True]
+
+
+def places_in(value, path=()):
+    """Yield the way to each value within JSON."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places_in(item, (*path, key))
+
+
+def test_a_record_with_anything_else_in_it_is_refused_or_goes_on(task, half_way):
+    model, arrays, record = half_way
+    places = [place for place in places_in(record) if place and place[0] != "identity"]
+    places += [("identity",), *[("identity", key) for key in record["identity"]]]
+
+    @settings(max_examples=60)
+    @given(st.sampled_from(places), st.sampled_from(OTHERS))
+    def check(place, other):
+        altered = json.loads(json.dumps(record))
+        parent = altered
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = other
+        write(model, arrays, altered)
+        with suppress(CheckpointError, DivergenceError), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "lr_scheduler.step")
+            model.fit(*task)
+
+    check()
+
+
+def test_figures_of_batches_that_earlier_versions_wrote_are_passed_over(task, half_way):
+    model, arrays, record = half_way
+    whole = RNNTextClassifier(**QUICK, early_stopping=True).fit(*task)
+    figures = {"train_loss": 0.5, "train_batch_size": 32}
+    record["history"][-1]["batches"] = [figures] * 300_000  # of ten million texts
+    write(model, arrays, record)
+    assert (model.checkpoint_dir / "checkpoint.npz").stat().st_size > 10**7
+    assert_same(model.fit(*task), whole, task[0])
+
+
+# ---- Memory and time that a file asks for ----------------------------------------------------
+
+RECORDS = {
+    "nested": b"[" * 10**6,
+    "lists": b"[" + b"[],[[]]," * 120_000 + b"0]",
+    "dicts": b'{"":[' + b'{"":{}},' * 120_000 + b"0]}",
+    "digits": b"9" * 10**6,
+    "batches": b'"batches": [' * 80_000,
+}
+
+
+def npz_of(**arrays):
+    file = BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_record_is_read_within_the_size_of_its_file(hostile, tmp_path, kind):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(npz_of(record=np.frombuffer(RECORDS[kind], np.uint8)))
+    peak, error = hostile.peak_of(_checkpoint._read, "RNNTextClassifier", path)
+    assert isinstance(error, CheckpointError)
+    assert peak < hostile.allowed(path.read_bytes())
+
+
+def test_any_archive_is_read_within_its_size_and_refused(hostile, tmp_path):
+    header = hostile.npy_header
+    starts = [
+        b"",
+        header((0,), "|u1"),
+        header((40 * hostile.MEGABYTE,), "|u1"),
+        header((10**15,)),
+        *[header((len(record),), "|u1") + record for record in RECORDS.values()],
+    ]
+    path = tmp_path / "checkpoint.npz"
+
+    @settings(max_examples=60)
+    @given(hostile.zips(["record.npy", "masks.npy", "weights/a.npy"], starts))
+    def check(data):
+        path.write_bytes(data)
+        peak, error = hostile.peak_of(_checkpoint._read, "RNNTextClassifier", path)
+        assert isinstance(error, CheckpointError)
+        assert peak < hostile.allowed(data)
+
+    check()
+
+
+# ---- The folder, while a fit runs ------------------------------------------------------------
+
+
+class Disturbed(torch.optim.SGD):
+    """An optimizer in one of whose steps something happens to the disk."""
+
+    n_steps = 0
+    happens = {}
+
+    def step(self, closure=None):
+        Disturbed.n_steps += 1
+        self.happens.get(Disturbed.n_steps, bool)()
+        return super().step(closure)
+
+
+DISTURBED = QUICK | {"optimizer": Disturbed}
+
+
+@pytest.fixture
+def happens(monkeypatch):
+    """What happens in the so many-th step: three of them are an epoch."""
+    monkeypatch.setattr(Disturbed, "n_steps", 0)
+    monkeypatch.setattr(Disturbed, "happens", {})
+    return Disturbed.happens
+
+
+@pytest.mark.parametrize("step", [1, 5, 15])
+def test_a_folder_that_was_deleted_is_made_again(task, tmp_path, happens, breaks_after, step):
+    folder = tmp_path / "new" / "folder"
+    whole = RNNTextClassifier(**DISTURBED).fit(*task)
+    Disturbed.n_steps, happens[step] = 0, lambda: shutil.rmtree(folder.parent)
+    model = RNNTextClassifier(**DISTURBED, checkpoint_dir=folder).fit(*task)
+    assert_same(model, whole, task[0])
+    assert n_epochs_in(folder) == 5
+    with pytest.raises(CheckpointError, match="lr was"):  # it is this fit's
+        RNNTextClassifier(**DISTURBED, lr=0.5, checkpoint_dir=folder).fit(*task)
+
+
+@needs_forks
+def test_a_folder_that_was_deleted_is_still_one_fits(task, tmp_path, happens):
+    folder = tmp_path / "folder"
+    refused = []
+
+    def another_fit():
+        try:
+            RNNTextClassifier(**QUICK, checkpoint_dir=folder).fit(*task)
+        except CheckpointError as error:
+            refused.append(str(error))
+
+    happens |= {2: lambda: shutil.rmtree(folder), 5: another_fit}
+    RNNTextClassifier(**DISTURBED, checkpoint_dir=folder).fit(*task)
+    assert len(refused) == 1
+    assert "another fit is writing" in refused[0]
+
+
+def test_a_folder_that_cannot_be_made_again_ends_no_fit(task, tmp_path, happens):
+    folder = tmp_path / "folder"
+    whole = RNNTextClassifier(**DISTURBED).fit(*task)
+    Disturbed.n_steps = 0
+
+    def replace():
+        shutil.rmtree(folder)
+        folder.write_text("a file in its place")
+
+    happens |= {5: replace, 13: folder.unlink}
+    with pytest.warns(RuntimeWarning, match="RNNTextClassifier: the checkpoint of ep") as caught:
+        model = RNNTextClassifier(**DISTURBED, checkpoint_dir=folder).fit(*task)
+    assert len(caught) == 1
+    assert "epoch 2 could not be written" in str(caught[0].message)
+    assert_same(model, whole, task[0])
+    assert n_epochs_in(folder) == 5  # it was tried again
+
+
+@needs_forks
+def test_a_folder_that_another_fit_has_taken_meanwhile_is_its(task, tmp_path, happens):
+    folder = tmp_path / "folder"
+    whole = RNNTextClassifier(**DISTURBED).fit(*task)
+    Disturbed.n_steps = 0
+    with ExitStack() as another:
+
+        def take():
+            shutil.rmtree(folder)
+            folder.mkdir()
+            another.enter_context(_checkpoint._locked("another", folder))
+
+        happens[5] = take
+        with pytest.warns(RuntimeWarning, match="another fit is writing its checkpoints"):
+            model = RNNTextClassifier(**DISTURBED, checkpoint_dir=folder).fit(*task)
+    assert_same(model, whole, task[0])
+    assert not (folder / "checkpoint.npz").exists()
+
+
+@needs_forks
+def test_a_full_disk_ends_no_fit_and_leaves_the_last_checkpoint(task, tmp_path, happens):
+    resource = pytest.importorskip("resource")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = RNNTextClassifier(**DISTURBED).fit(*task)
+    left = []
+
+    def fill(n_bytes):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, usual[1]))
+
+    def empty():
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        left.append((n_epochs_in(tmp_path), sorted(path.name for path in tmp_path.iterdir())))
+
+    for n_bytes in (0, 100, 10_000):  # at the start, within the first array, and within another
+        Disturbed.n_steps = 0
+        happens |= {5: lambda n_bytes=n_bytes: fill(n_bytes), 13: empty}
+        try:
+            with pytest.warns(RuntimeWarning, match="epoch 2 could not be written .*too large"):
+                model = RNNTextClassifier(**DISTURBED, checkpoint_dir=tmp_path).fit(*task)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert_same(model, whole, task[0])
+        assert n_epochs_in(tmp_path) == 5
+        (tmp_path / "checkpoint.npz").unlink()
+    assert left == [(1, [".lock", "checkpoint.npz"])] * 3
