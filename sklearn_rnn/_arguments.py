@@ -102,8 +102,8 @@ def _file(text: str) -> Path:
         raise ArgumentTypeError(f"{text!r} is a folder")
     if kind is not None:
         raise ArgumentTypeError(
-            f"{text!r} is {kind}, which has no ending that says what is in it, or cannot be read "
-            "twice: expected a regular file"
+            f"{text!r} is {kind}: expected a regular file, whose ending says what is in it. Texts "
+            "alone may come from the standard input, by predict MODEL -"
         )
     return path
 
