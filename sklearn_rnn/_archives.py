@@ -29,12 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "bytes_of_values",
     "check_npy",
     "chunks_of",
     "open_zip",
     "read_json",
     "read_npz",
     "read_within",
+    "widest_character",
 ]
 
 _DIRECTORY_BYTES, _BYTES_OF_AN_ENTRY_BYTE = 2**17, 40
@@ -249,14 +251,14 @@ def _array_of(data: bytes) -> NDArray[Any]:
 # ---- JSON ------------------------------------------------------------------------------------
 
 
-def read_json(data: bytes, limit: int) -> Any:
+def read_json(data: bytes, limit: float) -> Any:
     """Return what UTF-8 encoded JSON says, whose objects may take `limit` bytes of memory.
 
     Parameters
     ----------
     data : bytes
         The text.
-    limit : int
+    limit : float
         The most bytes. Lists and dicts of a few characters take fifty times as many.
 
     Raises
@@ -266,13 +268,25 @@ def read_json(data: bytes, limit: int) -> Any:
     RecursionError
         If it is nested too deeply.
     """
-    most = 9 * len(data)  # where all characters take four bytes, as one beyond 0xFFFF makes them
-    for sign, cost in _COSTS.items():
-        most += cost * data.count(sign)
+    most = bytes_of_values(data) + 2 * widest_character(data) * len(data)
     if most > limit:
-        raise ValueError(f"JSON of {len(data):,} bytes that may take {most:,}, not {limit:,}")
+        raise ValueError(f"JSON of {len(data):,} bytes that may take {most:,}, not {limit:,.0f}")
     return json.loads(data.decode("utf-8"))
+
+
+def bytes_of_values(data: bytes) -> int:
+    """Return the most bytes that the values of a piece of JSON take, besides their text."""
+    return sum(cost * data.count(sign) for sign, cost in _COSTS.items())
 
 
 _COSTS = {b"[": 110, b"{": 140, b",": 64, b":": 140}
 """The most bytes that Python takes for a list, a dict, and a further item of each."""
+
+
+def widest_character(data: bytes) -> int:
+    """Return the most bytes that a character of JSON takes in a str: 1, 2 or 4."""
+    if b"\\u" in data:
+        return 4
+    if data.isascii():
+        return 1
+    return 4 if max(data) >= 0xF0 else 2

@@ -7,13 +7,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from ._archives import chunks_of
+from ._archives import bytes_of_values, chunks_of, widest_character
 
-__all__ = ["MemoryBudget", "OverheadError", "count_packed_words", "read_json"]
+__all__ = ["MemoryBudget", "OverheadError", "count_packed_words", "read_budgeted_json"]
 
-# Bytes that a value, a dict and a word take in memory, at most, beyond their own text. A word also
-# stands in a dict, with its number.
-_VALUE_BYTES, _DICT_BYTES, _WORD_BYTES = 72, 240, 160
+_WORD_BYTES = 160
+"""A word takes them beyond its text, in a tuple and in a dict with its number."""
 
 
 class MemoryBudget:
@@ -37,7 +36,7 @@ class OverheadError(ValueError):
     """Opening a file would take more memory than it may."""
 
 
-def read_json(stream: IO[bytes], budget: MemoryBudget) -> Any:
+def read_budgeted_json(stream: IO[bytes], budget: MemoryBudget) -> Any:
     """Return what a JSON text says, if there is room for its objects.
 
     Raises
@@ -47,40 +46,33 @@ def read_json(stream: IO[bytes], budget: MemoryBudget) -> Any:
     ValueError
         If it is no JSON.
     """
-    text = b"".join(_counted(chunks_of(stream, int(budget.left)), budget, _VALUE_BYTES))
-    widest = _widest_character(text)
-    budget.check(len(text) * (2 + 2 * widest))  # bytes, all of it as a str, and its parts
-    budget.take(len(text))
+    pieces = []
+    for piece in _pieces(chunks_of(stream, int(budget.left)), budget):
+        budget.take(len(piece) + bytes_of_values(piece))
+        pieces.append(piece)
+    text = b"".join(pieces)
+    budget.check((1 + 2 * widest_character(text)) * len(text))  # it once more, as str, its parts
     return json.loads(text)
 
 
-def _counted(chunks: Iterable[bytes], budget: MemoryBudget, value_bytes: int) -> Iterator[bytes]:
-    """Pass pieces of a JSON text on, while counting what its values will take."""
+def _pieces(chunks: Iterable[bytes], budget: MemoryBudget) -> Iterator[bytes]:
+    """Pass pieces on for as long as there is room for the whole of them, which will be a str."""
     n_bytes = 0
     for chunk in chunks:
         n_bytes += len(chunk)
-        budget.check(3 * n_bytes)
-        n_values = chunk.count(b",") + chunk.count(b"[")
-        budget.take(n_values * value_bytes + chunk.count(b"{") * _DICT_BYTES)
+        budget.check(2 * n_bytes)
         yield chunk
-
-
-def _widest_character(text: bytes) -> int:
-    """Return how many bytes a character of a JSON text may take in a str: 1, 2 or 4."""
-    if b"\\u" in text:
-        return 4
-    if text.isascii():
-        return 1
-    return 4 if max(text) >= 0xF0 else 2
 
 
 def count_packed_words(stream: IO[bytes], n_bytes: int, budget: MemoryBudget) -> None:
     """Count a vocabulary, which is JSON that zlib has compressed to a stream's `n_bytes`."""
     n_inflated, widest, last = 0, 1, b""
-    for chunk in _counted(_inflated(chunks_of(stream, n_bytes)), budget, _WORD_BYTES):
-        n_inflated += len(chunk)
-        widest = max(widest, _widest_character(last + chunk))
-        last = chunk[-1:]
+    for piece in _pieces(_inflated(chunks_of(stream, n_bytes)), budget):
+        n_inflated += len(piece)
+        # Other values than words are refused once they are there.
+        budget.take(_WORD_BYTES * (piece.count(b",") + piece.count(b"[") + piece.count(b"{")))
+        widest = max(widest, widest_character(last + piece))
+        last = piece[-1:]
     budget.take(n_inflated * (1 + 2 * widest))
 
 

@@ -3,7 +3,7 @@
 The way of an archive:
 
 1. `_archives.open_zip` reads its directory.
-2. `_memory_budget.read_json` reads ``schema.json``, while counting what its objects will take.
+2. `read_budgeted_json` reads ``schema.json``, while counting what its objects will take.
 3. `_skops_nodes.walk` visits every description once, and `check_node` looks at it by itself.
 4. `_Members` looks at the member that it names: headers of arrays, arrays within a sparse
    matrix, packed words. No other object may name it.
@@ -22,7 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from ._archives import check_npy, open_zip, read_npz, read_within
-from ._memory_budget import MemoryBudget, count_packed_words, read_json
+from ._memory_budget import MemoryBudget, count_packed_words, read_budgeted_json
 from ._skops_nodes import Node, check_node, is_listed, name_of, value_of, walk
 
 __all__ = ["MANY_TEXTS", "Schema", "parameters_of", "read_schema"]
@@ -30,8 +30,8 @@ __all__ = ["MANY_TEXTS", "Schema", "parameters_of", "read_schema"]
 _PROTOCOL = 2
 
 # Bytes that objects take in memory: twice as many as they do, or more, since they take time,
-# too. 25,000 numbers take half a second.
-_MEMBER_BYTES, _OBJECT_BYTES = 8_000, 1_000
+# too: 25,000 numbers half a second.
+_MEMBER_BYTES, _OBJECT_BYTES = 8_000, 700
 _SLOW_OBJECT_BYTES = {
     "FunctionNode": 8_000,  # skops copies the names of all ufuncs for each
     "LossNode": 8_000,
@@ -79,7 +79,7 @@ def read_schema(file: BinaryIO, overhead: float) -> Schema:
     budget = MemoryBudget(overhead - _RESERVE_BYTES + file.seek(0, os.SEEK_END))
     with open_zip(file) as archive:
         with archive.open("schema.json") as stream:
-            root = read_json(stream, budget)
+            root = read_budgeted_json(stream, budget)
         if root.get("protocol") != _PROTOCOL:
             raise ValueError(f"it has protocol {root.get('protocol')!r} of skops")
         members = _Members(archive, budget)
