@@ -34,11 +34,11 @@ from ._net import Memory, make_net, training_device, usable_device
 from ._ngram_stream import NO_PAIRS
 from ._parameters import CONSTRAINTS
 from ._plan import check_same_network, new_plan, ngrams_of, unread_ids
-from ._prediction import read_in_batches
+from ._prediction import Answer, read_in_batches
 from ._processes import current_processes
+from ._snapshots import fitting, of_snapshot
 from ._split import hold_out
 from ._state import (
-    all_or_nothing,
     give_vectors,
     given_vectors,
     network_state,
@@ -163,20 +163,20 @@ class BaseRecurrentEstimator(
         ValueError
             If X or y cannot be used; the estimator stays as it was.
         """
-        with all_or_nothing(self):
-            check_given(self, y)
-            y = self._check_y(y)
-            self._seed = seed_from(self.random_state)
-            self._target = self._new_target(y, None).in_fixed_units()
-            inputs = check_inputs(self, X)
+        with fitting(self) as fitted:
+            check_given(fitted, y)
+            y = fitted._check_y(y)
+            fitted._seed = seed_from(fitted.random_state)
+            fitted._target = fitted._new_target(y, None).in_fixed_units()
+            inputs = check_inputs(fitted, X)
             check_consistent_length(inputs.values, y)
-            data = SequenceDataset(inputs.values, self._target.encode(y), None)
-            network = self._start(X, inputs, data).eval()
-            freeze_vectors(self, network)
-            device = training_device(type(self).__name__, self.device)
-            self.net_ = make_net(network, self._target, device=device)
-            self.best_epoch_, self._memory = 0, None
-            self._is_unread = None  # weights that come mean something before any text is read
+            data = SequenceDataset(inputs.values, fitted._target.encode(y), None)
+            network = fitted._start(X, inputs, data).eval()
+            freeze_vectors(fitted, network)
+            device = training_device(type(fitted).__name__, fitted.device)
+            fitted.net_ = make_net(network, fitted._target, device=device)
+            fitted.best_epoch_, fitted._memory = 0, None
+            fitted._is_unread = None  # weights that come mean something before any text is read
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -200,6 +200,7 @@ class BaseRecurrentEstimator(
         check_is_fitted(self)
         return self._run(X, RecurrentNetwork.features)
 
+    @of_snapshot
     def summary(self) -> Summary:
         """Return the table of layers, output shapes and numbers of parameters.
 
@@ -263,29 +264,30 @@ class BaseRecurrentEstimator(
         new_target: Callable[..., Target] | None = None,
     ) -> Self:
         """Train, from new weights or from a copy of those at hand: a failure changes nothing."""
-        with all_or_nothing(self):
-            check_given(self, y)
-            y = self._check_y(y)
+        with fitting(self) as fitted:
+            check_given(fitted, y)
+            y = fitted._check_y(y)
             with np.errstate(over="ignore"):  # it has an error of its own
-                weights = self._text_weights(y, sample_weight)
-                check_summable(self, weights)
+                weights = fitted._text_weights(y, sample_weight)
+                check_summable(fitted, weights)
             if weights is not None and not one_epoch:
                 weights = weights / weights.mean()  # or else they would change the learning rate
-            target = self._target if going_on else (new_target or self._new_target)(y, weights)
+            make_target = new_target or fitted._new_target
+            target = fitted._target if going_on else make_target(y, weights)
             if going_on and one_epoch:
                 target = target.with_chunk(y if weights is None else y[weights > 0])
             inputs = (
-                check_known(self, X, self._plan, training=True)
+                check_known(fitted, X, fitted._plan, training=True)
                 if going_on
-                else check_inputs(self, X)
+                else check_inputs(fitted, X)
             )
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
-                check_same_network(self, self._plan)
-            check_agreed(self, inputs, data, going_on, one_epoch)
-            with open_checkpoint(self, inputs, data, going_on, one_epoch) as checkpoint:
-                error = self._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
+                check_same_network(fitted, fitted._plan)
+            check_agreed(fitted, inputs, data, going_on, one_epoch)
+            with open_checkpoint(fitted, inputs, data, going_on, one_epoch) as checkpoint:
+                error = fitted._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
         if error is not None:
             raise error
         return self
@@ -409,14 +411,17 @@ class BaseRecurrentEstimator(
 
     # ---- Prediction -----------------------------------------------------------------------
 
-    def _logits(self, X: Any) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        return self._run(X, RecurrentNetwork.forward).astype(np.float64)
+    def _answers(self, X: Any, answer: Answer) -> NDArray[Any]:
+        """Return what `answer` makes of the sequences' logits, in their order: (N, ...)."""
+        return self._run(X, RecurrentNetwork.forward, answer)
 
-    def _run(self, X: Any, read: Callable[..., Tensor]) -> NDArray[np.float32]:
+    def _run(
+        self, X: Any, read: Callable[..., Tensor], answer: Answer | None = None
+    ) -> NDArray[Any]:
         """Return what `read` makes of the sequences, in their order: (N, ...)."""
         inputs = check_known(self, X, self._plan)
-        return read_in_batches(self.net_.module_, read, inputs.values, self.net_.device)
+        net = self.net_
+        return read_in_batches(net.module_, read, inputs.values, net.device, answer)
 
     @property
     def _n_features_out(self) -> int:
@@ -459,3 +464,9 @@ class BaseRecurrentEstimator(
         self._memory = None
         self._vectors = given_vectors(weights)
         self.net_ = make_net(network, self._target, device=usable_device(self.device))
+
+
+# Around what scikit-learn has made of it, which asks for the names of the columns afterwards.
+BaseRecurrentEstimator.transform = of_snapshot(  # type: ignore[assignment, method-assign]
+    BaseRecurrentEstimator.transform
+)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._format import VersionedState
 from ._neighbours import nearest_words
+from ._snapshots import of_snapshot
 from ._tables import shared_table
 from ._validation import check_ids
 from .sequences import PADDING, TokenSequences
@@ -25,6 +26,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
 ):
     """A step that sends one table of vectors along with the sequences."""
 
+    @of_snapshot
     def transform(self, X: TokenSequences) -> TokenSequences:
         """Return the sequences with the table of vectors attached.
 
@@ -55,6 +57,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
             )
         return TokenSequences(sequences.ids, self.vocabulary_, self.vectors_)
 
+    @of_snapshot
     def most_similar(self, word: str, topn: int = 10) -> list[tuple[str, float]]:
         """Return the words whose vectors point most nearly the same way as that of a word.
 
@@ -110,6 +113,10 @@ class EmbeddingStep(  # type: ignore[call-arg]
             rest["vectors_"] = rest["vectors_"].array
             rest["vectors_"].flags.writeable = False  # pickle forgets it
         super().__setstate__(rest)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # scikit-learn would go through all attributes, to which a fit adds some just now.
+        return hasattr(self, "vectors_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -22,6 +22,9 @@ FORMAT = 2
 
 _KEY = "_format"
 
+_OF_A_PIPELINES_FIT = "_parent_callback_ctx"
+"""What scikit-learn lends to each step while it fits a pipeline, with all of that pipeline."""
+
 _VOCABULARIES = ("_entries", "vocabulary_")
 """Attributes that hold words by id, in a tuple."""
 
@@ -35,6 +38,7 @@ class VersionedState:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state, and its form."""
         state: dict[str, Any] = {**super().__getstate__(), _KEY: FORMAT}  # type: ignore[dict-item]
+        state.pop(_OF_A_PIPELINES_FIT, None)
         for name in _VOCABULARIES:
             if isinstance(state.get(name), tuple):
                 state[name] = _as_table(state[name])

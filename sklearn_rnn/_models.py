@@ -6,6 +6,8 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from ._snapshots import snapshot
+
 __all__ = ["before_last", "final_estimator", "steps_of"]
 
 
@@ -27,7 +29,7 @@ def final_estimator(who: str, model: Any) -> Any:
     """Return the fitted recurrent estimator that a model ends with, or raise."""
     final = steps_of(model)[-1]
     if hasattr(final, "_plan"):
-        return final
+        return snapshot(final)
     if hasattr(final, "embedding_dim"):
         check_is_fitted(final)
     raise TypeError(

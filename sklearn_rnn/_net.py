@@ -160,11 +160,11 @@ class SequenceNet(NeuralNet):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return predictions in the encoding of the targets."""
-        return self.target_.encode(self.target_.decide(self._logits(X)))
+        return self.target_.encode(self._answers(X, self.target_.decide))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class."""
-        return self.target_.probabilities(self._logits(X))
+        return self._answers(X, self.target_.probabilities)
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -178,8 +178,10 @@ class SequenceNet(NeuralNet):
             tags.classifier_tags = ClassifierTags()
         return tags
 
-    def _logits(self, X: Any) -> NDArray[np.float64]:
-        return self.forward(X).numpy().astype(np.float64)
+    def _answers(self, X: Any, answer: Callable[..., NDArray[Any]]) -> NDArray[Any]:
+        """Return what the target makes of logits, batch by batch: all of them may not fit."""
+        logits = self.forward_iter(X)
+        return np.concatenate([answer(each.cpu().numpy().astype(np.float64)) for each in logits])
 
 
 class TextwiseLoss(nn.Module):
@@ -226,6 +228,7 @@ def make_net(
         iterator_train__generator=generator,
         iterator_train__processes=processes,
         iterator_valid=LengthSortedBatches,
+        iterator_valid__n_outputs=target.n_outputs,
         train_split=None if validation is None else predefined_split(validation),
         callbacks=list(callbacks),
         verbose=0,

@@ -207,6 +207,13 @@ Id 0 is padding wherever it stands in a row: it is skipped, not read. Id 1 is th
 
     Steps of three-dimensional X are all read: none of them is padding.
 
+    A fit replaces all that was fitted before in one step, at its end. While one thread fits an
+    estimator anew, others may predict with it: each answer, copy or file is all the former
+    model's or all the new one's. That holds for each step of a pipeline, not for the pipeline,
+    which fits one after the other. Meanwhile, sequences of the one vectorizer that meet the
+    network of the other are refused, since their vocabularies differ. To answer without a break,
+    fit a clone of the pipeline, and then let it take the place of the former one.
+
     The state that is saved is configuration and NumPy arrays. The optimizer's memory is not
     part of it: `partial_fit` after loading starts that anew."""
 

@@ -14,35 +14,62 @@ from ._runtime import in_threads, steady_arithmetic
 from .batching import LengthSortedBatches, SequenceDataset
 from .modules import RecurrentNetwork
 
-__all__ = ["read_in_batches"]
+__all__ = ["Answer", "read_in_batches"]
+
+Answer = Callable[[NDArray[np.float64]], NDArray[Any]]
+"""From the numbers of some sequences, (n, ...), to what is kept of them, (n, ...)."""
 
 
 def read_in_batches(
-    network: RecurrentNetwork, read: Callable[..., Tensor], values: NDArray[Any], device: str
-) -> NDArray[np.float32]:
+    network: RecurrentNetwork,
+    read: Callable[..., Tensor],
+    values: NDArray[Any],
+    device: str,
+    answer: Answer | None = None,
+) -> NDArray[Any]:
     """Return what a method of the network makes of each sequence, in their order: (N, ...).
 
     Nothing is written to the network: any number of threads may read at a time.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        The network.
+    read : callable
+        One of its methods, which gives numbers for sequences.
+    values : ndarray of int of shape (N, T), or of float of shape (N, T, D)
+        The sequences.
+    device : str
+        Where the network is.
+    answer : callable, default=None
+        What is kept of each batch, such as labels of logits: the numbers themselves go, which
+        may be thousands for each sequence. None keeps them.
+
+    Returns
+    -------
+    ndarray of shape (N, ...)
+        The answers; float32 where the numbers are kept.
     """
-    batches = LengthSortedBatches(SequenceDataset(values))
+    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.head.out_features)
 
     @torch.inference_mode()
-    def outputs_of(batch: Any) -> Tensor:
+    def answers_of(batch: Any) -> NDArray[Any]:
         tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
-        return read(network, **tensors).cpu()
+        numbers = read(network, **tensors).cpu().numpy()
+        return numbers if answer is None else answer(numbers.astype(np.float64))
 
     in_parallel = device == "cpu" and len(batches) > 1
     with steady_arithmetic() as n_threads:
-        parts = in_threads(outputs_of, batches, n_threads if in_parallel else 1)
+        parts = in_threads(answers_of, batches, n_threads if in_parallel else 1)
         return _in_order(parts, batches.order)
 
 
-def _in_order(parts: Iterator[Tensor], order: NDArray[np.intp]) -> NDArray[np.float32]:
+def _in_order(parts: Iterator[NDArray[Any]], order: NDArray[np.intp]) -> NDArray[Any]:
     """Return the parts as one array, each row in its place; no second array of all is made."""
-    start, outputs = 0, np.empty(0, np.float32)
+    start, answers = 0, np.empty(0, np.float32)
     for part in parts:
         if not start:
-            outputs = np.empty((len(order), *part.shape[1:]), np.float32)
-        outputs[order[start : start + len(part)]] = part.numpy()
+            answers = np.empty((len(order), *part.shape[1:]), part.dtype)
+        answers[order[start : start + len(part)]] = part
         start += len(part)
-    return outputs
+    return answers

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ._gensim import subword_vector
 from ._models import steps_of
+from ._snapshots import snapshot
 from ._vector_files import Keep, OfParts, keep_keyed_vectors, read_vectors
 from ._vectors_in_memory import is_in_memory, keep_in_memory
 from .sequences import UNKNOWN
@@ -76,7 +77,7 @@ def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
             f"{who}: the source, {named(source)}, was fitted on plain ids, which stand for no "
             "words. Fit it on the sequences of a SequenceVectorizer."
         )
-    return fitted[-1]
+    return snapshot(fitted[-1])
 
 
 def words_and_vectors(

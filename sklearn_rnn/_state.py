@@ -1,10 +1,8 @@
-"""What a fitted estimator keeps: NumPy arrays to pickle, and all or nothing if fit fails."""
+"""What a fitted estimator keeps: NumPy arrays to pickle."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
@@ -21,7 +19,6 @@ from .modules import RecurrentNetwork
 from .sequences import PADDING, UNKNOWN
 
 __all__ = [
-    "all_or_nothing",
     "give_vectors",
     "given_vectors",
     "network_state",
@@ -191,15 +188,3 @@ def restore_target(state: dict[str, Any], n_outputs: int) -> Target:
             f"The model has other labels than its {n_outputs} outputs: the file was altered."
         )
     return target
-
-
-@contextmanager
-def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Put an estimator's attributes back if the block raises."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

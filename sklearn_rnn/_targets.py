@@ -23,6 +23,8 @@ __all__ = [
     "Voice",
 ]
 
+_ROWS_AT_ONCE = 256
+
 
 def _binary_cross_entropy(
     logits: Tensor, target: Tensor, *, reduction: str, label_smoothing: float = 0.0
@@ -248,6 +250,20 @@ class MultilabelTarget(ClassTarget):
 
     def decide(self, logits: NDArray[Any]) -> NDArray[np.int64]:
         return (logits > 0).astype(np.int64)
+
+    def packed(self, logits: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the decisions, a bit for each: (N, C) -> (N, ceil(C / 8))."""
+        return np.packbits(logits > 0, axis=1)
+
+    def are_right(self, packed: NDArray[np.uint8], y: Any) -> NDArray[np.bool_]:
+        """Return which texts have all labels right, by an indicator matrix that may be sparse."""
+        right = np.empty(len(packed), np.bool_)
+        for start in range(0, len(packed), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            labels = y[rows].toarray() if sparse.issparse(y) else y[rows]
+            decided = np.unpackbits(packed[rows], axis=1, count=self.n_outputs)
+            right[rows] = (labels == decided).all(axis=1)
+        return right
 
 
 class NumericTarget(Target):

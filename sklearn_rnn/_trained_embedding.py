@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from ._docs import fill_doc
 from ._embedding_step import EmbeddingStep, check_sequences, token_counts
 from ._gensim import Trained, train_vectors
+from ._snapshots import fitting
 from ._validation import seed_from
 from .sequences import UNKNOWN, TokenSequences
 
@@ -119,8 +120,9 @@ class TrainedEmbedding(EmbeddingStep):
             epochs=self.epochs,
             progress=self.verbose > 0,
         )
-        self.vocabulary_ = sequences.vocabulary
-        self._keep(trained)
+        with fitting(self) as fitted:
+            fitted.vocabulary_ = sequences.vocabulary
+            fitted._keep(trained)
         return self
 
     def _keep(self, trained: Trained) -> None:

@@ -24,6 +24,9 @@ _LENGTH_NOISE = 0.1
 _TOKENS_AT_ONCE = 16_384
 """Tokens in a batch that is only predicted: keeps the activations within the cache."""
 
+_LOGITS_AT_ONCE = 2**21
+"""Logits of such a batch: 16 MB as doubles, in each thread. Only thousands of classes reach it."""
+
 _ROWS_AT_ONCE = 1_024
 
 _STEPS = 8
@@ -228,6 +231,8 @@ class LengthSortedBatches:
         The texts.
     batch_size : int, default=None
         Ignored: a prediction does not depend on it. Part of the signature that skorch calls.
+    n_outputs : int, default=1
+        Logits of a text: where they are many, batches hold fewer texts.
 
     Attributes
     ----------
@@ -235,13 +240,16 @@ class LengthSortedBatches:
         Rows in the order in which the batches hold them.
     """
 
-    def __init__(self, dataset: SequenceDataset, batch_size: int | None = None) -> None:
+    def __init__(
+        self, dataset: SequenceDataset, batch_size: int | None = None, n_outputs: int = 1
+    ) -> None:
         self.dataset = dataset
         self.order = np.argsort(-dataset.lengths, kind="stable")
         self.starts = [0]
         while self.starts[-1] < len(self.order):
             longest = int(dataset.lengths[self.order[self.starts[-1]]])
-            self.starts.append(self.starts[-1] + max(1, _TOKENS_AT_ONCE // rounded(longest)))
+            n_texts = min(_TOKENS_AT_ONCE // rounded(longest), _LOGITS_AT_ONCE // n_outputs)
+            self.starts.append(self.starts[-1] + max(1, n_texts))
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -13,15 +13,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_y
+from sklearn.utils.validation import _check_y, _num_samples, check_is_fitted
 
 from ._base import BaseRecurrentEstimator
 from ._callbacks import watch
 from ._class_weight import check_weighted_labels, weights_by_label
 from ._parameters import CONSTRAINTS, documented
+from ._snapshots import of_snapshot
 from ._targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 
 __all__ = ["RNNTextClassifier"]
@@ -255,6 +257,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             )
         self._check_weighted(self.classes_ if classes is None else np.unique(classes))
 
+    @of_snapshot
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each text.
 
@@ -268,9 +271,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ndarray of shape (n_texts,) or (n_texts, n_labels)
             Labels, or the indicator matrix of labels more probable than not.
         """
-        logits = self._logits(X)
-        return self._target.decide(logits)
+        check_is_fitted(self)
+        return self._answers(X, self._target.decide)
 
+    @of_snapshot
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each label.
 
@@ -285,9 +289,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             Probabilities in the order of `classes_`; rows sum to 1, unless several labels
             may hold at a time.
         """
-        logits = self._logits(X)
-        return self._target.probabilities(logits)
+        check_is_fitted(self)
+        return self._answers(X, self._target.probabilities)
 
+    @of_snapshot
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the logarithm of the probability of each label.
 
@@ -302,9 +307,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             Logarithms in the order of `classes_`. They come from the logits: finite also
             where a probability is so small that `predict_proba` rounds it to 0.
         """
-        logits = self._logits(X)
-        return self._target.log_probabilities(logits)
+        check_is_fitted(self)
+        return self._answers(X, self._target.log_probabilities)
 
+    @of_snapshot
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the logits, by which `predict` decides.
 
@@ -320,8 +326,38 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             logit of each, of which the greatest is predicted. Of several labels at a time
             the logit of each: those above 0 are predicted.
         """
-        logits = self._logits(X)
-        return self._target.decision_values(logits)
+        check_is_fitted(self)
+        return self._answers(X, self._target.decision_values)
+
+    @of_snapshot
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of texts whose label is right.
+
+        Parameters
+        ----------
+        X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
+            The sequences.
+        y : array-like of shape (n_texts,) or (n_texts, n_labels)
+            Their labels. Of several labels at a time, all of a text's have to be right.
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weights of the texts.
+
+        Returns
+        -------
+        float
+            The accuracy.
+        """
+        check_is_fitted(self)
+        target, labels = self._target, y.tocsr() if sparse.issparse(y) else np.asarray(y)
+        if (
+            not isinstance(target, MultilabelTarget)
+            or labels.shape != (_num_samples(X), target.n_outputs)
+            or type_of_target(labels) != "multilabel-indicator"
+        ):
+            return float(super().score(X, y, sample_weight))
+        # Bit by bit: the matrix of predictions takes 64 times as much.
+        right = target.are_right(self._answers(X, target.packed), labels)
+        return float(accuracy_score(np.ones_like(right), right, sample_weight=sample_weight))
 
     @property
     def classes_(self) -> NDArray[Any]:

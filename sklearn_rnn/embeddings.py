@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import StrOptions
 from ._coverage import coverage_of, warn_if_few
 from ._embedding_step import EmbeddingStep, check_sequences
 from ._gensim import Trained
+from ._snapshots import fitting, of_snapshot
 from ._sources import look_up, named
 from ._trained_embedding import TrainedEmbedding, fill, positive
 from ._validation import seed_from
@@ -266,6 +267,7 @@ default=None
     ['sad']
     """
 
+    coverage_: Bunch
     _parameter_constraints = {
         "source": "no_validation",
         "oov": [StrOptions({"zero", "mean", "random", "subword"})],
@@ -325,10 +327,11 @@ default=None
                 "another kind of file?"
             )
         table.vectors.flags.writeable = False
-        self.vectors_, self.found_ = table.vectors, table.found
-        self.vocabulary_ = sequences.vocabulary
-        self.coverage_ = coverage_of(sequences, table.found)
-        warn_if_few(who, coverage_of(sequences, served))
+        with fitting(self) as fitted:
+            fitted.vectors_, fitted.found_ = table.vectors, table.found
+            fitted.vocabulary_ = sequences.vocabulary
+            fitted.coverage_ = coverage_of(sequences, table.found)
+            warn_if_few(who, coverage_of(sequences, served))
         return self
 
     def _fill(self, table: WordTable, of_parts: OfParts | None) -> NDArray[np.bool_]:
@@ -375,6 +378,7 @@ default=None
     def _others(self) -> dict[str, Any]:
         return {name: value for name, value in self.get_params().items() if name != "source"}
 
+    @of_snapshot
     def __getstate__(self) -> dict[str, Any]:
         """Drop a source in memory once its vectors are here: a file needs no gensim object.
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseRecurrentEstimator
 from ._parameters import documented
+from ._snapshots import of_snapshot
 from ._targets import NumericTarget, Target
 
 __all__ = ["RNNTextRegressor"]
@@ -107,6 +109,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         """
         return self._fit(X, y, sample_weight, going_on=hasattr(self, "net_"), one_epoch=True)
 
+    @of_snapshot
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the number for each text.
 
@@ -120,8 +123,8 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         ndarray of float64 of shape (n_texts,) or (n_texts, n_outputs)
             The numbers.
         """
-        logits = self._logits(X)
-        return self._target.decide(logits)
+        check_is_fitted(self)
+        return self._answers(X, self._target.decide)
 
     def _check_y(self, y: Any) -> NDArray[np.float64]:
         numbers: NDArray[np.float64] = check_array(

@@ -27,6 +27,7 @@ from ._analysis import analysis, document_check, warn_of_parameters, warning_if_
 from ._documents import check_documents
 from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, keeps_all, kept
 from ._format import VersionedState, check_method
+from ._snapshots import fitting, snapshot
 from ._validation import check_ids
 from ._vocabulary import MARKERS, given_words, ids_of, select_words
 from .sequences import PADDING, TokenSequences
@@ -130,6 +131,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     between words: what lies between two signs is one "word", and `fit` warns. There
     ``analyzer="char"`` reads characters, and a `tokenizer` cuts words.
 
+    A fit replaces the former vocabulary in one step, at its end: other threads may transform in
+    the meantime.
+
     Examples
     --------
     >>> from sklearn_rnn.text import SequenceVectorizer
@@ -222,7 +226,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        self._learn(raw_documents, keep=_drop)
+        with fitting(self) as fitted:
+            fitted._learn(raw_documents, keep=_drop)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -249,10 +254,12 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        chunks, new_ids = self._learn(raw_documents, keep=partial(kept, folder=self.memmap_dir))
-        if new_ids is not None:
-            chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
-        return self._sequences(chunks)
+        with fitting(self) as fitted:
+            keep = partial(kept, folder=fitted.memmap_dir)
+            chunks, new_ids = fitted._learn(raw_documents, keep)
+            if new_ids is not None:
+                chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
+            return fitted._sequences(chunks)
 
     def transform(self, raw_documents: Iterable[str]) -> TokenSequences:
         """Return texts as sequences.
@@ -275,13 +282,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text.
         """
         self._check_vocabulary()
-        if not hasattr(self, "n_tokens_"):
+        fitted = snapshot(self)
+        if not hasattr(fitted, "n_tokens_"):
             raise NotFittedError(
                 "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
             )
-        texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
-        return self._sequences(
-            encoded(texts, self.build_analyzer(), self.vocabulary_, self.n_jobs)
+        texts = check_documents("SequenceVectorizer", raw_documents, document_check(fitted))
+        return fitted._sequences(
+            encoded(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
         )
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
@@ -353,6 +361,9 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         if hasattr(self, "_entries"):
             self.vocabulary_ = ids_of(self._entries[len(MARKERS) :])
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_entries")
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -381,9 +392,10 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     def _adopt(self, words: list[str], n_tokens: int | None) -> None:
         """Take words as the vocabulary, in their order, and the length of sequences."""
-        self.vocabulary_, self._entries = ids_of(words), (*MARKERS, *words)
+        learned: dict[str, Any] = {"vocabulary_": ids_of(words), "_entries": (*MARKERS, *words)}
         if n_tokens is not None:
-            self.n_tokens_ = n_tokens
+            learned["n_tokens_"] = n_tokens
+        self.__dict__ = {**vars(self), **learned}  # in one step, for threads that look it up
 
     def _check_vocabulary(self) -> None:
         """Raise if there is no vocabulary, neither learned nor given."""

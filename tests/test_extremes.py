@@ -1,9 +1,12 @@
 """Data of unusual shape work, or get a clear error, in a memory that can be told before."""
 
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
@@ -22,6 +25,13 @@ def megabytes():
 @pytest.fixture
 def bounded():
     """Fail if the test takes more memory than it should."""
+    with within(LIMIT):
+        yield
+
+
+@contextmanager
+def within(limit):
+    """Fail if the block takes more than so many megabytes."""
     if not sys.platform.startswith("linux"):
         yield
         return
@@ -29,7 +39,7 @@ def bounded():
         marks.write("5")  # the highest mark is now what is held now
     before = megabytes()
     yield
-    assert megabytes() - before < LIMIT
+    assert megabytes() - before < limit
 
 
 def pipeline(**parameters):
@@ -87,6 +97,53 @@ def test_a_thousand_classes(bounded, by):
     model = RNNTextClassifier(**QUICK | {"max_epochs": 10}, term_weights=by).fit(X, y)
     assert model.predict_proba(X[:5]).shape == (5, 1_000)
     assert model.score(X, y) > 0.5
+
+
+@pytest.fixture(scope="module")
+def of_many_classes():
+    """Return a classifier of 4,000 classes, and 8,000 texts: their logits take 384 MB."""
+    ids = np.random.default_rng(0).integers(2, 4_002, (8_000, 4))
+    model = RNNTextClassifier(**QUICK, linear="none").initialize(ids, np.arange(8_000) % 4_000)
+    model.predict(ids[:2_000])
+    return model, ids
+
+
+def test_labels_of_thousands_of_classes_take_the_memory_of_labels(of_many_classes):
+    model, ids = of_many_classes
+    with within(100):
+        labels = model.predict(ids)
+        accuracy = model.score(ids, labels)
+    assert accuracy == 1
+    part = slice(7_000, None)
+    np.testing.assert_array_equal(labels[part], model.decision_function(ids[part]).argmax(axis=1))
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "predict_log_proba", "decision_function"])
+def test_answers_of_thousands_of_classes_take_little_beside_themselves(of_many_classes, method):
+    model, ids = of_many_classes
+    with within(100 + ids.shape[0] * 4_000 * 8 / 2**20):
+        answer = getattr(model, method)(ids)
+    assert answer.shape == (8_000, 4_000)
+    np.testing.assert_allclose(answer[-9:], getattr(model, method)(ids[-9:]), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_thousands_of_labels_at_a_time_are_scored_in_little_memory(of_many_classes, is_sparse):
+    ids = of_many_classes[1][:6_000]
+    y = np.zeros((6_000, 4_000), np.int8)
+    y[np.arange(6_000), ids[:, 0] - 2] = 1
+    model = RNNTextClassifier(**QUICK, linear="none").initialize(ids[:50], y[:50])
+    model.predict(ids[:2_000])
+    truth = sparse.csr_array(y) if is_sparse else y
+    with within(150):
+        assert model.score(ids, truth) == 0
+    some, weights = ids[:40], np.arange(40)
+    truth = model.predict(some)
+    truth[::3, 0] ^= 1
+    expected = accuracy_score(truth, model.predict(some), sample_weight=weights)
+    assert model.score(some, truth, weights) == expected
+    with pytest.raises(ValueError, match="mix of"):
+        model.score(some, weights)
 
 
 @pytest.mark.parametrize("largest", [3_000_000, 2_000_000_000, 2**40])

@@ -148,7 +148,7 @@ def test_the_validation_part_mirrors_the_classes_and_gives_the_recorded_loss(wit
     validation = seen[0][1]
     assert len(validation) == 40
     assert abs(validation.target[validation.rows].mean() - 0.5) < 0.03
-    logits = model._logits(validation.values[validation.rows])
+    logits = model.decision_function(validation.values[validation.rows])[:, None]
     target = torch.from_numpy(validation.target[validation.rows]).double()
     loss = F.binary_cross_entropy_with_logits(torch.from_numpy(logits), target).item()
     assert loss == pytest.approx(model.history_["valid_loss"].min(), abs=1e-5)
