@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import skorch.callbacks
 from skorch.callbacks import Callback, PassthroughScoring
 from skorch.utils import to_tensor
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 from ._history import diverged, figures_of
 
 __all__ = [
+    "EarlyStopping",
     "InStep",
     "LinearDecay",
     "Progress",
@@ -27,6 +29,9 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 
 _WARM_UP = 0.05
 """Share of the steps over which the learning rate rises."""
+
+
+_NUMBERS_AT_ONCE = 2**22
 
 
 class BatchScore(Callback):
@@ -84,7 +89,7 @@ class SoundGradients(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights, to have them if the next epoch fails, or raise if this one has."""
-        if not all(weight.isfinite().all() for weight in net.module_.parameters()):
+        if not all(map(_is_finite, net.module_.parameters())):
             raise diverged(self.who, net, "a weight is not finite", net.history[-1, "epoch"])
         self._keep(net, len(net.history))
 
@@ -97,10 +102,24 @@ class SoundGradients(Callback):
         return True
 
     def _keep(self, net: Any, n_epochs: int) -> None:
-        if self.keeps_weights:
-            weights = net.module_.named_parameters()  # buffers do not change
-            self.sound_weights = {name: weight.detach().clone() for name, weight in weights}
-            self.n_sound = n_epochs
+        if not self.keeps_weights:
+            return
+        weights = {n: w.detach() for n, w in net.module_.named_parameters()}  # buffers stay
+        if self.sound_weights is None:
+            self.sound_weights = {name: weight.clone() for name, weight in weights.items()}
+        for name, weight in weights.items():  # in its place: never a third copy
+            self.sound_weights[name].copy_(weight)
+        self.n_sound = n_epochs
+
+
+class EarlyStopping(skorch.callbacks.EarlyStopping):
+    """skorch's, which lets go of the best weights so far before it copies better ones."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Keep the weights of the best epoch, and stop training after too many others."""
+        if self._is_score_improved(net.history[-1, self.monitor]):
+            self.best_model_weights_ = None
+        super().on_epoch_end(net, **kwargs)
 
 
 class InStep(Callback):
@@ -187,6 +206,11 @@ def watch(name: str, measure: Measure) -> list[Any]:
         PassthroughScoring(f"train_{name}", lower_is_better=False, on_train=True),
         PassthroughScoring(f"valid_{name}", lower_is_better=False),
     ]
+
+
+def _is_finite(weight: Tensor) -> bool:
+    """Return whether all numbers are, looking at some at a time: torch makes copies of them."""
+    return all(some.isfinite().all() for some in weight.detach().flatten().split(_NUMBERS_AT_ONCE))
 
 
 def check_callbacks(who: str, callbacks: Sequence[Any] | None) -> None:

@@ -90,6 +90,8 @@ FULL_BATCH = 32
 _AT_REST = 0.01
 """Sum of squared gradients below which a row's steps are as long as its gradients."""
 
+_NUMBERS_AT_ONCE = 2**22
+
 
 class TableOptimizer:
     """Gradient descent on tables of which a batch reads a few rows, damped for busy rows.
@@ -159,10 +161,18 @@ class TableOptimizer:
         for table, sums, group in zip(self.tables, self.sums, self.param_groups, strict=True):
             if table.grad is not None:
                 rows, gradients = _rows_of(table.grad)
-                sums.index_add_(0, rows, gradients.square().sum(dim=1))
-                damping = (_AT_REST / sums[rows]).sqrt_()[:, None]
-                table.index_add_(0, rows, gradients * damping, alpha=-share * group["lr"])
+                # Some rows at a time: of thousands of outputs, each copy is large.
+                n_rows = max(1, _NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
+                for some, of_some in zip(rows.split(n_rows), gradients.split(n_rows), strict=True):
+                    _step(table, sums, some, of_some, share * group["lr"])
                 table.grad = None
+
+
+def _step(table: Tensor, sums: Tensor, rows: Tensor, gradients: Tensor, rate: float) -> None:
+    """Move some rows, each given once: (V, D), (V,), (n,), (n, D)."""
+    sums.index_add_(0, rows, gradients.square().sum(dim=1))
+    damping = (_AT_REST / sums[rows]).sqrt_()[:, None]
+    table.index_add_(0, rows, gradients * damping, alpha=-rate)
 
 
 def move_state_rows(optimizer: torch.optim.Optimizer, weight: Tensor, rows: Tensor) -> None:

@@ -6,9 +6,17 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import LRScheduler
 
-from ._callbacks import InStep, LinearDecay, Progress, SoundGradients, Thaw, check_callbacks
+from ._callbacks import (
+    EarlyStopping,
+    InStep,
+    LinearDecay,
+    Progress,
+    SoundGradients,
+    Thaw,
+    check_callbacks,
+)
 from ._checkpoint import Checkpoint
 from ._history import check_training
 from ._net import Memory, SequenceNet, make_net, training_device

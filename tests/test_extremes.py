@@ -127,6 +127,19 @@ def test_answers_of_thousands_of_classes_take_little_beside_themselves(of_many_c
     np.testing.assert_allclose(answer[-9:], getattr(model, method)(ids[-9:]), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_fit_holds_its_weights_and_one_copy_of_each_epoch_to_keep(early_stopping):
+    ids = np.arange(2, 30_002).reshape(2_000, 15)
+    model = RNNTextClassifier(
+        **QUICK | {"max_epochs": 3}, linear="words", batch_size=100, early_stopping=early_stopping
+    )
+    labels = np.arange(2_000) // 2
+    model.fit(ids[:, :1] % 50 + 2, labels)  # what is made once
+    weights = 30_002 * 1_000 * 4 / 2**20
+    with within((2.75 + early_stopping) * weights):
+        model.fit(ids, labels)
+
+
 @pytest.mark.parametrize("is_sparse", [False, True])
 def test_thousands_of_labels_at_a_time_are_scored_in_little_memory(of_many_classes, is_sparse):
     ids = of_many_classes[1][:6_000]
