@@ -36,16 +36,44 @@ _FORMER_PATTERN = r"(?u)\b\w+(?:['’]\w+)*\b"
 """The default before words of all scripts: models that were saved then still say it."""
 
 
+_PIECE = 2**18
+"""Characters of a long text that are read at a time; of ordinary texts, each is one piece."""
+
+_GAP = re.compile("(?<=[!-~])[ \n]")
+"""Where a text may be cut: no word, normal form or run of spaces goes on beyond it."""
+
+
 @dataclass(frozen=True)
 class _InTurn:
     """Functions one after the other; unlike a closure, it can be sent to other processes."""
 
     steps: tuple[Callable[[Any], Any], ...]
+    in_pieces: bool = False
+    """Whether what a text gives is what its pieces give, one after the other."""
 
     def __call__(self, document: Any) -> list[str]:
+        tokens = self.lazily(document)
+        return tokens if isinstance(tokens, list) else list(tokens)
+
+    def lazily(self, document: Any) -> Iterable[str]:
+        """Return the tokens; those of a long text as they are asked for."""
+        if self.in_pieces and isinstance(document, str) and len(document) > _PIECE:
+            return chain.from_iterable(map(self._all, _pieces(document)))
+        return self._all(document)
+
+    def _all(self, document: Any) -> list[str]:
         for step in self.steps:
             document = step(document)
         return document
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        gap = _GAP.search(text, start + _PIECE)
+        end = len(text) if gap is None else gap.start()
+        yield text[start:end]
+        start = end
 
 
 def analysis(vectorizer: Any) -> Callable[[Any], list[str]]:
@@ -58,7 +86,16 @@ def analysis(vectorizer: Any) -> Callable[[Any], list[str]]:
         return _InTurn((normalized, partial(_tokens, analyzer, "the analyzer", form)))
     lowered = _counter(vectorizer).build_preprocessor()
     # Twice: "J" with a caron has no composed form, the "ǰ" that is its lower case has one.
-    return _InTurn((normalized, lowered, normalized, *_cut(vectorizer), *_filter(vectorizer)))
+    steps = (normalized, lowered, normalized, *_cut(vectorizer), *_filter(vectorizer))
+    return _InTurn(steps, in_pieces=not _reads_whole_texts(vectorizer))
+
+
+def _reads_whole_texts(vectorizer: Any) -> bool:
+    """Return whether functions or patterns of the user's own may look at all of a text."""
+    if vectorizer.preprocessor is not None or callable(vectorizer.strip_accents):
+        return True
+    own = vectorizer.tokenizer, vectorizer.token_pattern
+    return vectorizer.analyzer == "word" and own != (None, None)
 
 
 def _counter(vectorizer: Any) -> CountVectorizer:

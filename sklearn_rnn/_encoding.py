@@ -31,6 +31,7 @@ __all__ = [
     "Layout",
     "WordCounts",
     "as_rows",
+    "cut",
     "encoded",
     "growing_ids",
     "keeps_all",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 _CHUNK_TEXTS = 1_000
+
+_IDS_AT_ONCE = 2**20
 
 _JOBLIBS_OWN = ("loky", "multiprocessing", "sequential", "threading")
 
@@ -98,6 +101,7 @@ def _n_processes(n_jobs: int | None) -> int:
 
 def _encoded(block: list[Any], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
     tokens, lengths = array("i"), array("q")
+    analyze = getattr(analyze, "lazily", analyze)  # a long text's tokens never are all there
     for text in block:
         before = len(tokens)
         tokens.extend(map(look_up, analyze(text)))
@@ -176,16 +180,31 @@ class WordCounts:
 
 
 def _added(counts: NDArray[np.int64], ids: NDArray[np.integer]) -> NDArray[np.int64]:
-    more = np.bincount(ids, minlength=len(counts))
-    more[: len(counts)] += counts
-    return more
+    for start in range(0, len(ids), _IDS_AT_ONCE):  # bincount makes int64 of all it is given
+        more = np.bincount(ids[start : start + _IDS_AT_ONCE], minlength=len(counts))
+        more[: len(counts)] += counts
+        counts = more
+    return counts
 
 
-def _once_per_text(chunk: Chunk) -> NDArray[np.int64]:
+def _once_per_text(chunk: Chunk) -> NDArray[np.integer]:
+    if len(chunk.tokens) > _IDS_AT_ONCE:
+        by_text = np.split(chunk.tokens, np.cumsum(chunk.lengths)[:-1])
+        return np.concatenate([np.unique(tokens) for tokens in by_text])
     n_words = int(chunk.tokens.max(initial=0)) + 1
     # One number for each (text, word) that occurs: text * n_words + word.
     texts = np.repeat(np.arange(len(chunk.lengths)), chunk.lengths)
     return np.unique(texts * n_words + chunk.tokens) % n_words
+
+
+def cut(chunks: Iterable[Chunk], layout: Layout) -> Iterator[Chunk]:
+    """Give chunks without the tokens that a layout leaves out: those of long texts are many."""
+    for chunk in chunks:
+        if chunk.lengths.max() <= layout.n_places:
+            yield chunk
+            continue
+        places, lengths = _places_kept(chunk, layout)
+        yield Chunk(chunk.tokens[places], lengths)
 
 
 def kept(chunks: Iterable[Chunk], folder: str | os.PathLike[str] | None) -> Iterable[Chunk]:
@@ -236,17 +255,23 @@ def _stacked(chunks: list[Chunk], layout: Layout) -> NDArray[np.int32]:
 
 def _laid_out(chunk: Chunk, layout: Layout) -> NDArray[np.int32]:
     """Lay the texts of one chunk out: (n_running_tokens,) -> (n_texts, n_places)."""
-    n_places, padding, truncating = layout
-    kept = np.minimum(chunk.lengths, n_places)
-    ends = np.cumsum(chunk.lengths)
-    first = ends - kept if truncating == "pre" else ends - chunk.lengths  # of the kept tokens
-    offset = n_places - kept if padding == "pre" else np.zeros_like(kept)
+    n_places, padding, _ = layout
+    places, lengths = _places_kept(chunk, layout)
+    offset = n_places - lengths if padding == "pre" else np.zeros_like(lengths)
     place = np.arange(n_places)
-    filled = (place >= offset[:, None]) & (place < (offset + kept)[:, None])
+    filled = (place >= offset[:, None]) & (place < (offset + lengths)[:, None])
     rows = np.full(filled.shape, PADDING, np.int32)
-    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    rows[filled] = chunk.tokens[np.repeat(first, kept) + running]
+    rows[filled] = chunk.tokens[places]
     return rows
+
+
+def _places_kept(chunk: Chunk, layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the tokens are that a layout keeps, and how many of each text those are."""
+    kept = np.minimum(chunk.lengths, layout.n_places)
+    ends = np.cumsum(chunk.lengths)
+    first = ends - kept if layout.truncating == "pre" else ends - chunk.lengths
+    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+    return np.repeat(first, kept) + running, kept
 
 
 def _mapped(

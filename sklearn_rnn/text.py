@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -25,7 +24,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
 from ._documents import check_documents
-from ._encoding import Chunk, Layout, WordCounts, as_rows, encoded, growing_ids, keeps_all, kept
+from ._encoding import (
+    Chunk,
+    Layout,
+    WordCounts,
+    as_rows,
+    cut,
+    encoded,
+    growing_ids,
+    keeps_all,
+    kept,
+)
 from ._format import VersionedState, check_method
 from ._snapshots import fitting, snapshot
 from ._validation import check_ids
@@ -255,8 +264,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text, or no word is left for the vocabulary.
         """
         with fitting(self) as fitted:
-            keep = partial(kept, folder=fitted.memmap_dir)
-            chunks, new_ids = fitted._learn(raw_documents, keep)
+            chunks, new_ids = fitted._learn(raw_documents, keep=fitted._kept)
             if new_ids is not None:
                 chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
             return fitted._sequences(chunks)
@@ -288,9 +296,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
                 "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
             )
         texts = check_documents("SequenceVectorizer", raw_documents, document_check(fitted))
-        return fitted._sequences(
-            encoded(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
-        )
+        chunks = encoded(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
+        return fitted._sequences(cut(chunks, fitted._layout(fitted.n_tokens_)))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -404,9 +411,18 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             self._adopt(given_words(self), self.max_len)
         check_is_fitted(self)
 
+    def _layout(self, n_tokens: int) -> Layout:
+        return Layout(n_tokens, self.padding, self.truncating)
+
+    def _kept(self, chunks: Iterator[Chunk]) -> Iterable[Chunk]:
+        """Return chunks so that they can be read again, without what no sequence will hold."""
+        if self.max_len is not None:
+            chunks = cut(chunks, self._layout(self.max_len))
+        return kept(chunks, self.memmap_dir)
+
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
-        layout = Layout(self.n_tokens_, self.padding, self.truncating)
-        return TokenSequences(as_rows(chunks, layout, self.memmap_dir), self._entries)
+        rows = as_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
+        return TokenSequences(rows, self._entries)
 
 
 def _drop(chunks: Iterable[Chunk]) -> None:

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, _analysis, persistence
 from sklearn_rnn._analysis import in_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
@@ -397,3 +397,36 @@ def test_stop_words_that_texts_never_give_are_warned_of_when_fitting_only():
         vectorizer.fit(["a well known film"])
     vectorizer.transform(["the film"])
     SequenceVectorizer(stop_words="english").fit(["a well known film"])
+
+
+# ---- Long texts --------------------------------------------------------------------------------
+
+_ODD = (
+    "aZ0_ \t\n'.,-\"\u00a0\u00b4\u0301\u0308\u05d0\u03a3\u0131\u00ad\u200d\u2028"
+    "\u3000\uac00\u1161\U0001f600"
+)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"normalize": "NFKC", "strip_accents": "unicode"},
+        {"normalize": "NFKD", "stop_words": ["a", "z"]},
+        {"analyzer": "char"},
+        {"analyzer": "char", "normalize": "NFKC", "lowercase": False},
+        {"analyzer": "char_wb", "normalize": "NFD", "strip_accents": "ascii"},
+        {"preprocessor": str.swapcase},
+        {"token_pattern": r"(?s)a.*?z"},
+        {"tokenizer": str.splitlines},
+        {"strip_accents": str.title},
+    ],
+)
+@given(text=st.text(st.sampled_from(_ODD)) | st.text(st.sampled_from("a' \n.")))
+def test_the_tokens_of_a_long_text_are_those_of_the_whole(parameters, text):
+    analyze = SequenceVectorizer(**parameters).build_analyzer()
+    whole = analyze(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_analysis, "_PIECE", 2)  # any text is a long one
+        assert analyze(text) == whole
+        assert list(analyze.lazily(text)) == whole

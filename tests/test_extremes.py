@@ -53,6 +53,19 @@ def test_a_text_of_a_million_words(bounded):
     assert model[0].transform([long]).shape == (1, 500)
 
 
+@pytest.mark.parametrize("parameters", [{}, {"min_df": 0.5, "stop_words": ["film"]}])
+@pytest.mark.parametrize("end", ["", " \N{CYRILLIC SMALL LETTER YA}"])
+def test_a_text_of_ten_megabytes_takes_a_few_bytes_for_each_word(parameters, end):
+    text = "good, bad film of my own. " * 380_000 + end
+    vectorizer = SequenceVectorizer(max_len=9, **parameters)
+    with within(60 + len(end) * 10):
+        fitted = vectorizer.fit_transform([text])
+        found = vectorizer.transform([text])
+    np.testing.assert_array_equal(fitted.ids, found.ids)
+    short = SequenceVectorizer(max_len=9, vocabulary=found.vocabulary[2:], **parameters)
+    np.testing.assert_array_equal(short.transform([text[-100:]]).ids, found.ids)
+
+
 def test_a_sequence_of_a_hundred_thousand_tokens_is_read_whole(bounded):
     words = ("<pad>", "<unk>", "a", "b")
     X = TokenSequences(np.tile([2, 3], (4, 1)), words)
