@@ -348,7 +348,7 @@ class BaseRecurrentEstimator(
         if inputs.n_ids is not None and inputs.vectors is None:
             self._is_unread = np.ones(inputs.n_ids, np.bool_)
         self.vocabulary_ = inputs.vocabulary
-        self.n_features_in_ = inputs.values.shape[1]
+        self.n_features_in_ = inputs.n_places
         _check_feature_names(self, X, reset=True)
         self.n_iter_ = 0
         self.history_: dict[str, NDArray[np.float64]] = {}

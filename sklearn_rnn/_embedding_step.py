@@ -55,7 +55,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
                 f"{who}: X has another vocabulary than the training data. Transform texts with "
                 "the vectorizer that made the training data."
             )
-        return TokenSequences(sequences.ids, self.vocabulary_, self.vectors_)
+        return sequences._with(vocabulary=self.vocabulary_, vectors=self.vectors_)
 
     @of_snapshot
     def most_similar(self, word: str, topn: int = 10) -> list[tuple[str, float]]:
@@ -134,7 +134,7 @@ def check_sequences(who: str, X: Any) -> TokenSequences:
         )
     if not len(X):
         raise ValueError(f"{who}: expected at least one text, got none.")
-    check_ids(who, X.ids, len(X.vocabulary))
+    check_ids(who, X._stored, len(X.vocabulary))
     return X
 
 
@@ -142,7 +142,7 @@ def token_counts(sequences: TokenSequences) -> NDArray[np.int64]:
     """Return how often each id stands in the texts, padding not counted: (V,)."""
     counts = np.zeros(len(sequences.vocabulary), np.int64)
     for start in range(0, len(sequences), _BLOCK_TEXTS):  # ids may be larger than memory
-        block = sequences.ids[start : start + _BLOCK_TEXTS]
+        block = sequences._stored[start : start + _BLOCK_TEXTS]
         counts += np.bincount(block.ravel(), minlength=len(counts))
     counts[PADDING] = 0
     return counts

@@ -233,7 +233,11 @@ class _OnDisk:
 def as_rows(
     chunks: Iterable[Chunk], layout: Layout, folder: str | os.PathLike[str] | None
 ) -> NDArray[np.int32]:
-    """Lay texts out as rows of ids, (N, T): in memory, or in a file in `folder`."""
+    """Lay texts out as rows of ids, (N, T): in memory, or in a file in `folder`.
+
+    In memory they are as wide as the longest text; in a file, of which that is not known, as the
+    layout says.
+    """
     if folder is None:
         return _stacked(list(chunks), layout)
     remaining = iter(chunks)
@@ -244,6 +248,8 @@ def as_rows(
 
 
 def _stacked(chunks: list[Chunk], layout: Layout) -> NDArray[np.int32]:
+    longest = max(int(chunk.lengths.max()) for chunk in chunks)
+    layout = layout._replace(n_places=min(layout.n_places, max(longest, 1)))
     ids = np.empty((sum(len(chunk.lengths) for chunk in chunks), layout.n_places), np.int32)
     start = 0
     for chunk in chunks:
@@ -251,6 +257,17 @@ def _stacked(chunks: list[Chunk], layout: Layout) -> NDArray[np.int32]:
         ids[start:end] = _laid_out(chunk, layout)
         start = end
     return ids
+
+
+def _parts(chunks: Iterable[Chunk], n_places: int) -> Iterator[Chunk]:
+    """Give the chunks' texts, fewer at a time where their rows are wide."""
+    n_texts = _IDS_AT_ONCE // n_places + 1
+    for tokens, lengths in chunks:
+        ends = np.cumsum(lengths)
+        for start in range(0, len(lengths), n_texts):
+            some = slice(start, start + n_texts)
+            first = ends[start] - lengths[start]
+            yield Chunk(tokens[first : ends[some][-1]], lengths[some])
 
 
 def _laid_out(chunk: Chunk, layout: Layout) -> NDArray[np.int32]:
@@ -281,8 +298,8 @@ def _mapped(
     handle, path = tempfile.mkstemp(prefix="ids-", suffix=".bin", dir=_made(folder))
     try:
         with os.fdopen(handle, "wb") as file:
-            for chunk in chunks:
-                file.write(_laid_out(chunk, layout).data)
+            for part in _parts(chunks, layout.n_places):
+                file.write(_laid_out(part, layout).data)
     except BaseException:
         Path(path).unlink()
         raise

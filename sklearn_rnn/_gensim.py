@@ -66,7 +66,7 @@ class _Sentences:
     """Texts as gensim reads them: lists of words, made anew in each pass."""
 
     def __init__(self, sequences: TokenSequences) -> None:
-        self.ids = sequences.ids
+        self.ids = sequences._stored
         self.words = np.array(sequences.vocabulary, dtype=object)
         self.n_pieces = sum(-(-int(np.count_nonzero(row)) // _LONGEST) for row in self.ids)
 

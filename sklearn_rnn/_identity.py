@@ -28,7 +28,7 @@ Identity = dict[str, Any]
 _FREE = {"checkpoint_dir", "verbose"}
 """Parameters that change nothing about the fit."""
 
-_ROWS_AT_ONCE = 1_024
+_ROWS_AT_ONCE, _PLACES_AT_ONCE = 1_024, 2**20
 
 
 def fit_identity(
@@ -113,11 +113,17 @@ def _start(estimator: Any) -> list[Any]:
 
 def _digest(inputs: Any, data: SequenceDataset) -> str:
     digest = blake2b(digest_size=16)
+    n_rows = min(_ROWS_AT_ONCE, _PLACES_AT_ONCE // inputs.n_places + 1)  # of a memory map, too
     for array in (data.values, data.target, data.sample_weight, inputs.vectors):
         if array is not None:
-            digest.update(f"{array.dtype} {array.shape}".encode())
-            for start in range(0, len(array), _ROWS_AT_ONCE):  # it may be a memory map
-                digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).data)
+            # In full, as checkpoints have it that were written by former versions.
+            margin = inputs.margin if array is data.values else None
+            shape = array.shape if margin is None else (len(array), margin.n_tokens)
+            digest.update(f"{array.dtype} {shape}".encode())
+            for start in range(0, len(array), n_rows):
+                rows = array[start : start + n_rows]
+                rows = rows if margin is None else margin.beside(rows)
+                digest.update(np.ascontiguousarray(rows).data)
     digest.update(repr(inputs.vocabulary).encode())
     return digest.hexdigest()
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from ._validation import check_ids
-from .sequences import UNKNOWN, TokenSequences
+from .sequences import UNKNOWN, Margin, TokenSequences
 
 __all__ = ["Inputs", "check_inputs", "check_known", "check_vectors", "ids_that_occur"]
 
@@ -41,6 +41,14 @@ class Inputs(NamedTuple):
 
     vectors: NDArray[np.float32] | None = None
     """Vectors by id, shape (n_ids, D), where the sequences bring any."""
+
+    margin: Margin | None = None
+    """Places beside `T` that are padding in all of the sequences."""
+
+    @property
+    def n_places(self) -> int:
+        """Places of a sequence."""
+        return int(self.values.shape[1]) if self.margin is None else self.margin.n_tokens
 
 
 def check_inputs(estimator: Any, X: Any) -> Inputs:
@@ -88,7 +96,7 @@ def check_known(estimator: Any, X: Any, plan: dict[str, Any], training: bool = F
     _refuse_text(who, X)  # before the names of its columns
     _check_feature_names(estimator, X, reset=False)
     inputs = _read(who, X)
-    shape = inputs.values.shape
+    shape = len(inputs.values), inputs.n_places, *inputs.values.shape[2:]
     if (inputs.n_ids is None) != (plan["n_ids"] is None):
         kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
         raise ValueError(
@@ -205,9 +213,9 @@ def _check_dimensions(who: str, got: int, expected: int) -> None:
 def _read(who: str, X: Any) -> Inputs:
     """Return what came as ids that are at least 0, or as floats."""
     if isinstance(X, TokenSequences):
-        ids = _not_empty(who, X.ids)
+        ids = _not_empty(who, X._stored)
         check_ids(who, ids, len(X.vocabulary))
-        return Inputs(ids, len(X.vocabulary), X.vocabulary, X.vectors)
+        return Inputs(ids, len(X.vocabulary), X.vocabulary, X.vectors, X._margin)
     values = _array(who, X)
     if values.ndim == 3:
         return Inputs(_single_precision(who, _not_empty(who, values)))

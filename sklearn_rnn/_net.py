@@ -228,7 +228,7 @@ def make_net(
         iterator_train__generator=generator,
         iterator_train__processes=processes,
         iterator_valid=LengthSortedBatches,
-        iterator_valid__n_outputs=target.n_outputs,
+        iterator_valid__n_outputs=module.numbers_per_text,
         train_split=None if validation is None else predefined_split(validation),
         callbacks=list(callbacks),
         verbose=0,

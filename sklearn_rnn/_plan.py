@@ -26,7 +26,7 @@ def new_plan(estimator: Any, inputs: Inputs, target: Target, n_pairs: int) -> di
         "n_ids": inputs.n_ids,
         "n_dimensions": estimator.embedding_dim if source is None else source.shape[-1],
         "n_outputs": target.n_outputs,
-        "n_places": inputs.values.shape[1],
+        "n_places": inputs.n_places,
         "n_pairs": n_pairs,
         "bidirectional": bool(estimator.bidirectional),
         "cell": estimator.cell,

@@ -50,7 +50,7 @@ def read_in_batches(
     ndarray of shape (N, ...)
         The answers; float32 where the numbers are kept.
     """
-    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.head.out_features)
+    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.numbers_per_text)
 
     @torch.inference_mode()
     def answers_of(batch: Any) -> NDArray[Any]:

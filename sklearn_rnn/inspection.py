@@ -358,7 +358,7 @@ def _tokens(
 ) -> list[list[str]]:
     """Return the tokens that are read, each as the text has it."""
     analyze = vectorizer.build_analyzer()
-    lengths = np.count_nonzero(sequences.ids != PADDING, axis=1)
+    lengths = np.count_nonzero(sequences._stored != PADDING, axis=1)
     cut = [list(analyze(text)) for text in texts]
     if vectorizer.truncating == "pre":
         return [words[len(words) - n :] for words, n in zip(cut, lengths, strict=True)]

@@ -116,6 +116,14 @@ class RecurrentNetwork(nn.Module):
         return [rate for part, rate in parts if part is not None]
 
     @property
+    def numbers_per_text(self) -> int:
+        """How many logits a text takes the memory of, at the end: thousands of states count, too.
+
+        Those that ``pooling="flatten"`` puts side by side are short-lived, and float32.
+        """
+        return max(self.head.out_features, self.pooling.n_features // 8)
+
+    @property
     def in_one_call(self) -> bool:
         """Whether each layer's steps are one call into torch."""
         return CELLS[self.cell].in_one_call()

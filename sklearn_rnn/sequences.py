@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,23 @@ UNKNOWN = 1
 """Id of every token that the vocabulary does not hold."""
 
 
+class Margin(NamedTuple):
+    """What all texts leave empty of their places."""
+
+    n_tokens: int
+    """Places of a text, these included."""
+
+    padding: str
+    """The side where they are, "pre" or "post"."""
+
+    def beside(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return rows with padding: (n, T) -> (n, n_tokens)."""
+        ids = np.full((len(rows), self.n_tokens), PADDING, np.int32)
+        width = rows.shape[1]
+        ids[:, self.n_tokens - width if self.padding == "pre" else 0 :][:, :width] = rows
+        return ids
+
+
 @dataclass(frozen=True, eq=False)
 class TokenSequences:
     """Texts as rows of token ids, with the vocabulary that the ids index.
@@ -27,6 +44,9 @@ class TokenSequences:
     embedding steps add a table of vectors to, and what the final estimators read.
     It is immutable, and indexes by rows like an array, so that scikit-learn's splitters
     can cut it. Embedded texts are never stored: the shared table `vectors` is.
+
+    Places that are padding in all texts, as `SequenceVectorizer` leaves them where `max_len` is
+    large, take no memory until somebody asks for `ids`.
 
     ``np.concatenate`` joins the rows of sequences that share vocabulary and vectors; narrower
     ones are padded. Any other join is refused: an id means a word of its own vocabulary only.
@@ -62,12 +82,57 @@ class TokenSequences:
     vocabulary: tuple[str, ...]
     vectors: NDArray[np.float32] | None = None
 
+    # Where all texts are shorter than the sequences: `ids` without what all of them leave empty.
+    _rows: ClassVar[NDArray[np.int32]]
+    _margin: ClassVar[Margin | None] = None
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ids", _read_only_ids(self.ids))
+        name = "ids" if self._margin is None else "_rows"
+        object.__setattr__(self, name, _read_only_ids(getattr(self, name)))
         if not isinstance(self.vocabulary, tuple):
             object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
         if self.vectors is not None:
             object.__setattr__(self, "vectors", _table(self.vectors, len(self.vocabulary)))
+
+    @classmethod
+    def _of_rows(
+        cls,
+        rows: NDArray[np.int32],
+        vocabulary: tuple[str, ...],
+        vectors: NDArray[np.float32] | None,
+        margin: Margin,
+    ) -> TokenSequences:
+        """Return sequences that consist of rows and of padding beside these."""
+        if margin.n_tokens == rows.shape[1]:
+            return cls(rows, vocabulary, vectors)
+        sequences = cls.__new__(cls)
+        vars(sequences).update(_rows=rows, _margin=margin, vocabulary=vocabulary, vectors=vectors)
+        sequences.__post_init__()
+        return sequences
+
+    def _with(self, **changed: Any) -> TokenSequences:
+        """Return the same with other rows, or with vectors."""
+        if self._margin is None:
+            changed = {"ids" if name == "rows" else name: new for name, new in changed.items()}
+            return replace(self, **changed)
+        parts = {"rows": self._rows, "vocabulary": self.vocabulary, "vectors": self.vectors}
+        return self._of_rows(**{**parts, **changed}, margin=self._margin)
+
+    @property
+    def _stored(self) -> NDArray[np.int32]:
+        """The ids without what is padding in all texts: (n_texts, at most n_tokens)."""
+        return self.ids if self._margin is None else self._rows
+
+    def __getattr__(self, name: str) -> Any:
+        # Called where there is no such attribute: `ids` is made when it is asked for, and stays.
+        if name != "ids" or self._margin is None:
+            raise AttributeError(f"'TokenSequences' object has no attribute {name!r}")
+        object.__setattr__(self, "ids", _read_only(self._margin.beside(self._rows)))
+        return self.ids
+
+    def __getstate__(self) -> dict[str, Any]:
+        narrow = self._margin is not None
+        return {n: value for n, value in vars(self).items() if not (narrow and n == "ids")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # NumPy does not copy or pickle the flag that makes an array read-only.
@@ -75,33 +140,39 @@ class TokenSequences:
         self.__post_init__()
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._stored)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of texts and of token places, `(n_texts, n_tokens)`."""
-        n_texts, n_tokens = self.ids.shape
-        return n_texts, n_tokens
+        n_texts, n_tokens = self._stored.shape
+        return n_texts, n_tokens if self._margin is None else self._margin.n_tokens
 
     @property
     def ndim(self) -> int:
         """Number of axes, 2: texts and places."""
-        return self.ids.ndim
+        return self._stored.ndim
 
     def __getitem__(self, key: Any) -> Any:
         """Return one row of ids for an integer key, else the `TokenSequences` of those rows."""
+        if self._margin is not None and _asks_for_texts(key):
+            rows = self._rows[key]
+            return self._margin.beside(rows[None])[0] if rows.ndim == 1 else self._with(rows=rows)
         rows = self.ids[key]
         return rows if rows.ndim == 1 else replace(self, ids=rows)
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
-        return iter(self.ids)
+        if self._margin is None:
+            return iter(self.ids)
+        return (self[place] for place in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if dtype is not None and np.dtype(dtype) == object:
             _refuse_join("an array of objects, as scipy.sparse.hstack makes one,")
         if self.vectors is not None:
             warnings.warn(_VECTORS_LEFT, stacklevel=2)
-        ids = np.array(self.ids, dtype=dtype) if copy else np.asarray(self.ids, dtype=dtype)
+        ids = self.ids if self._margin is None else self._margin.beside(self._rows)
+        ids = np.array(ids, dtype=dtype) if copy else np.asarray(ids, dtype=dtype)
         return ids.view(_Ids)
 
     def __array_function__(
@@ -160,10 +231,25 @@ def _join(function: Callable[..., Any], parts: Sequence[Any], axis: int | None) 
         _refuse_join(f"np.{function.__name__}")
     if len(parts) == 1:
         return first
+    if first._margin is not None and all(part._margin == first._margin for part in parts):
+        return first._with(rows=_beneath(first._margin, [part._rows for part in parts]))
     width = max(part.shape[1] for part in parts)
     # On the left, which is as good as on the right: no network reads padding.
     ids = [np.pad(part.ids, ((0, 0), (width - part.shape[1], 0))) for part in parts]
     return replace(first, ids=np.concatenate(ids))
+
+
+def _beneath(margin: Margin, parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Return rows of several widths one beneath the other, as wide as the widest."""
+    width = max(rows.shape[1] for rows in parts)
+    return np.concatenate([margin._replace(n_tokens=width).beside(rows) for rows in parts])
+
+
+def _asks_for_texts(key: Any) -> bool:
+    """Return whether an index is one of texts alone, all of whose places are meant."""
+    if isinstance(key, int | np.integer | slice):
+        return True
+    return not isinstance(key, tuple) and np.ndim(key) == 1
 
 
 def _is_like(first: Any, part: Any) -> bool:

@@ -39,7 +39,7 @@ from ._format import VersionedState, check_method
 from ._snapshots import fitting, snapshot
 from ._validation import check_ids
 from ._vocabulary import MARKERS, given_words, ids_of, select_words
-from .sequences import PADDING, TokenSequences
+from .sequences import PADDING, Margin, TokenSequences
 
 __all__ = ["SequenceVectorizer"]
 
@@ -314,7 +314,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         self._check_vocabulary()
         words = np.array(self._entries, dtype=object)
-        ids = X.ids if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64)
+        ids = X._stored if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64)
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
@@ -422,7 +422,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         rows = as_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
-        return TokenSequences(rows, self._entries)
+        margin = Margin(self.n_tokens_, self.padding)
+        return TokenSequences._of_rows(rows, self._entries, None, margin)
 
 
 def _drop(chunks: Iterable[Chunk]) -> None:

@@ -66,6 +66,28 @@ def test_a_text_of_ten_megabytes_takes_a_few_bytes_for_each_word(parameters, end
     np.testing.assert_array_equal(short.transform([text[-100:]]).ids, found.ids)
 
 
+@pytest.mark.parametrize(("pooling", "limit"), [("max", 30), ("flatten", 250)])
+def test_rows_take_the_memory_of_the_longest_text_that_is_there(pooling, limit):
+    texts = [f"{['good', 'bad'][i % 2]} film number {i % 50}" for i in range(1_000)]
+    pipeline().fit(texts, np.arange(1_000) % 2)  # what is made once
+    model = pipeline(pooling=pooling).set_params(sequencevectorizer__max_len=10_000)
+    with within(limit):
+        sequences = model[0].fit_transform(texts)
+        model[1].fit(sequences, np.arange(1_000) % 2)
+        accuracy = model[1].score(sequences, np.arange(1_000) % 2)
+    assert accuracy > 0.9
+    assert sequences.shape == (1_000, 10_000)
+
+
+def test_rows_on_disk_are_laid_out_some_at_a_time(tmp_path):
+    texts = ["a film", "b film"] * 1_001
+    vectorizer = SequenceVectorizer(max_len=10_000, memmap_dir=tmp_path).fit(texts)
+    with within(40):
+        sequences = vectorizer.transform(texts)
+    assert sequences.ids.shape == (2_002, 10_000)
+    np.testing.assert_array_equal(sequences.ids[::77], vectorizer.transform(texts[::77]).ids)
+
+
 def test_a_sequence_of_a_hundred_thousand_tokens_is_read_whole(bounded):
     words = ("<pad>", "<unk>", "a", "b")
     X = TokenSequences(np.tile([2, 3], (4, 1)), words)

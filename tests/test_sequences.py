@@ -14,6 +14,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
+from sklearn_rnn._identity import fit_identity
+from sklearn_rnn._inputs import check_inputs
+from sklearn_rnn.batching import SequenceDataset
 
 VOCABULARY = ("<pad>", "<unk>", "good", "bad", "so")
 
@@ -314,3 +317,84 @@ def test_repr_tells_the_sizes(sequences):
     assert repr(sequences) == (
         "<TokenSequences: 4 texts x 3 tokens, 5 vocabulary entries, 2-d vectors>"
     )
+
+
+# ---- Places that all texts leave empty ------------------------------------------------------
+
+TEXTS = ["so good", "", "bad, so bad", "a good film"]
+
+
+def short_texts(**parameters):
+    """Return sequences of short texts as the vectorizer makes them, and with all ids there."""
+    sequences = SequenceVectorizer(**{"max_len": 9, **parameters}).fit_transform(TEXTS)
+    return sequences, TokenSequences(np.array(sequences.ids), sequences.vocabulary)
+
+
+@pytest.mark.parametrize("padding", ["pre", "post"])
+@pytest.mark.parametrize(
+    "see",
+    [
+        lambda X: X.ids,
+        lambda X: np.asarray(X),
+        lambda X: np.array(X, np.int64),
+        lambda X: X[2],
+        lambda X: X[np.int64(-1)],
+        lambda X: X[1:3],
+        lambda X: X[:0],
+        lambda X: X[[3, 0]],
+        lambda X: X[np.array([True, False, False, True])],
+        lambda X: X[:2, 1:],
+        lambda X: X[1, 2:],
+        lambda X: list(X),
+        lambda X: X[1:][1:2],
+        lambda X: np.concatenate([X, X[:1], X]),
+        lambda X: np.append(X, X[2:], axis=0),
+        lambda X: np.concatenate([X, TokenSequences(X.ids[:, :3], X.vocabulary)]),
+        lambda X: np.count_nonzero(X, axis=1),
+        lambda X: pickle.loads(pickle.dumps(X)),
+        lambda X: copy.deepcopy(X)[::2],
+        lambda X: replace(X, vectors=np.ones((len(X.vocabulary), 2))),
+        lambda X: (X.shape, X.ndim, len(X), repr(X)),
+    ],
+)
+def test_sequences_are_as_long_as_their_vectorizer_says_whatever_is_stored(padding, see):
+    sequences, whole = short_texts(padding=padding)
+    assert sequences.shape == (4, 9)
+    found, expected = see(sequences), see(whole)
+    assert type(found) is type(expected)
+    if isinstance(found, TokenSequences):
+        assert found.vocabulary == expected.vocabulary
+        np.testing.assert_equal(found.vectors, expected.vectors)
+        assert found.shape == expected.shape
+        found, expected = found.ids, expected.ids
+    np.testing.assert_equal(found, expected)
+    assert not hasattr(sequences, "columns")
+
+
+def test_ids_that_were_asked_for_are_the_same_array_and_travel_as_what_they_are_made_of():
+    sequences, _ = short_texts(max_len=10_000)
+    assert sequences.ids is sequences.ids
+    assert not sequences.ids.flags.writeable
+    assert len(pickle.dumps(sequences)) < 1_000
+    assert pickle.loads(pickle.dumps(sequences)).shape == (4, 10_000)
+
+
+@pytest.mark.parametrize("pooling", ["max", "flatten"])
+def test_a_network_learns_the_same_whatever_is_stored(pooling):
+    parameters = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+    both = short_texts()
+    models = [RNNTextClassifier(**parameters, pooling=pooling).fit(X, [0, 1, 0, 1]) for X in both]
+    for asked in (both, [X[1:3] for X in both]):
+        answers = [model.predict_proba(X) for model in models for X in asked]
+        for answer in answers:
+            np.testing.assert_array_equal(answer, answers[0])
+    assert [model.n_features_in_ for model in models] == [9, 9]
+    # A checkpoint of the one is one of the other.
+    digests = {
+        str(fit_identity("", models[0], check_inputs(models[0], X), SequenceDataset(X._stored), 0))
+        for X in both
+    }
+    assert len(digests) == 1
+    if pooling == "flatten":
+        with pytest.raises(ValueError, match="fitted on sequences of 9 places, got 8"):
+            models[0].predict(SequenceVectorizer(max_len=8).fit(TEXTS).transform(TEXTS))
