@@ -13,8 +13,9 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
+from ._margins import Margin
 from ._validation import check_ids
-from .sequences import UNKNOWN, Margin, TokenSequences
+from .sequences import UNKNOWN, TokenSequences
 
 __all__ = ["Inputs", "check_inputs", "check_known", "check_vectors", "ids_that_occur"]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ._margins import Margin
 
 __all__ = ["PADDING", "UNKNOWN", "TokenSequences"]
 
@@ -17,23 +19,6 @@ PADDING = 0
 
 UNKNOWN = 1
 """Id of every token that the vocabulary does not hold."""
-
-
-class Margin(NamedTuple):
-    """What all texts leave empty of their places."""
-
-    n_tokens: int
-    """Places of a text, these included."""
-
-    padding: str
-    """The side where they are, "pre" or "post"."""
-
-    def beside(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return rows with padding: (n, T) -> (n, n_tokens)."""
-        ids = np.full((len(rows), self.n_tokens), PADDING, np.int32)
-        width = rows.shape[1]
-        ids[:, self.n_tokens - width if self.padding == "pre" else 0 :][:, :width] = rows
-        return ids
 
 
 @dataclass(frozen=True, eq=False)

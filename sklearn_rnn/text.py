@@ -36,10 +36,11 @@ from ._encoding import (
     kept,
 )
 from ._format import VersionedState, check_method
+from ._margins import Margin
 from ._snapshots import fitting, snapshot
 from ._validation import check_ids
 from ._vocabulary import MARKERS, given_words, ids_of, select_words
-from .sequences import PADDING, Margin, TokenSequences
+from .sequences import PADDING, TokenSequences
 
 __all__ = ["SequenceVectorizer"]
 

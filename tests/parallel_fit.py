@@ -132,12 +132,14 @@ class Dies(Callback):
 
 def kept(folder, rank, dies_in=None):
     """Fit with checkpoints, each process in a folder of its own; the last may be killed."""
-    model = RNNTextClassifier(
-        **SMALL, random_state=0, early_stopping=True, checkpoint_dir=folder / f"checkpoint {rank}"
-    )
-    if dies_in is not None and rank > 0:
-        callbacks = model._scores
-        model._scores = lambda: [*callbacks(), Dies(dies_in)]
+
+    class Mortal(RNNTextClassifier):
+        def _scores(self):
+            return [*super()._scores(), Dies(dies_in)]
+
+    kind = RNNTextClassifier if dies_in is None or rank == 0 else Mortal
+    checkpoints = folder / f"checkpoint {rank}"
+    model = kind(**SMALL, random_state=0, early_stopping=True, checkpoint_dir=checkpoints)
     return model.fit(*sequences())
 
 
