@@ -48,9 +48,6 @@ millisecond.
 
 _CHUNK_BYTES = 2**16
 
-_MAX_ARRAYS = 10_000
-"""Each takes a tenth of a millisecond, however small."""
-
 
 # ---- Zip archives ----------------------------------------------------------------------------
 
@@ -225,16 +222,13 @@ def read_npz(
     Raises
     ------
     ValueError
-        If the arrays are larger, more than 10,000, or not of one number or string per item.
+        If the arrays are larger, or not of one number or string per item.
     zipfile.BadZipFile
         If it is no archive.
     """
     arrays = {}
     with open_zip(file, methods) as archive:
-        names = archive.namelist()
-        if len(names) > _MAX_ARRAYS:
-            raise ValueError(f"it holds {len(names):,} arrays: expected {_MAX_ARRAYS:,} at most")
-        for name in names:
+        for name in archive.namelist():
             data = read_within(archive, name, limit)
             limit -= len(data)
             arrays[name.removesuffix(".npy")] = _array_of(data)
