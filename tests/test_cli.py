@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import hostile_archives
 import joblib
 import numpy as np
 import pandas as pd
@@ -1036,6 +1037,20 @@ def test_of_files_that_run_nothing_nothing_is_said(trained, reviews, tmp_path, c
     options = ["--text", "review", "--out", tmp_path / "out.csv"]
     assert run("predict", tmp_path / "m.skops", reviews, *options) == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["lists of twice the list below", "a generator with a large pool", "words that inflate"],
+)
+def test_a_model_file_made_to_exhaust_a_machine_is_refused_in_one_line(
+    reviews, tmp_path, capsys, made
+):
+    pytest.importorskip("skops")
+    (tmp_path / "m.skops").write_bytes(hostile_archives.MAKERS[made]())
+    assert "'" + str(tmp_path / "m.skops") + "'" in failure(
+        capsys, "predict", tmp_path / "m.skops", reviews, "--text", "review"
+    )
 
 
 def test_a_skops_file_is_written_and_read(reviews, tmp_path, capsys):
