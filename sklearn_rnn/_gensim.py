@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +43,17 @@ def train_vectors(
     losses: list[float] = []
     # Counted already, and all of them words: gensim needs no pass of its own.
     model.build_vocab_from_freq({words[i]: int(counts[i]) for i in np.flatnonzero(counts)})
-    with tqdm(total=epochs, desc=model_name, disable=not progress) as bar:
-        model.train(
+    # A bar that is not shown would still start a thread.
+    with tqdm(total=epochs, desc=model_name) if progress else nullcontext() as bar:
+        train = partial(
+            model.train,
             sentences,
             total_examples=len(sentences),
             epochs=epochs,
             compute_loss=True,
-            callbacks=[_epoch_watch(losses, bar)],
+            callbacks=[_epoch_watch(losses, bar, sentences)],
         )
+        _until_interrupted(train, sentences)
     return Trained(_table(model.wv, words), losses, getattr(model.wv, "vectors_ngrams", None))
 
 
@@ -65,6 +71,9 @@ def subword_vector(
 class _Sentences:
     """Texts as gensim reads them: lists of words, made anew in each pass."""
 
+    is_stopped = False
+    """Whether no more are to come."""
+
     def __init__(self, sequences: TokenSequences) -> None:
         self.ids = sequences._stored
         self.words = np.array(sequences.vocabulary, dtype=object)
@@ -75,8 +84,46 @@ class _Sentences:
 
     def __iter__(self) -> Iterator[list[str]]:
         for row in self.ids:
+            if self.is_stopped:
+                return
             words = self.words[row[row != PADDING]].tolist()
             yield from (words[i : i + _LONGEST] for i in range(0, len(words), _LONGEST))
+
+
+class _StoppedError(Exception):
+    """Ends gensim's training between two passes."""
+
+
+def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
+    """Train in a thread of its own; an interrupt ends the pass, and so all of gensim's threads.
+
+    These wait for each other. An interrupt of the one that collects what the others have done,
+    which is the one that called gensim, would leave the others waiting for ever.
+    """
+    errors: list[BaseException] = []
+    done = Event()
+
+    def run() -> None:
+        try:
+            if not sentences.is_stopped:
+                train()
+        except BaseException as error:
+            errors.append(error)
+        done.set()
+
+    thread = Thread(target=run, name="gensim")
+    try:
+        thread.start()
+        done.wait()  # not join: one that is interrupted takes its thread for ended
+    except BaseException:
+        sentences.is_stopped = True
+        if thread.ident is not None:  # or else it will see that it is stopped
+            done.wait()
+            thread.join()
+        raise
+    thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _models() -> Any:
@@ -90,7 +137,7 @@ def _models() -> Any:
     return models
 
 
-def _epoch_watch(losses: list[float], bar: Any) -> Any:
+def _epoch_watch(losses: list[float], bar: Any, sentences: _Sentences) -> Any:
     """Return a callback of gensim's that keeps each epoch's loss and moves the bar."""
     from gensim.models.callbacks import CallbackAny2Vec
 
@@ -99,9 +146,12 @@ def _epoch_watch(losses: list[float], bar: Any) -> Any:
             model.running_training_loss = 0.0  # or else gensim sums it over all epochs
 
         def on_epoch_end(self, model: Any) -> None:
+            if sentences.is_stopped:
+                raise _StoppedError
             is_known = type(model).__name__ != "FastText"  # whose loss gensim leaves at zero
             losses.append(float(model.get_latest_training_loss()) if is_known else np.nan)
-            bar.update()
+            if bar is not None:
+                bar.update()
 
     return EpochWatch()
 

@@ -1,5 +1,6 @@
 """Word vectors learned on the way through a pipeline."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -226,3 +227,45 @@ def test_an_embedding_step_works_without_labels_and_with_feature_output_set():
     steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**QUICK))
     steps.set_output(transform="pandas")
     assert steps.fit(TEXTS).transform(TEXTS).vectors is steps[-1].vectors_
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+import numpy as np
+from sklearn_rnn import TokenSequences, embeddings
+
+def interrupt():
+    while threading.active_count() < int(sys.argv[3]):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+ids = np.random.default_rng(0).integers(2, 60, (2_000, 50))
+sequences = TokenSequences(ids, ["<pad>", "<unk>", *map(str, range(2, 60))])
+embedding = getattr(embeddings, sys.argv[1])(vector_size=8, epochs=1, random_state=0)
+expected = embedding.fit(sequences).vectors_
+before = dict(vars(embedding.set_params(epochs=100_000, workers=int(sys.argv[2]))))
+threading.Thread(target=interrupt).start()
+try:
+    embedding.fit(sequences)
+except KeyboardInterrupt:
+    print("interrupted")
+print([thread.name for thread in threading.enumerate()])
+print(dict(vars(embedding)) == before)
+print(np.array_equal(embedding.set_params(epochs=1, workers=1).fit(sequences).vectors_, expected))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("n_threads", [3, 5])  # as training begins, and in the midst of it
+@pytest.mark.parametrize(("kind", "workers"), [("Word2VecEmbedding", 1), ("FastTextEmbedding", 2)])
+def test_an_interrupt_leaves_no_thread_and_the_embedding_as_it_was(kind, workers, n_threads):
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", INTERRUPTED, kind, str(workers), str(n_threads)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    lines = ["interrupted", "['MainThread']", "True", "True"]
+    assert child.stdout.splitlines() == lines, child.stderr
+    assert child.returncode == 0
