@@ -269,7 +269,7 @@ class BaseRecurrentEstimator(
             y = fitted._check_y(y)
             with np.errstate(over="ignore"):  # it has an error of its own
                 weights = fitted._text_weights(y, sample_weight)
-                check_summable(fitted, weights)
+                check_summable(fitted, weights, single=one_epoch)
             if weights is not None and not one_epoch:
                 weights = weights / weights.mean()  # or else they would change the learning rate
             make_target = new_target or fitted._new_target

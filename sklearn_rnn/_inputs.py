@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
+from ._arrays import as_array, check_numbers, whole_numbers
 from ._margins import Margin
 from ._validation import check_ids
 from .sequences import UNKNOWN, TokenSequences
@@ -225,7 +225,7 @@ def _read(who: str, X: Any) -> Inputs:
             f"{who}: expected ids of shape (n_texts, n_tokens) or sequences of vectors of shape "
             f"(n_texts, n_steps, n_dimensions), got an array of {values.ndim} dimensions."
         )
-    ids = _whole_numbers(who, values)
+    ids = whole_numbers(who, values)
     # A text of padding alone reads as one unknown token, so that id must have a row.
     n_ids = max(int(ids.max()), UNKNOWN) + 1
     check_ids(who, ids, n_ids)
@@ -240,34 +240,10 @@ def _array(who: str, X: Any) -> NDArray[Any]:
             f"{who}: expected TokenSequences or a dense array, got a sparse one. Ids do not mix "
             'with columns such as those of TF-IDF: see "Several columns" in the recipes.'
         )
-    try:
-        values = np.asarray(X)
-    except ValueError as error:
-        raise ValueError(
-            f"{who}: expected rows of one length, got X that makes no array ({error}). Pad "
-            "shorter rows with 0."
-        ) from error
-    _check_numbers(who, values)
+    values = as_array(who, X)
+    check_numbers(who, values)
     numbers: NDArray[Any] = check_array(values, allow_nd=True, input_name="X", estimator=who)
     return numbers
-
-
-def _check_numbers(who: str, values: NDArray[Any]) -> None:
-    """Raise if an array holds anything but numbers. Complex ones are left to scikit-learn."""
-    if values.dtype.kind in "iufc":
-        return
-    got = f"dtype {values.dtype}"
-    if values.dtype == object:
-        others = ((p, x) for p, x in np.ndenumerate(values) if not isinstance(x, Real))
-        place, other = next(others, (None, None))
-        if place is None:
-            return
-        got = f"{type(other).__name__} in row {place[0]}" if place else type(other).__name__
-    raise TypeError(
-        f"{who}: the X argument must be numeric, without strings, dates, flags or gaps: token ids "
-        "as whole numbers, 0 where there is none, or sequences of vectors as floats in three "
-        f"dimensions, got {got}."
-    )
 
 
 def _check_numbering(who: str, ids: NDArray[Any], n_ids: int) -> None:
@@ -311,7 +287,7 @@ def _refuse_text(who: str, X: Any) -> None:
     while isinstance(first, Sequence) and not isinstance(first, str | bytes) and len(first):
         first = first[0]
     if hasattr(first, "__array__") and not isinstance(first, TokenSequences):
-        first = next(iter(np.asarray(first).flat), None)  # of a data frame, too
+        first = next(iter(as_array(who, first).flat), None)  # of a data frame, too
     if isinstance(first, str | bytes):
         raise ValueError(
             f"{who}: got raw text. Put a SequenceVectorizer before it: "
@@ -322,19 +298,3 @@ def _refuse_text(who: str, X: Any) -> None:
             f"{who}: expected one TokenSequences, got a {type(X).__name__} of them. "
             "np.concatenate joins the rows of one vocabulary."
         )
-
-
-def _whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Return ids as integers; floats may hold them, if they hold nothing else."""
-    if values.dtype.kind in "iu":
-        return values
-    bad = np.argwhere(values != np.rint(values))
-    if len(bad):
-        row, column = bad[0]
-        raise ValueError(
-            f"{who}: a two-dimensional X must hold token ids, whole numbers below 2**31, got "
-            f"{values[row, column]} in row {row}. Sequences of numbers have shape "
-            "(n_texts, n_steps, n_dimensions)."
-        )
-    # What int64 does not hold is beyond all tables, however far.
-    return values.astype(np.float64).clip(-(2.0**62), 2.0**62).astype(np.int64)

@@ -17,7 +17,7 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from ._halves import HalfBatches, has_hooks
-from ._optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, move_state_rows
+from ._optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
 from ._processes import ALONE, Processes, current_processes
 from ._ranks import RankBatches, shared_logits
 from ._targets import Target
@@ -55,13 +55,16 @@ class SequenceNet(NeuralNet):
         tables = {id(table) for table in self.module_.tables} if self.table_lr_ else set()
         weights = [(n, w) for n, w in self.get_all_learnable_params() if id(w) not in tables]
         args, kwargs = self.get_params_for_optimizer("optimizer", weights)
+        if "lr" in kwargs:
+            kwargs["lr"] = as_rate(kwargs["lr"])
         self.optimizer_ = self.optimizer(*args, **kwargs)
         return self
 
     def remember(self, memory: Memory) -> None:
         """Go on with optimizers that were at work before, at the rates of now."""
         for group in memory.optimizer.param_groups:
-            group.update(lr=self.lr, initial_lr=self.lr)  # the latter is for schedulers
+            rate = as_rate(self.lr)
+            group.update(lr=rate, initial_lr=rate)  # the latter is for schedulers
         self.optimizer_ = memory.optimizer
         if self.tables_ is not None and memory.tables is not None:
             self.tables_.sums = memory.tables.sums
@@ -237,7 +240,7 @@ def make_net(
     net.target_, net.table_lr_, net.processes_ = target, table_lr, processes
     net.initialize()
     if table_lr and module.tables:
-        rates = [table_lr * target.table_rate * share for share in module.table_rates]
+        rates = [as_rate(table_lr) * target.table_rate * share for share in module.table_rates]
         net.tables_ = TableOptimizer(module.tables, rates, full_batch)
     if memory is not None and (memory.tables is None) == (net.tables_ is None):
         net.remember(memory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,25 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-__all__ = ["FULL_BATCH", "OPTIMIZERS", "RMSprop", "TableOptimizer", "move_state_rows"]
+__all__ = ["FULL_BATCH", "OPTIMIZERS", "RMSprop", "TableOptimizer", "as_rate", "move_state_rows"]
+
+_LARGEST = torch.finfo(torch.float32).max
+
+
+def as_rate(rate: float) -> float:
+    """Return a rate as float32 has it: torch refuses numbers beyond, with an error of its own.
+
+    Parameters
+    ----------
+    rate : float
+        Any number above 0, or an int of any size.
+
+    Returns
+    -------
+    float
+        The rate; infinite beyond float32, which training notices as soon as a weight is.
+    """
+    return float(rate) if rate <= _LARGEST else math.inf
 
 
 class RMSprop(torch.optim.Optimizer):
@@ -71,7 +90,9 @@ class RMSprop(torch.optim.Optimizer):
             state["square_avg"] = torch.zeros_like(weight)
         mean_square = state["square_avg"].mul_(group["rho"])
         mean_square.addcmul_(gradient, gradient, value=1 - group["rho"])
-        weight.addcdiv_(gradient, (mean_square + group["eps"]).sqrt_(), value=-group["lr"])
+        weight.addcdiv_(
+            gradient, (mean_square + group["eps"]).sqrt_(), value=-as_rate(group["lr"])
+        )
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -164,7 +185,7 @@ class TableOptimizer:
                 # Some rows at a time: of thousands of outputs, each copy is large.
                 n_rows = max(1, _NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
                 for some, of_some in zip(rows.split(n_rows), gradients.split(n_rows), strict=True):
-                    _step(table, sums, some, of_some, share * group["lr"])
+                    _step(table, sums, some, of_some, as_rate(share * group["lr"]))
                 table.grad = None
 
 

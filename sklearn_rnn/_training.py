@@ -20,7 +20,7 @@ from ._callbacks import (
 from ._checkpoint import Checkpoint
 from ._history import check_training
 from ._net import Memory, SequenceNet, make_net, training_device
-from ._optimizers import FULL_BATCH
+from ._optimizers import FULL_BATCH, as_rate
 from ._processes import current_processes
 from ._runtime import one_blas_thread, steady_arithmetic
 from .batching import SequenceDataset
@@ -58,7 +58,8 @@ def train(
         getattr(network, name).p = getattr(estimator, name)
     network.generator.manual_seed(int(masks.generate_state(1)[0]))
     freeze_vectors(estimator, network)
-    sound = SoundGradients(who, estimator.max_grad_norm, keeps_weights=n_epochs > 1)
+    longest = None if estimator.max_grad_norm is None else as_rate(estimator.max_grad_norm)
+    sound = SoundGradients(who, longest, keeps_weights=n_epochs > 1)
     net = make_net(
         network,
         estimator._target,

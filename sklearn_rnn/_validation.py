@@ -27,7 +27,9 @@ def check_given(estimator: Any, y: Any) -> None:
         )
 
 
-def check_summable(estimator: Any, weights: NDArray[np.float64] | None) -> None:
+def check_summable(
+    estimator: Any, weights: NDArray[np.float64] | None, single: bool = False
+) -> None:
     """Raise if weights of texts are so large that their sum is no number.
 
     Parameters
@@ -36,11 +38,15 @@ def check_summable(estimator: Any, weights: NDArray[np.float64] | None) -> None:
         The estimator, for its name.
     weights : ndarray of float64 of shape (N,), or None
         What each text weighs.
+    single : bool, default=False
+        Whether they are used as they are, in float32.
     """
-    if weights is not None and not np.isfinite(weights.sum()):
+    largest = np.finfo(np.float32 if single else np.float64).max
+    if weights is not None and not weights.sum() <= largest:
         raise ValueError(
-            f"{type(estimator).__name__}: expected weights of texts whose sum is finite, got up "
-            f"to {weights.max():g}. Only their ratios count: make them smaller."
+            f"{type(estimator).__name__}: expected weights of texts whose sum is finite"
+            f"{' in float32' if single else ''}, got up to {weights.max():g}. "
+            f"{'' if single else 'Only their ratios count: '}Make them smaller."
         )
 
 

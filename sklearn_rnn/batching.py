@@ -206,7 +206,7 @@ class ShuffledBuckets:
         processes: Processes | None = None,
     ) -> None:
         self.dataset = dataset
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, len(dataset))
         self.generator = generator
         self.processes = processes or ALONE
 

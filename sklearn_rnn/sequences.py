@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._arrays import as_array
 from ._margins import Margin
 
 __all__ = ["PADDING", "UNKNOWN", "TokenSequences"]
@@ -277,7 +278,7 @@ def _ids_of(argument: Any) -> Any:
 
 
 def _read_only_ids(ids: ArrayLike) -> NDArray[np.int32]:
-    array = np.asarray(ids)
+    array = as_array("TokenSequences", ids)
     if array.dtype.kind not in "iu":
         raise TypeError(f"TokenSequences: ids must be integers, got {array.dtype}.")
     if array.ndim != 2:

@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
+from ._arrays import as_array, check_numbers, whole_numbers
 from ._documents import check_documents
 from ._encoding import (
     Chunk,
@@ -315,7 +316,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """
         self._check_vocabulary()
         words = np.array(self._entries, dtype=object)
-        ids = X._stored if isinstance(X, TokenSequences) else check_array(X, dtype=np.int64)
+        ids = X._stored if isinstance(X, TokenSequences) else _plain_ids(X)
         check_ids("SequenceVectorizer", ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
@@ -425,6 +426,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         rows = as_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
         margin = Margin(self.n_tokens_, self.padding)
         return TokenSequences._of_rows(rows, self._entries, None, margin)
+
+
+def _plain_ids(X: Any) -> NDArray[Any]:
+    who = "SequenceVectorizer"
+    values = as_array(who, X)
+    check_numbers(who, values)
+    return whole_numbers(who, check_array(values, input_name="X", estimator=who))
 
 
 def _drop(chunks: Iterable[Chunk]) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
@@ -528,6 +529,10 @@ NO_NUMBERS = {
     "durations": (DATES - DATES[0, 0], r"dtype timedelta64\[D\]"),
     "dates in three dimensions": (DATES.reshape(20, 2, 2), "dtype datetime64"),
     "flags": (X > 4, "dtype bool"),
+    "flags as objects": ((X > 4).astype(object), "got bool in row 0"),
+    "flags that may be missing": ((FRAME > 4).astype("boolean"), "got bool in row 0"),
+    "periods": (pd.DataFrame(DATES).apply(lambda day: day.dt.to_period("D")), "got Period"),
+    "moments that are none": (np.full((20, 4), np.datetime64("NaT")), "dtype datetime64"),
     "records": (np.zeros((20, 4), [("id", int)]), "dtype"),
     "a dict": ({"a": [2, 3]}, "got dict"),
     "a generator": ((row for row in X), "got generator"),
@@ -557,6 +562,44 @@ def test_what_is_no_number_gets_one_clear_error(name):
         classifier().fit(other, LABELS)
 
 
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_ids_to_be_read_back_are_numbers_too(name):
+    other, got = NO_NUMBERS[name]
+    fitted = vectorizer().fit(TEXTS)
+    with pytest.raises(TypeError, match=f"SequenceVectorizer: the X argument must be .*{got}"):
+        fitted.inverse_transform(other)
+
+
+NO_ARRAYS = {
+    "a tensor of bfloat16": (lambda: torch.from_numpy(X).bfloat16(), "Tensor of torch.bfloat16"),
+    "a tensor with a gradient": (
+        lambda: torch.from_numpy(X).float().requires_grad_(),
+        "Tensor of torch.float32",
+    ),
+    "a masked array": (lambda: np.ma.masked_equal(X, 8), "without gaps, got a masked one"),
+    "vectors, masked": (lambda: np.ma.masked_less(np.ones((20, 4, 2)), 2), "without gaps"),
+    "large ids as float16": (
+        lambda: np.where(X == 8, 2_050, X).astype(np.float16),
+        "ids above 2048 are not told apart in float16, got 2050",
+    ),
+    "fractions as float16": (lambda: (X + 0.5).astype(np.float16), "must hold token ids, whole"),
+    "fractions as long doubles": (lambda: X + np.longdouble(0.25), "must hold token ids, whole"),
+}
+
+
+@pytest.mark.parametrize("name", NO_ARRAYS)
+def test_what_would_be_read_as_something_else_is_refused(name):
+    other, problem = NO_ARRAYS[name]
+    with pytest.raises((TypeError, ValueError), match=f"RNNTextClassifier: .*{problem}"):
+        classifier().fit(other(), LABELS)
+    with pytest.raises((TypeError, ValueError), match="RNNTextClassifier: "):
+        classifier().fit(X, LABELS).predict(other())
+    with pytest.raises((TypeError, ValueError), match="SequenceVectorizer"):
+        vectorizer().fit(TEXTS).inverse_transform(other())
+    with pytest.raises((TypeError, ValueError), match="TokenSequences: "):
+        TokenSequences(other(), ["<pad>", "<unk>", *"abcdefghij"])
+
+
 def test_a_fitted_model_says_so_too():
     model = classifier().fit(X, LABELS)
     with pytest.raises(TypeError, match=r"RNNTextClassifier: the X argument must be .*datetime64"):
@@ -571,6 +614,10 @@ def test_rows_of_several_lengths_get_a_clear_error():
 NUMBERS = {
     "float32": X.astype(np.float32),
     "float16": X.astype(np.float16),
+    "long doubles": X.astype(np.longdouble),
+    "a tensor": torch.from_numpy(X),
+    "a tensor of halves": torch.from_numpy(X).half(),
+    "a masked array without gaps": np.ma.array(X),
     "uint64": X.astype(np.uint64),
     "objects": X.astype(object),
     "lists": X.tolist(),

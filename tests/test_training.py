@@ -6,12 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EpochScoring
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._optimizers import RMSprop
+from sklearn_rnn._optimizers import OPTIMIZERS, RMSprop
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.exceptions import DivergenceError
 
@@ -148,7 +149,8 @@ def test_the_validation_part_mirrors_the_classes_and_gives_the_recorded_loss(wit
     validation = seen[0][1]
     assert len(validation) == 40
     assert abs(validation.target[validation.rows].mean() - 0.5) < 0.03
-    logits = model.decision_function(validation.values[validation.rows])[:, None]
+    texts = TokenSequences(validation.values[validation.rows], model.vocabulary_)
+    logits = model.decision_function(texts)[:, None]
     target = torch.from_numpy(validation.target[validation.rows]).double()
     loss = F.binary_cross_entropy_with_logits(torch.from_numpy(logits), target).item()
     assert loss == pytest.approx(model.history_["valid_loss"].min(), abs=1e-5)
@@ -464,3 +466,38 @@ def test_a_frozen_embedding_can_be_thawed_for_a_warm_start(reviews):
     np.testing.assert_array_equal(model.embedding_vectors_, vectors)
     model.set_params(freeze_embedding=False).fit(X, y)
     assert (model.embedding_vectors_ != vectors).any()
+
+
+HUGE = [1e39, 1e300, 10**400]
+
+
+@pytest.mark.parametrize("rate", HUGE, ids=["1e39", "1e300", "an int"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"table_lr": True},
+        {"table_lr": True, "lr_schedule": "constant"},
+        {"table_lr": True, "max_epochs": 1},
+        *({"lr": True, "optimizer": name, "table_lr": None} for name in OPTIMIZERS),
+        {"lr": True, "optimizer": torch.optim.SGD},
+    ],
+)
+def test_rates_beyond_float32_make_training_diverge_as_smaller_ones_do(parameters, rate):
+    X, y = np.arange(2, 26).reshape(12, 2), [0, 1] * 6
+    given = {name: rate if value is True else value for name, value in parameters.items()}
+    for estimator in (RNNTextClassifier, RNNTextRegressor):
+        model = estimator(hidden_size=4, embedding_dim=4, random_state=0, **given)
+        with pytest.raises(DivergenceError, match="training diverged: a weight is not finite in"):
+            model.fit(X, y)
+        assert not hasattr(model, "net_")
+    chunk = RNNTextClassifier(hidden_size=4, embedding_dim=4, random_state=0, **given)
+    with pytest.raises(DivergenceError, match="training diverged"):
+        chunk.partial_fit(X, y, classes=[0, 1])
+
+
+def test_limits_beyond_all_numbers_are_none():
+    X, y = np.arange(2, 26).reshape(12, 2), [0, 1] * 6
+    model = RNNTextClassifier(hidden_size=4, embedding_dim=4, max_epochs=2, random_state=0)
+    expected = clone(model).set_params(max_grad_norm=None, batch_size=12).fit(X, y)
+    found = clone(model).set_params(max_grad_norm=10**400, batch_size=2**63).fit(X, y)
+    np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))

@@ -355,3 +355,11 @@ def test_a_chunk_need_not_have_the_labels_that_have_weights(ids):
 def test_weights_whose_sum_is_no_number_are_refused(estimator, ids):
     with pytest.raises(ValueError, match="whose sum is finite, got up to 1e"):
         estimator(**ONE_BATCH).fit(ids, np.arange(54) % 2, sample_weight=np.full(54, 1e308))
+
+
+def test_weights_of_a_chunk_fit_into_float32():
+    X, y = np.arange(2, 26).reshape(12, 2), [0, 1] * 6
+    model = RNNTextClassifier(hidden_size=4, embedding_dim=4, random_state=0)
+    with pytest.raises(ValueError, match="sum is finite in float32, got up to 1e"):
+        model.partial_fit(X, y, classes=[0, 1], sample_weight=np.full(12, 1e300))
+    model.fit(X, y, sample_weight=np.full(12, 1e300))  # whose ratios count

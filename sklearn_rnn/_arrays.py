@@ -1,0 +1,96 @@
+"""Arrays as they come in: numbers, or an error that says what else came."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_array", "check_numbers", "whole_numbers"]
+
+_LARGEST_HALF = 2**11
+
+
+def as_array(who: str, X: Any) -> NDArray[Any]:
+    """Return what came as an array, or raise.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for messages.
+    X : array-like
+        What came.
+
+    Returns
+    -------
+    ndarray
+        The array, of which nothing is known so far.
+    """
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"{who}: expected an array without gaps, got a masked one, what is under whose mask "
+            "would be read. X.filled(0) makes padding of it."
+        )
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{who}: expected rows of one length, got X that makes no array ({error}). Pad "
+            "shorter rows with 0."
+        ) from error
+    except (TypeError, RuntimeError) as error:  # a tensor of bfloat16, or with a gradient
+        dtype = getattr(X, "dtype", type(X).__name__)
+        raise TypeError(
+            f"{who}: expected an array of numbers, got {type(X).__name__} of {dtype}, of which "
+            f"NumPy makes none ({error}). Of a tensor, pass X.detach().cpu().float().numpy()."
+        ) from error
+
+
+def check_numbers(who: str, values: NDArray[Any]) -> None:
+    """Raise if an array holds anything but numbers. Complex ones are left to scikit-learn."""
+    if values.dtype.kind in "iufc":
+        return
+    got = f"dtype {values.dtype}"
+    if values.dtype == object:
+        others = ((p, x) for p, x in np.ndenumerate(values) if not _is_number(x))
+        place, other = next(others, (None, None))
+        if place is None:
+            return
+        got = f"{type(other).__name__} in row {place[0]}" if place else type(other).__name__
+    raise TypeError(
+        f"{who}: the X argument must be numeric, without strings, dates, flags or gaps: token ids "
+        "as whole numbers, 0 where there is none, or sequences of vectors as floats in three "
+        f"dimensions, got {got}."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return ids as integers; floats may hold them, if they hold nothing else."""
+    if values.dtype.kind in "iu":
+        return values
+    bad = np.argwhere(values != np.rint(values))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"{who}: a two-dimensional X must hold token ids, whole numbers below 2**31, got "
+            f"{values[row, column]} in row {row}. Sequences of numbers have shape "
+            "(n_texts, n_steps, n_dimensions)."
+        )
+    _check_told_apart(who, values)
+    # What int64 does not hold is beyond all tables, however far.
+    return values.astype(np.float64).clip(-(2.0**62), 2.0**62).astype(np.int64)
+
+
+def _check_told_apart(who: str, values: NDArray[Any]) -> None:
+    """Raise if half-precision floats hold ids that are several ones: 2049 is 2048 there."""
+    if values.dtype == np.float16 and values.max() > _LARGEST_HALF:
+        raise ValueError(
+            f"{who}: ids above {_LARGEST_HALF} are not told apart in float16, got "
+            f"{values.max():.0f}. Pass integers."
+        )
