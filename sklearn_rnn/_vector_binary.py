@@ -7,9 +7,8 @@ and then the numbers of a row begin with bytes that could be the rest of a word.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,10 @@ _SAMPLED_ROWS = 1_000
 _MARGIN = 20
 """Powers of two by which a number may lie outside of what was sampled, where many vouch for it."""
 
-_MANY = 64
+_MAX_DOUBTS = 10_000
+"""Rows that may wait for others to be sampled. Each takes about a kilobyte."""
+
+_A_FEW, _MANY = 8, 64
 _ONE_IN_TWENTY, _ONE_IN_A_MILLION = 5e-2, 1e-6
 
 
@@ -63,7 +65,7 @@ def binary_format(source: Source, header: Header) -> Format:
 
 
 def _words_and_values(source: Source, header: Header) -> Iterator[tuple[str, bytes]]:
-    check = _SpaceCheck()
+    check = _SpaceCheck(source)
     previous: _Row | None = None
     for row in _rows(source, header):
         if previous:
@@ -73,7 +75,7 @@ def _words_and_values(source: Source, header: Header) -> Iterator[tuple[str, byt
         previous = row
     if previous:
         check.add(previous, following=b"")
-    check.settle(source)
+    check.settle()
 
 
 def _rows(source: Source, header: Header) -> Iterator[_Row]:
@@ -161,7 +163,7 @@ class _Doubt(NamedTuple):
     words: tuple[bytes, bytes]  # up to the first space, and up to the next
     n_distinct: int  # numbers
     exponents: _Exponents
-    others: list[_Exponents]  # of the numbers that would follow the longer words
+    others: NDArray[np.uint8]  # (n, 2): ranges of the numbers that would follow longer words
     is_aligned: bool
 
 
@@ -176,27 +178,32 @@ class _SpaceCheck:
     tells.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self.n_sampled = 0
         self.usual = _Exponents(120, 134)  # 2 ** -7 to 2 ** 7, and what the rows show
         self.doubts: list[_Doubt] = []
 
     def add(self, row: _Row, following: bytes) -> None:
         """Take note of a row, and of the bytes that follow it."""
-        ends = [match.end() for match in re.finditer(b" ", _start_that_is_text(row.values))]
-        if ends:
+        text = np.frombuffer(_start_that_is_text(row.values), np.uint8)
+        ends = np.flatnonzero(text == ord(" ")) + 1
+        if len(ends):
             self.doubts.append(_doubt(row, following, ends))
         elif self.n_sampled < _SAMPLED_ROWS:
             self.n_sampled += 1
             self.usual = self.usual.joined(_Exponents.of(row.values))
+        if self.n_sampled == _SAMPLED_ROWS or len(self.doubts) == _MAX_DOUBTS:
+            self.settle()
 
-    def settle(self, source: Source) -> None:
-        """Raise if a row can be read in two ways."""
+    def settle(self) -> None:
+        """Raise if a row so far can be read in two ways."""
         doubt = next((doubt for doubt in self.doubts if not self._is_settled(doubt)), None)
+        self.doubts.clear()
         if doubt is None:
             return
         shorter, longer = map(shown, doubt.words)
-        raise source.error(
+        raise self.source.error(
             f"may have the word {shorter} or {longer}: a space in a word cannot be told from the "
             "one that ends it, so its numbers are not known. Save the vectors as text "
             "(gensim: binary=False) or as gensim's .kv, or without spaces in words.",
@@ -214,7 +221,9 @@ class _SpaceCheck:
             return accident < _ONE_IN_A_MILLION
         # A few numbers may fit by accident. The right ones always do.
         wide = self.usual.widened(max(margin, _MARGIN // 2))
-        return accident < _ONE_IN_TWENTY and not any(map(wide.contain, doubt.others))
+        return accident < _ONE_IN_TWENTY and not any(
+            wide.contain(_Exponents(*other)) for other in doubt.others.tolist()
+        )
 
 
 def _start_that_is_text(values: bytes) -> bytes:
@@ -225,16 +234,58 @@ def _start_that_is_text(values: bytes) -> bytes:
     return values
 
 
-def _doubt(row: _Row, following: bytes, ends: list[int]) -> _Doubt:
+def _doubt(row: _Row, following: bytes, ends: NDArray[np.intp]) -> _Doubt:
     """Describe a row whose word may go on to one of the given ends among its values."""
-    n_bytes, n_distinct = len(row.values), len(set(np.frombuffer(row.values, "<u4").tolist()))
-    both = row.values + following
-    others = [both[end : end + n_bytes] for end in ends] if n_distinct < _MANY else []
+    n_distinct = len(np.unique(np.frombuffer(row.values, "<u4")))
+    is_aligned = bool((ends % 4 == 0).any())
+    others = np.empty((0, 2), np.uint8)
+    if 1 < n_distinct < _MANY and not is_aligned:  # or else nobody asks for them
+        others = _narrowest(row.values + following, len(row.values) // 4, ends)
     return _Doubt(
         row.number,
-        (row.word, row.word + b" " + row.values[: ends[0] - 1]),
+        (row.word[:40], (row.word + b" " + row.values[: ends[0] - 1])[:40]),
         n_distinct,
         _Exponents.of(row.values),
-        [_Exponents.of(other) for other in others if len(other) == n_bytes],
-        is_aligned=any(end % 4 == 0 for end in ends),
+        others,
+        is_aligned,
+    )
+
+
+def _narrowest(data: bytes, n_values: int, starts: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Return the ranges of exponents of so many values from each start on: (n, 2).
+
+    Without those that contain another one. The starts lie within the first `n_values`: each
+    window of values is the end of these and the beginning of the ones behind them, whose
+    extremes are those of the windows before and behind.
+    """
+    if len(starts) <= _A_FEW:
+        pieces = (data[start : start + 4 * n_values] for start in starts.tolist())
+        ranges = [_Exponents.of(piece) for piece in pieces if len(piece) == 4 * n_values]
+        return np.array(ranges, np.uint8).reshape(-1, 2)
+    least_highest = np.full(256, 256)
+    for shift in range(4):
+        bits = np.frombuffer(data, "<u4", (len(data) - shift) // 4, shift)
+        exponents, is_zero = (bits >> 23).astype(np.uint8), bits << 1 == 0
+        lowest = _window_extremes(np.minimum, np.where(is_zero, 255, exponents), n_values, 255)
+        highest = _window_extremes(np.maximum, np.where(is_zero, 0, exponents), n_values, 0)
+        windows = (starts[starts % 4 == shift] - shift) // 4
+        windows = windows[windows < len(lowest)]
+        np.minimum.at(least_highest, lowest[windows], highest[windows])
+    kept: list[tuple[int, int]] = []
+    for low in range(255, -1, -1):
+        if least_highest[low] < min((high for _, high in kept[-1:]), default=256):
+            kept.append((low, int(least_highest[low])))
+    return np.array(kept, np.uint8).reshape(-1, 2)
+
+
+def _window_extremes(
+    extreme: np.ufunc, values: NDArray[Any], length: int, neutral: int
+) -> NDArray[Any]:
+    """Return the extremes of all windows that begin among the first values, at most `length`."""
+    n_windows = min(length, len(values) - length) + 1
+    first, rest = values[:length], values[length : 2 * length]
+    ends = extreme.accumulate(first[::-1])[::-1]
+    beginnings = extreme.accumulate(rest)
+    return extreme(
+        np.append(ends, neutral)[:n_windows], np.append(neutral, beginnings)[:n_windows]
     )

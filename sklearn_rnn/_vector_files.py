@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import os
 import re
@@ -18,8 +17,10 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ._archives import open_zip
 from ._files import open_regular
 from ._foreign_files import foreign_hint, foreign_members_hint
+from ._packed import open_gzip
 from ._vector_binary import binary_format
 from ._vector_formats import HEAD_BYTES, Format, Header, Source
 from ._vector_text import has_rows_of, text_format
@@ -29,6 +30,7 @@ __all__ = ["Keep", "OfParts", "is_unpickled", "keep_keyed_vectors", "read_vector
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_UNPACKABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PICKLE = b"\x80"
 _NATIVE_SUFFIXES = (".kv", ".kv.gz")
 
@@ -138,10 +140,8 @@ def _unpacked(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> io.BufferedReader:
     if file.read(2) == _GZIP:
-        file.seek(0)
-        raw: Any = opened.enter_context(gzip.GzipFile(fileobj=file))
-    else:
-        raw = opened.enter_context(_open_member(opened, who, name, file, member))
+        return opened.enter_context(open_gzip(file, HEAD_BYTES))
+    raw = opened.enter_context(_open_member(opened, who, name, file, member))
     return opened.enter_context(io.BufferedReader(raw, HEAD_BYTES))
 
 
@@ -149,8 +149,16 @@ def _open_member(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> Any:
     try:
-        archive = opened.enter_context(zipfile.ZipFile(file))
-        return archive.open(_chosen_member(who, name, archive, member))
+        # Of any method: the other members of an archive are nobody's concern.
+        archive = opened.enter_context(open_zip(file, methods=range(2**16)))
+        chosen = archive.getinfo(_chosen_member(who, name, archive, member))
+        if chosen.compress_type not in _UNPACKABLE:
+            raise VectorFileError(
+                f"{who}: {name!r} holds {_shown(chosen.filename)} compressed by bzip2, LZMA or "
+                "another method that may fill the memory. Unpack it and pass the file inside, or "
+                "that packed with gzip."
+            )
+        return archive.open(chosen)
     except VectorFileError:
         raise
     # zipfile lets more than BadZipFile through for damaged, encrypted or exotic archives.
@@ -173,8 +181,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     outside = next((file for file in files if _is_outside(file)), None)
     if outside is not None:
         raise VectorFileError(
-            f"{who}: {name!r} holds a path outside its folder, {outside!r}. Such archives are "
-            "made to harm: do not unpack it, fetch it from a source you trust."
+            f"{who}: {name!r} holds a path outside its folder, {outside[:100]!r}. Such archives "
+            "are made to harm: do not unpack it, fetch it from a source you trust."
         )
     # Archives made on a Mac carry a shadow of each file.
     chosen = [file for file in files if not file.startswith("__MACOSX/")]
@@ -183,12 +191,17 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     if len(chosen) != 1:
         if hint := foreign_members_hint(files):
             raise VectorFileError(f"{who}: {name!r} {hint}")
-        shown = ", ".join(files[:10]) + (", …" if len(files) > 10 else "")
+        shown = ", ".join(map(_shown, files[:10])) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
             f"{who}: expected one file of word vectors in {name!r}, the archive holds "
             f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
         )
     return chosen[0]
+
+
+def _shown(file: str) -> str:
+    """Return a member's name as a message shows it: it may hold anything."""
+    return repr(file[:100])[1:-1] + ("…" if len(file) > 100 else "")
 
 
 def _is_outside(file: str) -> bool:

@@ -21,6 +21,7 @@ from .exceptions import VectorFileError
 __all__ = [
     "DAMAGED",
     "HEAD_BYTES",
+    "MAX_DIMENSIONS",
     "Format",
     "Header",
     "Source",
@@ -34,7 +35,7 @@ HEAD_BYTES = 2**20
 
 DAMAGED = "The file looks damaged."
 
-_MAX_DIMENSIONS = 2**17
+MAX_DIMENSIONS = 2**17
 
 # What the standard library's decompressors raise for damaged input.
 _DAMAGE = (
@@ -158,10 +159,10 @@ class Format(NamedTuple):
 def check_header(source: Source, header: Header) -> None:
     """Raise if a header promises nothing, or vectors of no size that exists."""
     n_rows, n_dimensions = header
-    if n_rows == 0 or not 0 < n_dimensions <= _MAX_DIMENSIONS:
+    if n_rows == 0 or not 0 < n_dimensions <= MAX_DIMENSIONS:
         raise source.file_error(
             f"has a header of {n_rows} rows and {n_dimensions} values per row: expected at least "
-            f"1 row, and from 1 to {_MAX_DIMENSIONS:,} values. {DAMAGED}"
+            f"1 row, and from 1 to {MAX_DIMENSIONS:,} values. {DAMAGED}"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._vector_formats import (
     DAMAGED,
+    MAX_DIMENSIONS,
     Format,
     Header,
     Source,
@@ -80,6 +81,11 @@ def _seen_width(source: Source, head: bytes) -> _Width:
             row=1,
         )
     [(n_values, _)] = Counter(filter(None, counts)).most_common(1)
+    if n_values > MAX_DIMENSIONS:
+        raise source.error(
+            f"has {n_values:,} values: expected from 1 to {MAX_DIMENSIONS:,}. {DAMAGED}",
+            row=counts.index(n_values) + 1,
+        )
     return _Width(n_values, f"line {counts.index(n_values) + 1} had {n_values}")
 
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn import SequenceVectorizer
+from sklearn_rnn import SequenceVectorizer, _vector_binary
 from sklearn_rnn._vector_files import read_vectors
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import SklearnRNNError, VectorFileError
@@ -726,6 +726,128 @@ def test_a_damaged_archive_gives_an_error_or_the_right_table(data):
 
 
 # ---- memory --------------------------------------------------------------------------------
+
+METHODS = {"bzip2": zipfile.ZIP_BZIP2, "LZMA": zipfile.ZIP_LZMA}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("said", [None, 100])
+def test_a_member_that_may_inflate_without_limit_is_refused(hostile, method, said):
+    data = hostile.zip_of([("a.txt", TEXT, 40 * hostile.MEGABYTE, METHODS[method], said)])
+    peak, error = hostile.peak_of(read_bytes, data, WORDS)
+    assert isinstance(error, VectorFileError)
+    assert re.search(r"holds a\.txt compressed by .* Unpack it and pass the file", str(error))
+    assert peak < 4 * hostile.MEGABYTE
+
+
+def test_how_other_members_are_packed_is_nobodys_concern(hostile):
+    members = [("notes", b"", 1000, zipfile.ZIP_BZIP2, None), ("a.txt", TEXT, 0, 8, None)]
+    handle, name = tempfile.mkstemp(suffix=".zip")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(hostile.zip_of(members))
+        assert_is(read(f"{name}!a.txt", WORDS), WORDS, VECTORS)
+    finally:
+        os.unlink(name)
+
+
+def test_an_archive_of_many_members_is_refused_before_they_are_listed(hostile):
+    data = as_zip({f"{i:020}": b"" for i in range(40_000)})
+    peak, error = hostile.peak_of(read_bytes, data, WORDS)
+    assert isinstance(error, VectorFileError)
+    assert peak < 8 * hostile.MEGABYTE
+
+
+@pytest.mark.parametrize("member", ["x" * 60_000, "../" * 20_000, "red\x1b[31m.txt"])
+def test_names_of_members_are_shown_in_part_and_in_plain_letters(member):
+    data = as_zip({member: TEXT, f"{member}.": TEXT})
+    with pytest.raises(VectorFileError) as caught:
+        read_bytes(data, WORDS)
+    assert len(str(caught.value)) < 1_000
+    assert str(caught.value).isprintable()
+
+
+def test_any_archive_is_read_within_its_size(hostile):
+    names = ["a.txt", "b.bin", "folder/", "../c.txt", "__MACOSX/a.txt"]
+    starts = [b"", TEXT, BINARY, b"9999999 3\na 1 2 3\n", b"2 100000\na ", b"a 1\n"]
+
+    @settings(max_examples=60)
+    @given(hostile.zips(names, starts))
+    def check(data):
+        peak, error = hostile.peak_of(read_bytes, data, WORDS, ".zip")
+        assert error is None or isinstance(error, VectorFileError)
+        assert peak < hostile.allowed(data) / 2
+
+    check()
+
+
+BEGINNINGS = [
+    b"",
+    b"a 1 2\n",
+    b"9000000000000000 2\n",
+    b"20 30000\nb " + bytes(120_000),
+    b"20 500\nb " + bytes(2_000),
+    b"2 3\na \0\1\2\3",
+]
+PIECES = [
+    *(sign * 3_000 for sign in (b"a", b" ", b"\0", b"1 ", b"9")),
+    *(
+        row * 5
+        for row in (b"\n", b"a 1 2\n", b"\xff 1 2\n", b"a \1\2\3\4\1\2\3\4", b"a a b cd cd")
+    ),
+    b"a " + b" A@A" * 30_000,
+    b"a " + b" A@A" * 500,
+    b"a " + b" " * 120_000,
+]
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(BEGINNINGS), st.sampled_from(PIECES), st.sampled_from(sorted(PACKED)))
+def test_any_file_is_read_within_its_size(hostile, beginning, piece, packed):
+    data = PACKED[packed](beginning + piece * min(1_000, 2_500_000 // len(piece)))
+    peak, error = hostile.peak_of(read_or_refused, data, {"c"})
+    assert error is None
+    assert peak < 32 * hostile.MEGABYTE + 3 * len(data)
+
+
+def test_a_row_of_more_numbers_than_any_vector_has_is_refused():
+    with pytest.raises(VectorFileError, match=r"line 1 has 200,000 values: expected from 1 to"):
+        read_bytes(b"a" + b" 1" * 200_000 + b"\n", {"a"})
+
+
+@given(st.data())
+def test_the_ranges_of_exponents_behind_longer_words_are_those_of_the_numbers(data):
+    n_values = data.draw(st.integers(1, 6))
+    byte = st.sampled_from([0, 32, 65, 128]) | st.integers(0, 255)
+    n_bytes = data.draw(st.integers(4 * n_values, 9 * n_values))
+    both = bytes(data.draw(st.lists(byte, min_size=n_bytes, max_size=n_bytes)))
+    starts = data.draw(st.sets(st.integers(1, 4 * n_values), min_size=1))
+    pieces = [both[start : start + 4 * n_values] for start in sorted(starts)]
+    ranges = [
+        _vector_binary._Exponents.of(piece) for piece in pieces if len(piece) == 4 * n_values
+    ]
+    found = _vector_binary._narrowest(both, n_values, np.array(sorted(starts)))
+    found = [_vector_binary._Exponents(*map(int, row)) for row in found]
+    assert set(found) <= set(ranges)
+    for exponents in ranges:
+        assert any(map(exponents.contain, found))
+
+
+def test_rows_that_can_be_read_in_two_ways_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(_vector_binary, "_MAX_DOUBTS", 100)
+    lengths, doubt = [], _vector_binary._doubt
+
+    def noted(*arguments):
+        lengths.append(len(check.doubts))
+        return doubt(*arguments)
+
+    monkeypatch.setattr(_vector_binary, "_doubt", noted)
+    check = _vector_binary._SpaceCheck(None)
+    for number in range(1_000):
+        check.add(_vector_binary._Row(number, b"", b"a", b"a \x3d\x3c\0\0\x3d\x3d"), b"")
+    assert len(lengths) == 1_000
+    assert max(lengths) < 100
+
 
 MEASURE = """
 import resource, sys
