@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,7 +101,7 @@ def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
     which is the one that called gensim, would leave the others waiting for ever.
     """
     errors: list[BaseException] = []
-    done = Event()
+    done = threading.Event()
 
     def run() -> None:
         try:
@@ -111,13 +111,13 @@ def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
             errors.append(error)
         done.set()
 
-    thread = Thread(target=run, name="gensim")
+    thread = threading.Thread(target=run, name="gensim")
     try:
         thread.start()
         done.wait()  # not join: one that is interrupted takes its thread for ended
     except BaseException:
         sentences.is_stopped = True
-        if thread.ident is not None:  # or else it will see that it is stopped
+        if thread in threading.enumerate():  # also one that is about to begin
             done.wait()
             thread.join()
         raise
