@@ -18,6 +18,7 @@ Node = dict[str, Any]
 """The description of one object: its type, the loader that makes it, and its parts."""
 
 _MAX_DEPTH = 100
+_LONGEST_NAME = 1_000
 _MAX_POOL = 64
 _MAX_HASHED = 1_000
 _LARGEST_KEY = 2**60
@@ -58,7 +59,7 @@ def walk(root: Node) -> Iterator[Node]:
 def _parts(node: Node) -> list[Node]:
     """Return the descriptions of an object's parts."""
     if node["__loader__"] not in _CHILDREN:
-        raise ValueError(f"nothing is made by {node['__loader__']!r}")
+        raise ValueError(f"nothing is made by {node['__loader__']!r:.80}")
     return _CHILDREN[node["__loader__"]](node)
 
 
@@ -131,8 +132,9 @@ _CHILDREN: dict[str, Callable[[Node], list[Node]]] = {
 
 def check_node(node: Node) -> None:
     """Raise if an object cannot be what `save` writes, though its type may be trusted."""
-    if not isinstance(node["__module__"], str) or not isinstance(node["__class__"], str):
-        raise TypeError("a type has no name")
+    names = (node["__module__"], node["__class__"], node.get("file", ""))
+    if not all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names):
+        raise ValueError("a type or a member has no name, or none that is a name")
     check = _CHECKS.get(node["__loader__"])
     if check is not None and not check(node):
         raise ValueError(f"{name_of(node)} has parts that save does not write")

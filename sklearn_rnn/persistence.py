@@ -339,9 +339,17 @@ def _schema(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schema:
 
 def _unreadable(who: str, shown: str, error: Exception) -> ModelFileError:
     return ModelFileError(
-        f"{who}: {shown} is no model that can be read ({error!r}). It looks damaged or "
+        f"{who}: {shown} is no model that can be read ({_said(error)}). It looks damaged or "
         "incomplete, was not made by save, or names a module that is not installed here."
     )
+
+
+def _said(error: Exception) -> str:
+    """Return an error in a few words: it may speak of objects of which parts are missing."""
+    try:
+        return repr(error)[:300]
+    except Exception:
+        return type(error).__name__
 
 
 def _misused(schema: Schema, trusted: Sequence[str]) -> set[str]:
