@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, repeat
+from typing import BinaryIO
 
 from ._files import open_regular
+from ._packed import open_gzip
 
 __all__ = ["TextFile"]
+
+_MAX_LINE_BYTES = 2**24
+"""A line may have that, and four times as much as its file: packed, it may have a thousandfold."""
 
 
 class TextFile:
@@ -62,12 +66,13 @@ class TextFile:
         OSError
             If it cannot be opened, or is no regular file.
         ValueError
-            If a line is not of this encoding, or the file cannot be unpacked.
+            If a line is not of this encoding, or the file cannot be unpacked, or has a line
+            that is far longer than a packed file of its size should have.
         """
         n_lines, encodings = 0, chain([self.encoding], repeat(_without_mark(self.encoding)))
         with self._opened() as file:
             try:
-                for line, encoding in zip(file, encodings, strict=False):
+                for line, encoding in zip(self._lines(file), encodings, strict=False):
                     n_lines += 1
                     yield line.rstrip(b"\r\n").decode(encoding)
             except UnicodeDecodeError as error:
@@ -75,18 +80,28 @@ class TextFile:
                     f"TextFile: {os.fspath(self.path)!r} line {n_lines} is not {self.encoding} "
                     f"({error.reason}). Pass its encoding, such as TextFile(path, 'latin-1')."
                 ) from error
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except (EOFError, zlib.error) as error:
                 raise ValueError(
                     f"TextFile: {os.fspath(self.path)!r} cannot be unpacked after line {n_lines} "
                     f"({error}). The file looks damaged: fetch it again."
                 ) from error
 
     @contextmanager
-    def _opened(self) -> Iterator[Iterable[bytes]]:
+    def _opened(self) -> Iterator[BinaryIO]:
         with open_regular(self.path, who="TextFile") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            yield gzip.GzipFile(fileobj=file) if is_packed else file
+            yield open_gzip(file) if is_packed else file
+
+    def _lines(self, file: BinaryIO) -> Iterator[bytes]:
+        limit = _MAX_LINE_BYTES + 4 * os.stat(self.path).st_size
+        while line := file.readline(limit + 1):
+            if len(line) > limit:
+                raise ValueError(
+                    f"TextFile: {os.fspath(self.path)!r} has a line of more than {limit:,} bytes. "
+                    "Is it a text on each line? Unpack it if so."
+                )
+            yield line
 
     def __repr__(self) -> str:
         return f"TextFile({os.fspath(self.path)!r})"

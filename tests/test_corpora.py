@@ -52,6 +52,21 @@ def test_a_byte_order_mark_is_dropped_at_the_start_of_a_file_only(tmp_path, enco
     assert list(TextFile(tmp_path / "texts", encoding)) == texts
 
 
+def test_a_packed_line_without_end_is_refused_before_it_fills_the_memory(hostile, tmp_path):
+    (tmp_path / "texts").write_bytes(gzip.compress(b"good\n" + b"a" * (100 * hostile.MEGABYTE)))
+    peak, error = hostile.peak_of(list, TextFile(tmp_path / "texts"))
+    assert isinstance(error, ValueError)
+    assert "has a line of more than" in str(error)
+    assert peak < 64 * hostile.MEGABYTE
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_long_line_is_a_text(tmp_path, pack):
+    text = "so good " * 1_000_000
+    (tmp_path / "texts").write_bytes(pack(f"{text}\nso bad\n".encode()))
+    assert list(TextFile(tmp_path / "texts")) == [text, "so bad"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "fifo")
