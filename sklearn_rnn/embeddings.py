@@ -221,9 +221,10 @@ class PretrainedEmbedding(EmbeddingStep):
     source : path, dict, pair, DataFrame, gensim vectors, or fitted estimator or pipeline, \
 default=None
         Where the vectors come from. A path names GloVe's text, word2vec's text or binary
-        format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip``, or gensim's own
-        ``.kv``, which is a pickle underneath: open it only if you trust it. A dict maps words to
-        vectors. A pair holds words and the table of their vectors in the same order, or a dict
+        format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip`` (by zip's usual
+        method), or gensim's own ``.kv``, which is a pickle underneath: open it only if you trust
+        it. A dict maps words to vectors.
+        A pair holds words and the table of their vectors in the same order, or a dict
         of words to rows (Keras' ``word_index``) and the table; words with zeros count as missing
         there. A DataFrame has words as its index. A search gives its best pipeline. The source
         is kept as it is, and `clone` shares it. A fitted embedding is saved without it unless it

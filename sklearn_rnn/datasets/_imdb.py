@@ -105,8 +105,9 @@ def fetch_imdb(
     Raises
     ------
     DatasetError
-        If the data are missing, incomplete, damaged or unsafe to unpack, or if the download
-        fails (which leaves no file behind). It is an `OSError`.
+        If the data are missing, incomplete, damaged or unsafe to unpack, if an archive would
+        take far more memory than it has bytes, or a review more than a megabyte, or if the
+        download fails (which leaves no file behind). It is an `OSError`.
     ValueError
         If `subset` has other names.
 
