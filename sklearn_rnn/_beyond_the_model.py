@@ -77,8 +77,8 @@ def reaching_beyond(schema: Schema) -> set[str]:
     """
     return {
         f"{name}={value}"
-        for name, value in parameters_of(schema)
-        if name in _REACHES and (value == MANY_TEXTS or _REACHES[name](value))
+        for name, value in parameters_of(schema, _REACHES)
+        if value == MANY_TEXTS or _REACHES[name](value)
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
@@ -100,29 +100,34 @@ def _count(node: Node, budget: MemoryBudget) -> None:
         budget.take(2 * sys.getsizeof(text) + (3 * len(text) if "\\u" in text else 0))
 
 
-def parameters_of(schema: Schema) -> Iterator[tuple[str, Any]]:
-    """Yield all values that stand under a name, by the name's last part, as set_params reads it.
+def parameters_of(schema: Schema, names: Container[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the values that stand under some names, by a name's last part, as in set_params.
 
     A value in a list, such as the candidates of a search, stands under the list's name.
     """
+    seen = set()
     for node in schema.nodes:
         if node["__loader__"] == "DictNode":
-            for name, part in node["content"].items():
-                for value in _values_in(part, schema.arrays):
-                    yield name.rpartition("__")[2], value
+            for path, part in node["content"].items():
+                name = path.rpartition("__")[2]
+                for value in _values_in(part) if name in names else ():
+                    if value["__loader__"] == "JsonNode":
+                        yield name, value_of(value)
+                    elif (name, _key(value)) not in seen:  # an array may be described often
+                        seen.add((name, _key(value)))
+                        yield from ((name, item) for item in schema.arrays.get(_key(value), ()))
 
 
-def _values_in(node: Node, arrays: dict[Any, list[Any]]) -> Iterator[Any]:
+def _values_in(node: Node) -> Iterator[Node]:
+    """Yield the scalars and arrays in a list, or that one itself."""
     loader = node["__loader__"]
-    if loader == "JsonNode":
-        yield value_of(node)
-    elif loader in ("ListNode", "TupleNode", "SetNode") or is_listed(node):
+    if loader in ("ListNode", "TupleNode", "SetNode") or is_listed(node):
         for part in node["content"]:
-            yield from _values_in(part, arrays)
-    elif loader == "NdArrayNode":
-        yield from arrays.get(_key(node), [])
+            yield from _values_in(part)
     elif loader == "MaskedArrayNode":
-        yield from _values_in(node["content"]["data"], arrays)
+        yield from _values_in(node["content"]["data"])
+    elif loader in ("JsonNode", "NdArrayNode"):
+        yield node
 
 
 def _key(node: Node) -> Any:
@@ -149,8 +154,10 @@ class _Members:
             loader == "NdArrayNode" and not is_listed(node)
         ):
             known = self._named.setdefault(node["file"], node)
-            if known is not node and not (known.get("__id__") and _key(known) == _key(node)):
-                raise ValueError(f"{node['file']!r} is in two objects")
+            if known is not node:
+                if not known.get("__id__") or _key(known) != _key(node):
+                    raise ValueError(f"{node['file']!r} is in two objects")
+                return  # described once more
             self._budget.take(_MEMBER_BYTES)
         if loader == "NdArrayNode" and not is_listed(node):
             self._check_array(node)

@@ -273,6 +273,10 @@ MAKERS = {
     "one id of two objects": lambda: archive_of(
         listed(listed() | {"__id__": 7}, mapping({}) | {"__id__": 7})
     ),
+    "an array that is described often": lambda: archive_of(
+        listed(*[mapping({"n_jobs": numbers("a.npy") | {"__id__": 7}}) for _ in range(4_000)]),
+        {"a.npy": npy(np.ones(500, np.int64))},
+    ),
     "many small arrays": lambda: archive_of(
         listed(*[numbers(f"{i}.npy") for i in range(14_000)]),
         {f"{i}.npy": npy(np.zeros(1)) for i in range(14_000)},
