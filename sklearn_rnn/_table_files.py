@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
+from ._archives import chunks_of
 from ._delimited import Record, read_csv, read_tsv, without_formulas, write_csv, write_tsv
 from ._files import read_regular, replacing
 from ._signatures import check_content, is_gzipped, utf_16_in
@@ -32,6 +33,9 @@ __all__ = [
     "read_table",
     "write_table",
 ]
+
+_UNPACKED_BYTES, _UNPACKED_BYTES_OF_A_BYTE = 2**28, 50
+"""How large a gzipped table may become: texts are packed to a third, or a tenth."""
 
 
 def check_writable(table: Table, path: Path) -> None:
@@ -139,8 +143,15 @@ def _is_packed(path: Path) -> bool:
 
 
 def _unpacked(source: str, data: bytes) -> bytes:
+    limit = _UNPACKED_BYTES + _UNPACKED_BYTES_OF_A_BYTE * len(data)
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=BytesIO(data)) as file:
+            return b"".join(chunks_of(file, limit))
+    except ValueError as error:
+        raise ValueError(
+            f"{source!r} cannot be unpacked ({error}): texts are hardly ever packed so far. Unpack "
+            "it yourself if it is a table."
+        ) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         why = (
             "it is damaged or incomplete" if is_gzipped(data) else "its name should not end in .gz"

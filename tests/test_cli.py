@@ -825,6 +825,7 @@ DAMAGED = [
     ("t.csv", "text\nfin\n".encode("utf-16"), "line 1 is not UTF-8"),
     ("t.csv.gz", b"text\na\n", "cannot be unpacked (Not a gzipped file"),
     ("t.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], "cannot be unpacked"),
+    ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever packed so far"),
     ("t.jsonl", b'{"text": "a"}\n{"text": }\n', "line 2 is not JSON (Expecting value"),
     ("t.jsonl", b"[" * 100_000, "line 1 is not JSON"),
     ("t.jsonl", b'["a"]\n', "line 1 holds a list: expected an object with names"),
