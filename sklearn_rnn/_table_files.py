@@ -17,7 +17,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from ._archives import chunks_of
 from ._delimited import Record, read_csv, read_tsv, without_formulas, write_csv, write_tsv
 from ._files import read_regular, replacing
 from ._signatures import check_content, is_gzipped, utf_16_in
@@ -146,17 +145,18 @@ def _unpacked(source: str, data: bytes) -> bytes:
     limit = _UNPACKED_BYTES + _UNPACKED_BYTES_OF_A_BYTE * len(data)
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
-            return b"".join(chunks_of(file, limit))
-    except ValueError as error:
-        raise ValueError(
-            f"{source!r} cannot be unpacked ({error}): texts are hardly ever packed so far. Unpack "
-            "it yourself if it is a table."
-        ) from error
+            unpacked = file.read(limit + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         why = (
             "it is damaged or incomplete" if is_gzipped(data) else "its name should not end in .gz"
         )
         raise ValueError(f"{source!r} cannot be unpacked ({error}): {why}.") from error
+    if len(unpacked) > limit:
+        raise ValueError(
+            f"{source!r} would become larger than {limit:,} bytes: texts are hardly ever packed so "
+            "far. Unpack it yourself if it is a table."
+        )
+    return unpacked
 
 
 def _decoded(source: str, data: bytes, encoding: str) -> str:
