@@ -153,8 +153,8 @@ def _unpacked(source: str, data: bytes) -> bytes:
         raise ValueError(f"{source!r} cannot be unpacked ({error}): {why}.") from error
     if len(unpacked) > limit:
         raise ValueError(
-            f"{source!r} would become larger than {limit:,} bytes: texts are hardly ever packed so "
-            "far. Unpack it yourself if it is a table."
+            f"{source!r} would become larger than {limit:,} bytes: texts are hardly ever packed "
+            "so far. Unpack it yourself if it is a table."
         )
     return unpacked
 

@@ -1,0 +1,130 @@
+"""A model as an archive: written if it could be read, and if `persistence.load` would read it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from io import BytesIO
+from types import FunctionType
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+from ._beyond_the_model import without_folders
+from ._format import check_method
+from ._model_reading import misused, names_to_trust, schema_of, untrusted_names
+from ._skops_nodes import walk
+from .exceptions import ModelFileError
+
+__all__ = ["archive_of", "check_parameters", "check_readable", "repacked"]
+
+_NOT_OF_THE_USER = {*sys.stdlib_module_names, "joblib", "numpy", "scipy", "sklearn"}
+_NOT_OF_THE_USER -= {"functools"}  # a partial was written by somebody, as the function in it
+"""Packages whose types come into a model by themselves, so that nobody knows to name them."""
+
+
+def archive_of(io: Any, model: Any) -> bytes:
+    try:
+        data: bytes = io.dumps(model)
+    except Exception as error:  # each type has its own way to object
+        raise ModelFileError(
+            f"save: {_where_it_fails(io, model)} holds what a file cannot hold ({error}). Save a "
+            "part of the model without it (of a search, its best_estimator_)."
+        ) from error
+    return data
+
+
+def _where_it_fails(io: Any, model: Any) -> str:
+    """Return the name of the attribute, or else of the model, that cannot be written."""
+    for name, value in getattr(model, "__dict__", {}).items():
+        try:
+            io.dumps(value)
+        except Exception:
+            return f"{name!r} of {type(model).__name__}"
+    return type(model).__name__
+
+
+def repacked(data: bytes, comment: bytes) -> bytes:
+    """Return an archive with a comment and its JSON compressed, in which no folder is named."""
+    repacked = BytesIO()
+    with ZipFile(BytesIO(data)) as whole, ZipFile(repacked, "w") as archive:
+        for member in whole.namelist():
+            if member != "schema.json":
+                archive.writestr(member, whole.read(member), ZIP_STORED)
+        schema = without_folders(json.loads(whole.read("schema.json")))
+        archive.writestr("schema.json", json.dumps(schema), ZIP_DEFLATED)
+        archive.comment = comment
+    return repacked.getvalue()
+
+
+def check_readable(io: Any, data: bytes, trusted: Sequence[str], overhead_mb: float) -> None:
+    """Raise if `load`, given what whoever opens the file will know to name, would not read it."""
+    with ZipFile(BytesIO(data)) as archive:
+        for node in walk(json.loads(archive.read("schema.json"))):
+            _check_keys(node)
+    schema = schema_of("save", BytesIO(data), "the model", overhead_mb)
+    untrusted = misused(schema, ()) | untrusted_names(io, BytesIO(data), ())
+    for name in untrusted:
+        _check_importable(name)
+    hidden = {name for name in untrusted if name.split(".")[0] in _NOT_OF_THE_USER}
+    if hidden - {*trusted}:
+        raise ModelFileError(
+            f"save: the model holds {sorted(hidden - {*trusted})}, which load does not trust: "
+            "such objects could run code, or crash, if they came from a file that was altered. "
+            "Save a part of the model without them (of a search, its best_estimator_), or name "
+            "them in trusted=, of save and of load."
+        )
+    try:
+        io.loads(data, trusted=names_to_trust(schema, untrusted))
+    except Exception as error:
+        raise ModelFileError(
+            f"save: the model was not saved, since it could not be read back ({error!r})."
+        ) from error
+
+
+def _check_keys(node: dict[str, Any]) -> None:
+    """Raise if the keys of a dict would be others when they are read: JSON knows text alone."""
+    if node["__loader__"] != "DictNode":
+        return
+    kinds = [kind["__class__"] for kind in node["key_types"]["content"]]
+    if "bool" in kinds or len(kinds) != len(node["content"]):
+        raise ModelFileError(
+            f"save: the model holds a dict with the keys {list(node['content'])}, which would be "
+            "others when the file is read. Use text or whole numbers: 0 and 1 for False and True."
+        )
+
+
+def check_parameters(model: Any) -> None:
+    """Raise if a function among the parameters of a model and its steps cannot be named."""
+    parameters = model.get_params() if hasattr(model, "get_params") else {}
+    for name, value in parameters.items():
+        check_method(f"{type(model).__name__}: {name}", value)
+        function = value.func if isinstance(value, partial) else value
+        if isinstance(function, FunctionType):
+            _check_named(function)
+
+
+def _check_named(function: Any) -> None:
+    """Raise if a function's name is by now another's, as that of what a decorator wrapped."""
+    module = sys.modules.get(function.__module__)
+    if getattr(module, function.__name__, function) is not function:
+        raise ModelFileError(
+            f"save: {function.__module__}.{function.__name__} is another function than the one in "
+            "the model, and a file can only name it. Give the model the one that has the name."
+        )
+
+
+def _check_importable(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = hasattr(import_module(module), attribute)
+    except ImportError:  # a method: what it belongs to is no module
+        found = False
+    if not found:
+        raise ModelFileError(
+            f"save: the model holds {attribute!r} of {module!r}, which cannot be found there by "
+            "that name: a file can only name a function. Define it at the top of a module that "
+            "is imported where the model is opened; a lambda or a method cannot be saved."
+        )
