@@ -53,10 +53,12 @@ from ._targets import Target
 from ._training import freeze_vectors, train
 from ._validation import check_given, check_summable, seed_from
 from .batching import SequenceDataset
-from .exceptions import DivergenceError
+from .exceptions import DivergenceError, ModelFileError
 from .modules import RecurrentNetwork
 
 __all__ = ["BaseRecurrentEstimator"]
+
+_MOST_EPOCHS = 10**7
 
 
 class BaseRecurrentEstimator(
@@ -459,6 +461,8 @@ class BaseRecurrentEstimator(
         super().__setstate__(rest)
         if weights is None:
             return
+        if not 0 <= self.n_iter_ <= _MOST_EPOCHS:  # each takes a place in the history
+            raise ModelFileError(f"n_iter_={self.n_iter_}: the file was altered.")
         network = restore_network(self._plan, self._seed, weights)
         self._target = restore_target(rest["_target"], self._plan["n_outputs"])
         self._memory = None

@@ -17,7 +17,7 @@ from ._vector_files import is_unpickled
 
 __all__ = ["reaching_beyond", "without_folders"]
 
-_MOST_PROCESSES = 256
+_PROCESSES = 256
 _LONGEST_NGRAM = 20
 
 _FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
@@ -46,19 +46,26 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_place(value: Any) -> bool:
+    """Tell whether a value may name a folder: a label may have the same name as a parameter."""
+    return not isinstance(value, bool | int | float | None)
+
+
 def _is_more_than(most: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not value <= most
+    """Return what tells whether a value is other than None and numbers up to one."""
+    return lambda value: (
+        value is not None and not (isinstance(value, int | float) and value <= most)
+    )
 
 
 _REACHES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(_FOLDERS, _is_text),
+    **dict.fromkeys(_FOLDERS, _is_place),
+    **dict.fromkeys(("n_jobs", "n_threads", "_n_threads", "workers"), _is_more_than(_PROCESSES)),
     "input": lambda value: value in ("file", "filename"),
-    "n_jobs": _is_more_than(_MOST_PROCESSES),
     "ngram_range": _is_more_than(_LONGEST_NGRAM),
     "pattern": lambda value: _is_text(value) and _may_never_end(value),
     "source": lambda value: _is_text(value) and is_unpickled(value),
     "token_pattern": lambda value: _is_text(value) and _may_never_end(value),
-    "workers": _is_more_than(_MOST_PROCESSES),
 }
 
 
@@ -76,7 +83,7 @@ def reaching_beyond(schema: Schema) -> set[str]:
         One for each, candidates of searches included.
     """
     return {
-        f"{name}={value}"
+        f"{name}={'another object' if value is ... else value}"
         for name, value in parameters_of(schema, _REACHES)
         if value == MANY_TEXTS or _REACHES[name](value)
     }

@@ -11,7 +11,7 @@ from ._archives import bytes_of_values, chunks_of, widest_character
 
 __all__ = ["MemoryBudget", "OverheadError", "count_packed_words", "read_budgeted_json"]
 
-_WORD_BYTES = 160
+_WORD_BYTES = 125
 """A word takes them beyond its text, in a tuple and in a dict with its number."""
 
 

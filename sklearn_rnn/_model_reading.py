@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from ._beyond_the_model import reaching_beyond
 from ._memory_budget import OverheadError
 from ._signing import check_signature
-from ._skops_nodes import name_of
+from ._skops_nodes import Node, has_plain_attributes, name_of
 from ._skops_schema import Schema, read_schema
 from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
@@ -35,6 +35,8 @@ def read_model(
     try:
         beyond = reaching_beyond(schema) - {*trusted}
         untrusted = beyond or misused(schema, trusted)
+        if untrusted and not beyond:
+            untrusted |= untrusted_names(io, file, trusted)  # those that are to be named, too
         names = names_to_trust(schema, trusted)
         del schema  # skops reads it, too
         if not untrusted:
@@ -88,12 +90,19 @@ def misused(schema: Schema, trusted: Sequence[str]) -> set[str]:
     `load` trusts it as an object with attributes or as a function to be named, and no more.
     """
     by_itself = set(trusted_names()) - {*trusted}
-    return {
+    called = {
         name
         for node in schema.nodes
         if (name := name_of(node)) in by_itself
         and node["__loader__"] not in (*_AS_IT_IS, MADE_OTHERWISE.get(name))
     }
+    # What is no dict of attributes may still be made one, past all that looks at names.
+    made = {name_of(node) for node in schema.nodes if not _has_attributes(node)}
+    return called | made - {*trusted}
+
+
+def _has_attributes(node: Node) -> bool:
+    return node["__loader__"] != "ObjectNode" or has_plain_attributes(node)
 
 
 def untrusted_names(io: Any, file: BinaryIO, trusted: Sequence[str]) -> set[str]:

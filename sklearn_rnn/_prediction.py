@@ -49,6 +49,11 @@ def read_in_batches(
     -------
     ndarray of shape (N, ...)
         The answers; float32 where the numbers are kept.
+
+    Raises
+    ------
+    ValueError
+        If the network gives numbers that are not finite.
     """
     batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.numbers_per_text)
 
@@ -56,6 +61,11 @@ def read_in_batches(
     def answers_of(batch: Any) -> NDArray[Any]:
         tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
         numbers = read(network, **tensors).cpu().numpy()
+        if not np.isfinite(numbers).all():
+            raise ValueError(
+                "The network's outputs are not finite: its weights, or the numbers in X, are too "
+                "large. Scale X; a model from a file may have been altered."
+            )
         return numbers if answer is None else answer(numbers.astype(np.float64))
 
     in_parallel = device == "cpu" and len(batches) > 1

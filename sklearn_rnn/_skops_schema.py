@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Container, Iterator
 from io import BytesIO
+from math import prod
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -39,6 +40,10 @@ _SLOW_OBJECT_BYTES = {
     "RandomGeneratorNode": 40_000,  # is seeded anew
     "RandomStateNode": 40_000,
 }
+_MATRIX_BYTES = 40_000
+_HEADER_BYTES = 100
+"""A byte of an array's header that is longer than usual takes a microsecond."""
+
 _SHORT_BYTES = 4_096
 MANY_TEXTS = "(many texts)"
 _RESERVE_BYTES = 12 * 2**20
@@ -103,7 +108,8 @@ def _count(node: Node, budget: MemoryBudget) -> None:
 def parameters_of(schema: Schema, names: Container[str]) -> Iterator[tuple[str, Any]]:
     """Yield the values that stand under some names, by a name's last part, as in set_params.
 
-    A value in a list, such as the candidates of a search, stands under the list's name.
+    A value in a list, such as the candidates of a search, stands under the list's name. What is
+    no scalar is given as ``...``.
     """
     seen = set()
     for node in schema.nodes:
@@ -111,22 +117,23 @@ def parameters_of(schema: Schema, names: Container[str]) -> Iterator[tuple[str, 
             for path, part in node["content"].items():
                 name = path.rpartition("__")[2]
                 for value in _values_in(part) if name in names else ():
-                    if value["__loader__"] == "JsonNode":
+                    if "file" not in value:
                         yield name, value_of(value)
                     elif (name, _key(value)) not in seen:  # an array may be described often
                         seen.add((name, _key(value)))
-                        yield from ((name, item) for item in schema.arrays.get(_key(value), ()))
+                        items = schema.arrays.get(_key(value), [...])
+                        yield from ((name, item) for item in items)
 
 
 def _values_in(node: Node) -> Iterator[Node]:
-    """Yield the scalars and arrays in a list, or that one itself."""
+    """Yield what is in a list, or the one thing that is there."""
     loader = node["__loader__"]
     if loader in ("ListNode", "TupleNode", "SetNode") or is_listed(node):
         for part in node["content"]:
             yield from _values_in(part)
     elif loader == "MaskedArrayNode":
         yield from _values_in(node["content"]["data"])
-    elif loader in ("JsonNode", "NdArrayNode"):
+    else:
         yield node
 
 
@@ -135,11 +142,14 @@ def _key(node: Node) -> Any:
 
 
 class _Members:
-    """The members of an archive, each of which one object may name."""
+    """The members of an archive: arrays, matrices and bytes, each of one object."""
 
     def __init__(self, archive: ZipFile, budget: MemoryBudget) -> None:
         self._archive, self._budget = archive, budget
-        self._named: dict[str, Node] = {}
+        self._owner: dict[str, Any] = {}
+        self._member: dict[Any, str] = {}
+        self._shared: set[int] = set()  # addresses of descriptions of arrays
+        self._counted: set[Any] = set()
         self.short_arrays: dict[Any, list[Any]] = {}
         if any(
             member.compress_type != ZIP_STORED and member.filename != "schema.json"
@@ -148,68 +158,94 @@ class _Members:
             raise ValueError("its members are compressed")
 
     def check(self, node: Node) -> None:
-        """Look at the member that an object is made of, if it is."""
-        loader = node["__loader__"]
-        if loader in ("BytesNode", "SparseMatrixNode") or (
-            loader == "NdArrayNode" and not is_listed(node)
-        ):
-            known = self._named.setdefault(node["file"], node)
-            if known is not node:
-                if not known.get("__id__") or _key(known) != _key(node):
-                    raise ValueError(f"{node['file']!r} is in two objects")
-                return  # described once more
-            self._budget.take(_MEMBER_BYTES)
-        if loader == "NdArrayNode" and not is_listed(node):
+        """Look at the member that an object is made of, if it is, and count what it becomes."""
+        loader, name = node["__loader__"], name_of(node)
+        if "file" in node:
+            self._check_member(node)
+        elif loader == "MaskedArrayNode":
+            self._count_masked(node["content"]["data"], node["content"]["mask"])
+        elif name == "sklearn_rnn._tables.SharedTable":
+            self._check_table(node["content"]["content"]["array"])
+        elif name == "sklearn_rnn.sequences.TokenSequences":
+            self._check_sequences(node["content"]["content"])
+
+    def _check_member(self, node: Node) -> None:
+        is_new = node["file"] not in self._owner
+        owner = self._owner.setdefault(node["file"], _key(node))
+        member = self._member.setdefault(_key(node), node["file"])
+        is_one = owner == _key(node) and (is_new or node.get("__id__"))
+        if not is_one or (member != node["file"] and node["__loader__"] != "BytesNode"):
+            raise ValueError(f"{node['file']!r} is in two objects")
+        self._budget.take(_MEMBER_BYTES)
+        if not is_new:  # each object that has it may make one of its own, but for tables
+            if id(node) not in self._shared:
+                self._budget.take(2 * self._size(node["file"]))
+        elif node["__loader__"] == "NdArrayNode":
             self._check_array(node)
-        elif loader == "SparseMatrixNode":
+        elif node["__loader__"] == "SparseMatrixNode":
             self._check_sparse(node["file"])
-        elif name_of(node) == "sklearn_rnn._tables.SharedTable":
-            self._check_table(node)
 
     def _check_array(self, node: Node) -> None:
-        n_bytes = self._archive.getinfo(node["file"]).file_size
+        n_bytes = self._size(node["file"])
         with self._archive.open(node["file"]) as stream:
             shape, dtype = check_npy(stream, n_bytes)
+            self._budget.take(_HEADER_BYTES * max(0, stream.tell() - 128))
             if dtype.kind in "Ubfiu":
-                rest = stream.read(_SHORT_BYTES + 1)
-                self._keep(_key(node), rest, dtype)
+                self._keep(_key(node), stream.read(_SHORT_BYTES + 1), dtype)
         scalar = shape == () and name_of(node) == f"numpy.{dtype.type.__name__}"
         if name_of(node) != "numpy.ndarray" and not scalar:
             raise ValueError(f"an array of {dtype} is no {name_of(node)}")
 
     def _keep(self, key: Any, rest: bytes, dtype: np.dtype[Any]) -> None:
         """Keep what is in an array if it is short; of longer ones, that they are of texts."""
-        kept = self.short_arrays.setdefault(key, [])
         if len(rest) <= _SHORT_BYTES:
-            kept += np.frombuffer(rest, dtype).tolist()
+            self.short_arrays[key] = np.frombuffer(rest, dtype).tolist()
         elif dtype.kind == "U":
-            kept.append(MANY_TEXTS)
+            self.short_arrays[key] = [MANY_TEXTS]
 
-    def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        with self._archive.open(name) as stream:
-            return check_npy(stream, self._archive.getinfo(name).file_size)
+    def _header(self, array: Node) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        if array["__loader__"] != "NdArrayNode" or is_listed(array):
+            raise ValueError("a table is no array of numbers")
+        with self._archive.open(array["file"]) as stream:
+            return check_npy(stream, self._size(array["file"]))
+
+    def _size(self, name: str) -> int:
+        return self._archive.getinfo(name).file_size
 
     def _check_sparse(self, name: str) -> None:
         """Read a matrix, whose indices SciPy would believe."""
-        data = read_within(self._archive, name, self._archive.getinfo(name).file_size)
-        arrays = read_npz(BytesIO(data), int(self._budget.left), (ZIP_STORED, ZIP_DEFLATED))
+        self._budget.take(_MATRIX_BYTES)
+        data = read_within(self._archive, name, self._size(name))
+        limit = int(self._budget.left) // 3  # as it is unpacked, as arrays, as a matrix
+        arrays = read_npz(BytesIO(data), limit, (ZIP_STORED, ZIP_DEFLATED))
         self._budget.take(sum(array.nbytes for array in arrays.values()))
         del arrays
         matrix = sparse.load_npz(BytesIO(data))
         if hasattr(matrix, "check_format"):
             matrix.check_format(full_check=True)
 
-    def _check_table(self, node: Node) -> None:
-        """Count the words in a table of bytes; one of numbers is an array like any other."""
-        array = node["content"]["content"]["array"]
-        if array["__loader__"] != "NdArrayNode" or array["type"] != "numpy":
-            raise ValueError("a table is no array of numbers")
-        _, dtype = self._header(array["file"])
-        if dtype == np.uint8:
-            self._count_words(array["file"])
+    def _count_masked(self, data: Node, mask: Node) -> None:
+        """Count a mask for each masked array, which is as long as its data."""
+        shape, _ = self._header(mask)
+        data_shape = (len(data["content"]),) if is_listed(data) else self._header(data)[0]
+        if shape not in ((), data_shape):
+            raise ValueError("a mask is of another shape than its data")
+        self._budget.take(2 * prod(data_shape))
 
-    def _count_words(self, name: str) -> None:
-        n_bytes = self._archive.getinfo(name).file_size
-        with self._archive.open(name) as stream:
-            check_npy(stream, n_bytes)
-            count_packed_words(stream, n_bytes, self._budget)
+    def _check_table(self, array: Node) -> None:
+        """Count the words in a table of bytes; one of numbers is an array like any other."""
+        self._shared.add(id(array))
+        _, dtype = self._header(array)
+        if dtype == np.uint8 and _key(array) not in self._counted:
+            self._counted.add(_key(array))  # equal vocabularies become the same object
+            with self._archive.open(array["file"]) as stream:
+                check_npy(stream, self._size(array["file"]))
+                count_packed_words(stream, self._size(array["file"]), self._budget)
+
+    def _check_sequences(self, parts: dict[str, Node]) -> None:
+        """Raise if a sequence's arrays are of other numbers than its own, which are kept as is."""
+        for part in parts.values():
+            if part["__loader__"] == "NdArrayNode":
+                _, dtype = self._header(part)
+                if dtype not in (np.int32, np.float32):
+                    raise ValueError(f"sequences of {dtype}")

@@ -86,9 +86,14 @@ def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
     return table.array if isinstance(table, SharedTable) else None
 
 
-def _check_plan(plan: dict[str, Any], n_arrays: int) -> None:
-    """Raise if a plan asks for what no parameters can, which the weights would not show."""
-    if plan["num_layers"] > n_arrays:
+def _check_plan(plan: dict[str, Any], arrays: Any) -> None:
+    """Raise if a plan asks for what no parameters can, or for more layers than have weights."""
+    of_layers = [
+        name
+        for name, array in (_plain(arrays) if isinstance(arrays, dict) else {}).items()
+        if name.startswith("layers.") and isinstance(array, np.ndarray)
+    ]
+    if plan["num_layers"] > len(of_layers) / 3:  # weights of inputs, of states, intercepts
         raise ModelFileError(
             f"The model has weights of fewer layers than its {plan['num_layers']}: the file was "
             "altered."
@@ -107,7 +112,7 @@ def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> R
     Its parts get no memory of their own: a file that asks for more than it holds is refused
     before anything is made.
     """
-    _check_plan(plan, len(state["arrays"]))
+    _check_plan(plan, state["arrays"])
     with torch.device("meta"):
         network = new_network(plan, seed)
     tensors = {name: _tensor(array) for name, array in _plain(state["arrays"]).items()}

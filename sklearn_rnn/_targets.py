@@ -338,7 +338,10 @@ class NumericTarget(Target):
         return encoded[:, 0].astype(np.float64)
 
     def decide(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        numbers = logits * self.scale + self.mean
+        with np.errstate(over="ignore"):
+            numbers = logits * self.scale + self.mean
+        if not np.isfinite(numbers).all():
+            raise ValueError("RNNTextRegressor: an answer is too large to be a finite number.")
         return numbers[:, 0] if self.one_dimensional else numbers
 
 

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import BytesIO, TextIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 from ._files import open_regular, replacing
 from ._model_reading import read_model
@@ -24,6 +26,9 @@ from ._trusted_names import trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["load", "save", "trusted_types"]
+
+_SPOOLED_BYTES = 2**23
+"""Up to these a file is copied into memory; a longer one into another, which has no name."""
 
 
 def trusted_types() -> list[str]:
@@ -193,15 +198,10 @@ def load(
     io = _skops()
     if not isinstance(source, Path):
         return read_model(io, BytesIO(_bytes_of(source)), "the file", trusted, key, overhead_mb)
-    with open_regular(source, who="load") as file:
-        # Its bytes are read several times, and must be the same each time.
-        written = os.fstat(file.fileno())
-        model = read_model(io, file, repr(str(source)), trusted, key, overhead_mb)
-        if _moment(os.fstat(file.fileno())) != _moment(written):
-            raise ModelFileError(
-                f"load: {str(source)!r} changed while it was read. Read it again."
-            )
-    return model
+    with open_regular(source, who="load") as file, SpooledTemporaryFile(_SPOOLED_BYTES) as copy:
+        # It is read several times, and somebody may write to it meanwhile.
+        copyfileobj(file, copy)
+        return read_model(io, cast(BinaryIO, copy), repr(str(source)), trusted, key, overhead_mb)
 
 
 # ---- Paths and open files --------------------------------------------------------------------
@@ -233,11 +233,6 @@ def _check_place(path: Path) -> None:
         raise FileNotFoundError(
             f"save: {str(path.parent)!r}, where the file shall lie, is no folder. Make it first."
         )
-
-
-def _moment(status: os.stat_result) -> tuple[int, ...]:
-    """Return what differs once a file was written to."""
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _bytes_of(file: BinaryIO) -> bytes:
