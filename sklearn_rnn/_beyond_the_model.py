@@ -7,18 +7,23 @@ of processes, or never end. `persistence.load` wants them named, as ``parameter=
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from ._skops_nodes import Node, value_of
-from ._skops_schema import MANY_TEXTS, Schema, parameters_of
+from ._skops_schema import MANY_TEXTS, Schema, parameters_of, read_schema
 from ._vector_files import is_unpickled
 
-__all__ = ["reaching_beyond", "without_folders"]
+__all__ = ["reaching_beyond", "repacked", "without_folders", "without_named_folders"]
 
 _PROCESSES = 256
 _LONGEST_NGRAM = 20
+_PLENTY = 2**40
+"""Bytes for an archive that was looked at already."""
 
 _FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
 """Where estimators write on the machine that they are on; ``memory`` is read by pickle, too."""
@@ -28,10 +33,11 @@ _LIBRARIES = ("imblearn", "sklearn", "sklearn_rnn")
 # One character; a repetition with nothing behind it that could fail, so that nothing is tried
 # again; a further part that may be missing.
 _CHARACTER = r"(?:\\[^\W\dAbBZN]|\\\W|\[\^?(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$])"
-_REPETITION = rf"{_CHARACTER}+[+*]?(?:\(\?:{_CHARACTER}+[+*]?\)[?*])?"
-_WORD = rf"{_CHARACTER}*\\w[+*]?(?:\(\?:{_CHARACTER}+\\w\+\)[?*])?\\b"  # it ends where \w+ does
+_TIMES = r"(?:[+*]|\{\d{1,2}(?:,\d{0,2})?\})?"
+_REPETITION = rf"{_CHARACTER}+{_TIMES}(?:\(\?:{_CHARACTER}+[+*]?\)[?*])?"
+_WORD = rf"{_CHARACTER}*\\w{_TIMES}(?:\(\?:{_CHARACTER}+\\w\+\)[?*])?\\b"  # it ends where \w+ does
 _BRANCH = rf"(?:\\b)?(?:{_WORD}|{_REPETITION})"
-_LINEAR = re.compile(rf"(?:\(\?u\))?(?:{_BRANCH}(?:\|{_BRANCH})*|\({_BRANCH}\))")
+_LINEAR = re.compile(rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|\({_BRANCH}\))")
 
 
 def _may_never_end(pattern: str) -> bool:
@@ -104,6 +110,30 @@ def without_folders(part: Any) -> Any:
                 parameters[name] = {**parameters[name], "content": "null", "__id__": None}
                 del parameters[name]["__id__"]
     return part
+
+
+def repacked(file: BinaryIO, comment: bytes = b"") -> bytes:
+    """Return an archive with a comment and its JSON compressed, in which no folder is named."""
+    result = BytesIO()
+    with ZipFile(file) as whole, ZipFile(result, "w") as archive:
+        for member in whole.namelist():
+            if member != "schema.json":
+                archive.writestr(member, whole.read(member), ZIP_STORED)
+        schema = without_folders(json.loads(whole.read("schema.json")))
+        archive.writestr("schema.json", json.dumps(schema), ZIP_DEFLATED)
+        archive.comment = comment
+    return result.getvalue()
+
+
+def without_named_folders(file: BinaryIO, beyond: set[str]) -> BinaryIO | None:
+    """Return an archive without folders, or None if other parameters reach beyond its model.
+
+    Files of earlier versions name those of the machine that they were written on.
+    """
+    if not all(reaching.startswith(tuple(f"{name}=" for name in _FOLDERS)) for reaching in beyond):
+        return None
+    rest = BytesIO(repacked(file))
+    return None if beyond & reaching_beyond(read_schema(rest, _PLENTY)) else rest
 
 
 def _is_of_a_library(node: Node) -> bool:

@@ -72,7 +72,7 @@ def _saved_in(folder: _Folder, who: str, path: Path) -> Saved | None:
     """Make a folder this fit's, and return what an earlier process has left in it."""
     folder.hold()
     for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
-        part.unlink()
+        part.unlink(missing_ok=True)
     check_replaceable(path, who)  # now, and not when an epoch has been trained
     return _read(who, path) if path.exists() else None
 

@@ -133,7 +133,7 @@ def check_replaceable(path: Path, who: str = "") -> None:
     target, old = _target(path, who)
     part = _part(target)
     _opened(part, target, old).close()
-    part.unlink()
+    part.unlink(missing_ok=True)
 
 
 def _target(path: Path, who: str = "") -> tuple[Path, os.stat_result | None]:

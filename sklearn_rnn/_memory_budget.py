@@ -20,6 +20,8 @@ class MemoryBudget:
 
     def __init__(self, n_bytes: float) -> None:
         self.left = n_bytes
+        self.lowest = n_bytes
+        """What was left at the moment when most was taken."""
 
     def take(self, n_bytes: float) -> None:
         """Count some more for as long as the file is open, or raise."""
@@ -28,7 +30,8 @@ class MemoryBudget:
 
     def check(self, n_bytes: float) -> None:
         """Raise if there is no room for some more at this moment."""
-        if n_bytes > self.left:
+        self.lowest = min(self.lowest, self.left - n_bytes)
+        if self.lowest < 0:
             raise OverheadError
 
 

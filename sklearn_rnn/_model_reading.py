@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from math import ceil
 from typing import Any, BinaryIO
 
-from ._beyond_the_model import reaching_beyond
+from ._beyond_the_model import reaching_beyond, without_named_folders
 from ._memory_budget import OverheadError
 from ._signing import check_signature
 from ._skops_nodes import Node, has_plain_attributes, name_of
-from ._skops_schema import Schema, read_schema
+from ._skops_schema import Schema, overhead_of, read_schema
 from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["misused", "names_to_trust", "read_model", "schema_of", "untrusted_names"]
+
+_MEGABYTE = 2**20
 
 _AS_IT_IS = ("ObjectNode", "FunctionNode", "TypeNode")
 """How skops calls objects that get their attributes, functions and types."""
@@ -34,6 +38,14 @@ def read_model(
     schema = schema_of("load", file, shown, overhead_mb)
     try:
         beyond = reaching_beyond(schema) - {*trusted}
+        if beyond and (rest := without_named_folders(file, beyond)) is not None:
+            warnings.warn(
+                f"load: {shown} names folders of the machine that it was saved on, which are left "
+                f"out: {sorted(beyond)}. To keep them, name them in trusted=.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return read_model(io, rest, shown, trusted, None, overhead_mb)
         untrusted = beyond or misused(schema, trusted)
         if untrusted and not beyond:
             untrusted |= untrusted_names(io, file, trusted)  # those that are to be named, too
@@ -57,12 +69,16 @@ def read_model(
 def schema_of(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schema:
     """Return what stands in an archive that takes no more than it may."""
     try:
-        return read_schema(file, overhead_mb * 2**20)
+        return read_schema(file, overhead_mb * _MEGABYTE)
     except OverheadError as error:
+        if who == "save":
+            needed = f"overhead_mb={ceil(overhead_of(file) / _MEGABYTE):,}"
+        else:
+            needed = "more as overhead_mb=, if you made it yourself"
         raise ModelFileError(
             f"{who}: opening {shown} takes more than {overhead_mb:g} MB beyond three times its "
-            "size. If you made it yourself, give more as overhead_mb=, to save and to load, or "
-            "save a part of the model (of a search, its best_estimator_)."
+            f"size. Give {needed}, to save and to load, or save a part of the model (of a search, "
+            "its best_estimator_)."
         ) from error
     except Exception as error:  # a damaged archive fails in many ways
         raise _unreadable(who, shown, error) from error

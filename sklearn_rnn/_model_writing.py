@@ -10,15 +10,14 @@ from importlib import import_module
 from io import BytesIO
 from types import FunctionType
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from zipfile import ZipFile
 
-from ._beyond_the_model import without_folders
 from ._format import check_method
 from ._model_reading import misused, names_to_trust, schema_of, untrusted_names
 from ._skops_nodes import walk
 from .exceptions import ModelFileError
 
-__all__ = ["archive_of", "check_parameters", "check_readable", "repacked"]
+__all__ = ["archive_of", "check_parameters", "check_readable"]
 
 _NOT_OF_THE_USER = {*sys.stdlib_module_names, "joblib", "numpy", "scipy", "sklearn"}
 _NOT_OF_THE_USER -= {"functools"}  # a partial was written by somebody, as the function in it
@@ -44,19 +43,6 @@ def _where_it_fails(io: Any, model: Any) -> str:
         except Exception:
             return f"{name!r} of {type(model).__name__}"
     return type(model).__name__
-
-
-def repacked(data: bytes, comment: bytes) -> bytes:
-    """Return an archive with a comment and its JSON compressed, in which no folder is named."""
-    repacked = BytesIO()
-    with ZipFile(BytesIO(data)) as whole, ZipFile(repacked, "w") as archive:
-        for member in whole.namelist():
-            if member != "schema.json":
-                archive.writestr(member, whole.read(member), ZIP_STORED)
-        schema = without_folders(json.loads(whole.read("schema.json")))
-        archive.writestr("schema.json", json.dumps(schema), ZIP_DEFLATED)
-        archive.comment = comment
-    return repacked.getvalue()
 
 
 def check_readable(io: Any, data: bytes, trusted: Sequence[str], overhead_mb: float) -> None:

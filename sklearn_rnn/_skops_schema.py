@@ -26,7 +26,7 @@ from ._archives import check_npy, open_zip, read_npz, read_within
 from ._memory_budget import MemoryBudget, count_packed_words, read_budgeted_json
 from ._skops_nodes import Node, check_node, is_listed, name_of, value_of, walk
 
-__all__ = ["MANY_TEXTS", "Schema", "parameters_of", "read_schema"]
+__all__ = ["MANY_TEXTS", "Schema", "overhead_of", "parameters_of", "read_schema"]
 
 _PROTOCOL = 2
 
@@ -44,6 +44,7 @@ _MATRIX_BYTES = 40_000
 _HEADER_BYTES = 100
 """A byte of an array's header that is longer than usual takes a microsecond."""
 
+_PLENTY = 2**40
 _SHORT_BYTES = 4_096
 MANY_TEXTS = "(many texts)"
 _RESERVE_BYTES = 12 * 2**20
@@ -65,6 +66,13 @@ class Schema(NamedTuple):
         return {name_of(node) for node in self.nodes}
 
 
+def overhead_of(file: BinaryIO) -> float:
+    """Return the least overhead by which `read_schema` reads an archive, of one's own."""
+    budget = MemoryBudget(_PLENTY)
+    _read(file, budget)
+    return _PLENTY - budget.lowest + _RESERVE_BYTES - file.seek(0, os.SEEK_END)
+
+
 def read_schema(file: BinaryIO, overhead: float) -> Schema:
     """Return what stands in an archive, if opening it takes no more than it may.
 
@@ -81,7 +89,11 @@ def read_schema(file: BinaryIO, overhead: float) -> Schema:
         If it would take more, or is no archive that `persistence.save` writes.
     """
     # Arrays take twice their bytes: once as they are read, once as arrays.
-    budget = MemoryBudget(overhead - _RESERVE_BYTES + file.seek(0, os.SEEK_END))
+    n_bytes = file.seek(0, os.SEEK_END)
+    return _read(file, MemoryBudget(overhead - _RESERVE_BYTES + n_bytes))
+
+
+def _read(file: BinaryIO, budget: MemoryBudget) -> Schema:
     with open_zip(file) as archive:
         with archive.open("schema.json") as stream:
             root = read_budgeted_json(stream, budget)
@@ -94,7 +106,26 @@ def read_schema(file: BinaryIO, overhead: float) -> Schema:
             _count(node, budget)
             members.check(node)
             nodes.append(node)
-    return Schema(nodes, members.short_arrays)
+    schema = Schema(nodes, members.short_arrays)
+    _check_places(schema)
+    return schema
+
+
+def _check_places(schema: Schema) -> None:
+    """Raise if words have other columns than the matrix of their counts, which SciPy believes."""
+    for node in schema.nodes:
+        if node["__loader__"] == "ObjectNode" and node["__module__"].startswith("sklearn."):
+            attributes = (node.get("content") or {}).get("content")
+            words = attributes.get("vocabulary_") if isinstance(attributes, dict) else None
+            if words is not None and words["__loader__"] == "DictNode":
+                found = [_number(word, schema.arrays) for word in words["content"].values()]
+                if not all(place in range(len(found)) for place in found):
+                    raise ValueError("a word of a vocabulary has no place in it")
+
+
+def _number(node: Node, arrays: dict[Any, list[Any]]) -> Any:
+    (number,) = arrays.get(_key(node), [...])[:1] if "file" in node else [value_of(node)]
+    return number
 
 
 def _count(node: Node, budget: MemoryBudget) -> None:

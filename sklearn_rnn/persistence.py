@@ -18,9 +18,10 @@ from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
+from ._beyond_the_model import repacked
 from ._files import open_regular, replacing
 from ._model_reading import read_model
-from ._model_writing import archive_of, check_parameters, check_readable, repacked
+from ._model_writing import archive_of, check_parameters, check_readable
 from ._signing import check_key, signed, unsigned_comment
 from ._trusted_names import trusted_names
 from .exceptions import ModelFileError
@@ -123,7 +124,7 @@ def save(
         _check_place(target)
     io = _skops()
     check_parameters(model)
-    data = repacked(archive_of(io, model), b"" if key is None else unsigned_comment)
+    data = repacked(BytesIO(archive_of(io, model)), b"" if key is None else unsigned_comment)
     check_readable(io, data, trusted, overhead_mb)
     data = data if key is None else signed(data, key)
     if isinstance(target, Path):

@@ -6,6 +6,7 @@ own, and prints what that took: the law is tested on what a system counts, not o
 
 import json
 import os
+import signal
 import sys
 import zlib
 from io import BytesIO
@@ -15,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 MEGABYTE = 2**20
+ENDLESS = 60  # seconds, of which a load may take one
 SKOPS = {"protocol": 2, "_skops_version": "0.16.0"}
 
 
@@ -130,9 +132,16 @@ def nested(depth):
     return below
 
 
+def masked(data, mask):
+    return node("MaskedArrayNode", "numpy.ma", "MaskedArray", content={"data": data, "mask": mask})
+
+
 def generator(**seeding):
+    return seeded_by(mapping({name: scalar(value) for name, value in seeding.items()}))
+
+
+def seeded_by(seeds):
     state = mapping({"bit_generator": scalar("PCG64")})
-    seeds = mapping({name: scalar(value) for name, value in seeding.items()})
     return node(
         "RandomGeneratorNode",
         "numpy.random._generator",
@@ -277,6 +286,109 @@ MAKERS = {
         listed(*[mapping({"n_jobs": numbers("a.npy") | {"__id__": 7}}) for _ in range(4_000)]),
         {"a.npy": npy(np.ones(500, np.int64))},
     ),
+    "one id, two members": lambda: archive_of(
+        listed(
+            numbers("a") | {"__id__": 7},
+            vectorizer(
+                _entries=thing(
+                    "sklearn_rnn._tables", "SharedTable", array=numbers("b") | {"__id__": 7}
+                )
+            ),
+        ),
+        {"a": packed(b" " * 100 * MEGABYTE), "b": packed(b'["a"]')},
+    ),
+    "a pool in a defaultdict": lambda: archive_of(
+        seeded_by(
+            node(
+                "DefaultDictNode",
+                "collections",
+                "defaultdict",
+                content={
+                    "main": mapping({"entropy": scalar(1), "pool_size": scalar(300_000)}),
+                    "default_factory": node("TypeNode", "builtins", "int"),
+                },
+            )
+        )
+    ),
+    "entropy in digits": lambda: archive_of(
+        seeded_by(mapping({"entropy": listed(scalar("0x" + "f" * 10**6))}))
+    ),
+    "entropy in an array": lambda: archive_of(
+        seeded_by(mapping({"entropy": numbers("a")})), {"a": npy(np.ones(10**6))}
+    ),
+    "a device of an array": lambda: archive_of(
+        node("ConstructorFromReduceNode", "torch", "device", content=numbers("a")),
+        {"a": npy(np.zeros(5 * MEGABYTE, np.uint8))},
+    ),
+    "a frozen set of an array": lambda: archive_of(
+        node(
+            "ConstructorFromReduceNode",
+            "builtins",
+            "frozenset",
+            content=listed(numbers("a") | {"content": []}),
+        ),
+        {"a": npy(np.arange(1_500_000))},
+    ),
+    "masks of an array": lambda: archive_of(
+        listed(*[masked(numbers("a") | {"__id__": 7}, scalar(True)) for _ in range(200)]),
+        {"a": npy(np.zeros(2 * MEGABYTE, np.uint8))},
+    ),
+    "masks of one item": lambda: archive_of(
+        listed(*[masked(numbers("a") | {"__id__": 7}, numbers("b") | {"__id__": 8})] * 100),
+        {"a": npy(np.zeros(MEGABYTE, np.uint8)), "b": npy(np.ones(1, np.bool_))},
+    ),
+    "a shape with contents": lambda: archive_of(
+        node(
+            "NdArrayNode",
+            "numpy",
+            "ndarray",
+            type="json",
+            content=[numbers("a") | {"__id__": 7}] * 100,
+            shape=numbers("s") | {"content": [1]},
+        ),
+        {"a": npy(np.zeros(MEGABYTE // 2, np.uint8)), "s": npy(np.array([1, 2]))},
+    ),
+    "narrow sequences": lambda: archive_of(
+        thing("sklearn_rnn.sequences", "TokenSequences", ids=numbers("a"), vocabulary=listed()),
+        {"a": npy(np.zeros((10**6, 48), np.int8))},
+    ),
+    "objects that share an array": lambda: archive_of(
+        listed(
+            *[
+                thing(
+                    "sklearn.isotonic",
+                    "IsotonicRegression",
+                    X_thresholds_=numbers("a") | {"__id__": 7},
+                    y_thresholds_=numbers("a") | {"__id__": 7},
+                    out_of_bounds=scalar("nan"),
+                )
+                for _ in range(300)
+            ]
+        ),
+        {"a": npy(np.linspace(0, 1, 10**5))},
+    ),
+    "layers without weights": lambda: archive_of(
+        thing(
+            "sklearn_rnn.classifier",
+            "RNNTextClassifier",
+            _format=scalar(2),
+            n_iter_=scalar(1),
+            _seed=scalar(0),
+            _plan=mapping({"num_layers": scalar(30_000)}),
+            _network=mapping({"arrays": scalar("a" * 30_000)}),
+        )
+    ),
+    "headers that are evaluated": lambda: archive_of(
+        listed(*[numbers(f"{i}") for i in range(1_000)]),
+        {f"{i}": npy_header((0,), [(f"{j}", "<f4") for j in range(400)]) for i in range(1_000)},
+    ),
+    **{
+        f"sparse zeros of {megabytes} MB": lambda megabytes=megabytes: archive_of(
+            node("SparseMatrixNode", "scipy.sparse", "csr_matrix", type="scipy", file="a"),
+            {"a": sparse_file(sparse.csr_matrix((megabytes * MEGABYTE // 4, 1)))},
+        )
+        for megabytes in (15, 25, 40, 50)
+    },
     "many small arrays": lambda: archive_of(
         listed(*[numbers(f"{i}.npy") for i in range(14_000)]),
         {f"{i}.npy": npy(np.zeros(1)) for i in range(14_000)},
@@ -327,6 +439,7 @@ if __name__ == "__main__":
     for maker in sys.argv[1:]:
         child = os.fork()
         if not child:
+            signal.alarm(ENDLESS)  # also ends a loop in C
             _print_what_loading_takes(maker)
             os._exit(0)
         os.waitpid(child, 0)

@@ -471,6 +471,27 @@ def test_no_number_in_a_file_lets_a_model_answer_what_is_no_number(models, kind,
         assert np.isfinite(answers).all(), name
 
 
+@pytest.mark.parametrize("ask", ["predict_proba", "predict", "decision_function", "transform"])
+def test_weights_of_a_file_that_are_too_large_give_an_error(models, ask, path):
+    """Each of them is a number; what is made of them is none."""
+    model = copy.deepcopy(models["classifier"])
+    with torch.no_grad():
+        for weights in model[-1].net_.module_.parameters():
+            weights.flatten()[::2], weights.flatten()[1::2] = 3e38, -3e38
+    persistence.save(model, path)
+    with pytest.raises(ValueError, match="outputs are not finite"):
+        getattr(persistence.load(path), ask)(TEXTS)
+
+
+def test_an_answer_too_large_to_be_a_number_is_an_error(models):
+    model = copy.deepcopy(models["regressor"])
+    model[-1]._target.scale = np.array([1e308])
+    with torch.no_grad():
+        model[-1].net_.module_.head.bias.fill_(1e9)
+    with pytest.raises(ValueError, match="too large to be a finite number"):
+        model.predict(TEXTS)
+
+
 def numbers_in(state, *parts):
     for part in parts:
         for name, number in state[part].items():
