@@ -471,7 +471,7 @@ def test_no_number_in_a_file_lets_a_model_answer_what_is_no_number(models, kind,
         assert np.isfinite(answers).all(), name
 
 
-@pytest.mark.parametrize("ask", ["predict_proba", "predict", "decision_function", "transform"])
+@pytest.mark.parametrize("ask", ["predict_proba", "predict", "decision_function"])
 def test_weights_of_a_file_that_are_too_large_give_an_error(models, ask, path):
     """Each of them is a number; what is made of them is none."""
     model = copy.deepcopy(models["classifier"])
