@@ -83,14 +83,16 @@ def save(
     trusted : sequence of str, default=()
         Full names of types and functions that `load` does not trust, and that the file shall
         hold all the same: `load` will have to be given them, too. Your own functions and
-        classes, and those of other libraries, need not be named here.
+        classes, and those of other libraries, need not be named here, nor do parameters that
+        reach beyond the model: see `load`.
     key : bytes, default=None
         A secret of at least 16 bytes, such as ``secrets.token_bytes(32)``, to sign the file
         with by HMAC-SHA256. `load` with the same key refuses whatever was altered since.
     overhead_mb : float, default=64
         Megabytes that opening the file may take beyond three times its size. Searches over
-        thousands of candidates and vocabularies of hundreds of thousands of words without
-        vectors take more; `load` will have to be given the same.
+        thousands of candidates, scikit-learn's vectorizers of more than 12,000 words, and
+        hundreds of thousands of words without their vectors take more: the message says how
+        much, and `load` has to be given as much.
 
     Raises
     ------
@@ -154,9 +156,10 @@ def load(
         Full names of further types and functions that the file may hold, such as
         ``["my_package.words.cut"]``. Whatever stands here may be called: name only what you
         know. Likewise parameters that reach beyond the model, as ``"parameter=value"``: a
-        ``source`` that is opened by pickle, folders to write into, ``n_jobs`` beyond 256, an
-        ``input`` that opens files, and a ``token_pattern`` of another form than tokens usually
-        have, which could take for ever. The error message gives each as it is to be named.
+        ``source`` that is opened by pickle, ``n_jobs`` beyond 256, an ``input`` that opens
+        files, and a ``token_pattern`` of another form than tokens usually have, which could
+        take for ever. The error message gives each as it is to be named. Folders to write
+        into, in files of earlier versions, are left out with a warning unless they are named.
     key : bytes, default=None
         The key that the file was signed with. With it, a file that was altered by anybody
         without the key, or was not signed, is refused before any of it is read. None: the
