@@ -55,7 +55,7 @@ def read_model(
             return io.load(file, trusted=names)
     except import_module("skops.io.exceptions").UntrustedTypesFoundException:
         untrusted = untrusted_names(io, file, trusted)
-    except ModelFileError:
+    except (ModelFileError, Warning):
         raise
     except Exception as error:
         raise _unreadable("load", shown, error) from error

@@ -10,7 +10,8 @@ it, and of no type that is not known to be harmless. Needs skops:
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO, TextIOBase
 from pathlib import Path
@@ -202,10 +203,8 @@ def load(
     io = _skops()
     if not isinstance(source, Path):
         return read_model(io, BytesIO(_bytes_of(source)), "the file", trusted, key, overhead_mb)
-    with open_regular(source, who="load") as file, SpooledTemporaryFile(_SPOOLED_BYTES) as copy:
-        # It is read several times, and somebody may write to it meanwhile.
-        copyfileobj(file, copy)
-        return read_model(io, cast(BinaryIO, copy), repr(str(source)), trusted, key, overhead_mb)
+    with open_regular(source, who="load") as file, _copy_of(file) as copy:
+        return read_model(io, copy, repr(str(source)), trusted, key, overhead_mb)
 
 
 # ---- Paths and open files --------------------------------------------------------------------
@@ -237,6 +236,19 @@ def _check_place(path: Path) -> None:
         raise FileNotFoundError(
             f"save: {str(path.parent)!r}, where the file shall lie, is no folder. Make it first."
         )
+
+
+@contextmanager
+def _copy_of(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a copy of a file, which is read several times: somebody may write to it meanwhile."""
+    with SpooledTemporaryFile(_SPOOLED_BYTES) as copy:
+        try:
+            copyfileobj(file, copy)
+        except OSError:  # there is no room for it
+            file.seek(0)
+            yield BytesIO(file.read())
+        else:
+            yield cast(BinaryIO, copy)
 
 
 def _bytes_of(file: BinaryIO) -> bytes:

@@ -36,6 +36,7 @@ from sklearn_rnn import (
     RNNTextRegressor,
     SequenceVectorizer,
     _format,
+    _model_reading,
 )
 from sklearn_rnn._format import FORMAT
 from sklearn_rnn.datasets import make_reviews
@@ -531,6 +532,32 @@ def test_folders_of_a_machine_stay_there(model, path, tmp_path):
     loaded = persistence.load(path)
     assert (loaded.memory, loaded[0].memmap_dir, loaded[1].checkpoint_dir) == (None, None, None)
     assert pipeline.memory == vectorizer.memmap_dir == str(tmp_path)
+
+
+def test_a_file_is_opened_where_there_is_no_room_for_a_copy_of_it(model, path, monkeypatch):
+    persistence.save(model, path)
+    monkeypatch.setattr(persistence, "_SPOOLED_BYTES", 10)
+    monkeypatch.setattr(tempfile, "tempdir", str(path.with_name("missing")))
+    assert_same_answers(persistence.load(path), model)
+
+
+def test_a_signed_file_cannot_be_swapped_while_it_is_opened(path, monkeypatch):
+    """What is read is what was checked, also where somebody writes to the file meanwhile."""
+    key = bytes(range(32))
+    persistence.save(RNNTextClassifier(hidden_size=7), path, key=key)
+    before, check = path.read_bytes(), _model_reading.check_signature
+    persistence.save(RNNTextClassifier(hidden_size=8), path, key=key)
+    after = path.read_bytes()
+    path.write_bytes(before)
+
+    def check_and_swap(file, key):
+        wrong = check(file, key)
+        path.write_bytes(after)
+        return wrong
+
+    monkeypatch.setattr(_model_reading, "check_signature", check_and_swap)
+    assert persistence.load(path, key=key).hidden_size == 7
+    assert path.read_bytes() == after
 
 
 def test_a_device_of_torchs_is_saved_as_its_name(path):
