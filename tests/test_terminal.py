@@ -153,7 +153,7 @@ def command(forks, tmp_path_factory):
             path.write_bytes(b"")
         streams = [None if i in closed else path for i, path in enumerate(streams)]
         globals_ = {"COMMAND": list(map(str, arguments)), "STREAMS": streams, "SETUP": setup}
-        process = forks.Process(target=runpy.run_path, args=(script, globals_))
+        process = forks.Process(target=runpy.run_path, args=(script, globals_, "__main__"))
         process.start()
         process.join()
         return Ended(process.exitcode, *((folder / it).read_bytes() for it in ("out", "err")))
