@@ -191,7 +191,7 @@ MAKERS = {
     ),
     "a sparse matrix that inflates": lambda: archive_of(
         node("SparseMatrixNode", "scipy.sparse._csr", "csr_matrix", type="scipy", file="a.npz"),
-        {"a.npz": sparse_file(sparse.csr_matrix(np.zeros((1, 1)))[np.zeros(50_000_000, int)])},
+        {"a.npz": sparse_file(sparse.csr_matrix(np.zeros((1, 1)))[np.zeros(25_000_000, int)])},
     ),
     "lists of twice the list below": lambda: archive_of(doubled(60)),
     "a generator with a large pool": lambda: archive_of(generator(entropy=1, pool_size=300_000)),
@@ -208,11 +208,11 @@ MAKERS = {
     "a schema of digits": lambda: _schema(b'{"protocol":' + b"9" * 50 * MEGABYTE + b"}"),
     "numbers in a text": lambda: archive_of(listed(text("[" + "[]," * 3_000_000 + "[]]"))),
     "digits in a text": lambda: archive_of(listed(*[text("9" * 4_300)] * 2_000)),
-    "many objects": lambda: archive_of(listed(*[scalar(i) for i in range(300_000)])),
+    "many objects": lambda: archive_of(listed(*[scalar(i) for i in range(100_000)])),
     "many empty dicts": lambda: archive_of(listed(*[mapping({})] * 100_000)),
     "objects within objects": lambda: archive_of(nested(300)),
     "words that are many": lambda: archive_of(
-        vectorizer(_entries=table("a.npy")), {"a.npy": packed(words(2_000_000))}
+        vectorizer(_entries=table("a.npy")), {"a.npy": packed(words(600_000))}
     ),
     "words that are lists": lambda: archive_of(
         vectorizer(_entries=table("a.npy")), {"a.npy": packed(b"[" + b"[]," * 10**7 + b"[]]")}
