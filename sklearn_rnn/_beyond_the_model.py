@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from io import BytesIO
+from collections.abc import Callable, Collection
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from ._skops_nodes import Node, value_of
-from ._skops_schema import MANY_TEXTS, Schema, parameters_of, read_schema
+from ._skops_nodes import Node, value_of, walk
+from ._skops_schema import MANY_TEXTS, Schema, parameters_of
 from ._vector_files import is_unpickled
 
-__all__ = ["reaching_beyond", "repacked", "without_folders", "without_named_folders"]
+__all__ = ["FOLDERS", "named_folders", "reaching_beyond", "repack"]
 
 _PROCESSES = 256
 _LONGEST_NGRAM = 20
-_PLENTY = 2**40
-"""Bytes for an archive that was looked at already."""
+_USUAL_NODES = 5_000
 
-_FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
+FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
 """Where estimators write on the machine that they are on; ``memory`` is read by pickle, too."""
 
 _LIBRARIES = ("imblearn", "sklearn", "sklearn_rnn")
@@ -65,7 +63,7 @@ def _is_more_than(most: int) -> Callable[[Any], bool]:
 
 
 _REACHES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(_FOLDERS, _is_place),
+    **dict.fromkeys(FOLDERS, _is_place),
     **dict.fromkeys(("n_jobs", "n_threads", "_n_threads", "workers"), _is_more_than(_PROCESSES)),
     "input": lambda value: value in ("file", "filename"),
     "ngram_range": _is_more_than(_LONGEST_NGRAM),
@@ -95,50 +93,60 @@ def reaching_beyond(schema: Schema) -> set[str]:
     }
 
 
-def without_folders(part: Any) -> Any:
-    """Return the JSON of a schema in which no estimator knows folders of the machine it was on."""
-    if isinstance(part, list):
-        return [without_folders(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    part = {name: without_folders(item) for name, item in part.items()}
-    if part.get("__loader__") == "ObjectNode" and _is_of_a_library(part):
-        parameters = (part.get("content") or {}).get("content")
-        for name in _FOLDERS:
-            if isinstance(parameters, dict) and isinstance(_value(parameters.get(name)), str):
-                # Without the id of the text, which may stand elsewhere, too.
-                parameters[name] = {**parameters[name], "content": "null", "__id__": None}
-                del parameters[name]["__id__"]
-    return part
+def repack(
+    source: BinaryIO,
+    target: BinaryIO,
+    *,
+    folders: Collection[str] = FOLDERS,
+    check: Callable[[Node], None] | None = None,
+    comment: bytes = b"",
+) -> None:
+    """Write an archive anew: its JSON compressed, and some parameters None that name folders.
 
-
-def repacked(file: BinaryIO, comment: bytes = b"") -> bytes:
-    """Return an archive with a comment and its JSON compressed, in which no folder is named."""
-    result = BytesIO()
-    with ZipFile(file) as whole, ZipFile(result, "w") as archive:
+    Parameters
+    ----------
+    source : binary file
+        The archive, as skops or `persistence.save` writes it.
+    target : binary file
+        Where it is written to.
+    folders : collection of str, default=FOLDERS
+        The parameters.
+    check : callable, default=None
+        What looks at each description of an object, and may raise.
+    comment : bytes, default=b""
+        The comment of the new archive.
+    """
+    with ZipFile(source) as whole, ZipFile(target, "w") as archive:
+        schema = json.loads(whole.read("schema.json"))
+        for node in walk(schema):
+            if check is not None:
+                check(node)
+            _leave_out(node, folders)
         for member in whole.namelist():
             if member != "schema.json":
                 archive.writestr(member, whole.read(member), ZIP_STORED)
-        schema = without_folders(json.loads(whole.read("schema.json")))
         archive.writestr("schema.json", json.dumps(schema), ZIP_DEFLATED)
         archive.comment = comment
-    return result.getvalue()
 
 
-def without_named_folders(file: BinaryIO, beyond: set[str]) -> BinaryIO | None:
-    """Return an archive without folders, or None if other parameters reach beyond its model.
+def _leave_out(node: Node, folders: Collection[str]) -> None:
+    """Let parameters of a library's estimator be None where they are texts."""
+    is_known = node["__module__"].partition(".")[0] in _LIBRARIES
+    if node["__loader__"] == "ObjectNode" and is_known and node.get("content"):
+        parameters = node["content"]["content"]
+        for name in folders:
+            part = parameters.get(name) if isinstance(parameters, dict) else None
+            if part is not None and isinstance(value_of(part), str):
+                # Without the id of the text, which may stand elsewhere, too.
+                rest = {key: value for key, value in part.items() if key != "__id__"}
+                parameters[name] = {**rest, "content": "null"}
 
-    Files of earlier versions name those of the machine that they were written on.
+
+def named_folders(schema: Schema, beyond: set[str]) -> set[str]:
+    """Return the parameters that reach beyond a model, if all of them do by naming folders.
+
+    Of models of the usual size: those of earlier versions name folders of the machine that they
+    were written on. A larger file would take longer than it may, to be written anew.
     """
-    if not all(reaching.startswith(tuple(f"{name}=" for name in _FOLDERS)) for reaching in beyond):
-        return None
-    rest = BytesIO(repacked(file))
-    return None if beyond & reaching_beyond(read_schema(rest, _PLENTY)) else rest
-
-
-def _is_of_a_library(node: Node) -> bool:
-    return node["__module__"].partition(".")[0] in _LIBRARIES
-
-
-def _value(node: Node | None) -> Any:
-    return ... if node is None else value_of(node)
+    names = {reaching.partition("=")[0] for reaching in beyond}
+    return names if names <= {*FOLDERS} and len(schema.nodes) <= _USUAL_NODES else set()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ._history import diverged, figures_of
+from ._runtime import all_finite
 
 __all__ = [
     "EarlyStopping",
@@ -29,9 +30,6 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 
 _WARM_UP = 0.05
 """Share of the steps over which the learning rate rises."""
-
-
-_NUMBERS_AT_ONCE = 2**22
 
 
 class BatchScore(Callback):
@@ -89,7 +87,7 @@ class SoundGradients(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights, to have them if the next epoch fails, or raise if this one has."""
-        if not all(map(_is_finite, net.module_.parameters())):
+        if not all(map(all_finite, net.module_.parameters())):
             raise diverged(self.who, net, "a weight is not finite", net.history[-1, "epoch"])
         self._keep(net, len(net.history))
 
@@ -206,11 +204,6 @@ def watch(name: str, measure: Measure) -> list[Any]:
         PassthroughScoring(f"train_{name}", lower_is_better=False, on_train=True),
         PassthroughScoring(f"valid_{name}", lower_is_better=False),
     ]
-
-
-def _is_finite(weight: Tensor) -> bool:
-    """Return whether all numbers are, looking at some at a time: torch makes copies of them."""
-    return all(some.isfinite().all() for some in weight.detach().flatten().split(_NUMBERS_AT_ONCE))
 
 
 def check_callbacks(who: str, callbacks: Sequence[Any] | None) -> None:

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from math import ceil
-from typing import Any, BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
-from ._beyond_the_model import reaching_beyond, without_named_folders
+from ._beyond_the_model import named_folders, reaching_beyond, repack
 from ._memory_budget import OverheadError
 from ._signing import check_signature
 from ._skops_nodes import Node, has_plain_attributes, name_of
@@ -16,9 +17,19 @@ from ._skops_schema import Schema, overhead_of, read_schema
 from ._trusted_names import MADE_OTHERWISE, trusted_names
 from .exceptions import ModelFileError
 
-__all__ = ["misused", "names_to_trust", "read_model", "schema_of", "untrusted_names"]
+__all__ = [
+    "SPOOLED_BYTES",
+    "misused",
+    "names_to_trust",
+    "read_model",
+    "schema_of",
+    "untrusted_names",
+]
 
 _MEGABYTE = 2**20
+
+SPOOLED_BYTES = 2**23
+"""Up to these a file is copied into memory; a longer one into another, which has no name."""
 
 _AS_IT_IS = ("ObjectNode", "FunctionNode", "TypeNode")
 """How skops calls objects that get their attributes, functions and types."""
@@ -38,14 +49,9 @@ def read_model(
     schema = schema_of("load", file, shown, overhead_mb)
     try:
         beyond = reaching_beyond(schema) - {*trusted}
-        if beyond and (rest := without_named_folders(file, beyond)) is not None:
-            warnings.warn(
-                f"load: {shown} names folders of the machine that it was saved on, which are left "
-                f"out: {sorted(beyond)}. To keep them, name them in trusted=.",
-                UserWarning,
-                stacklevel=3,
-            )
-            return read_model(io, rest, shown, trusted, None, overhead_mb)
+        if folders := named_folders(schema, beyond):
+            del schema  # it will be read anew
+            return _without(folders, beyond, io, file, shown, trusted, overhead_mb)
         untrusted = beyond or misused(schema, trusted)
         if untrusted and not beyond:
             untrusted |= untrusted_names(io, file, trusted)  # those that are to be named, too
@@ -59,11 +65,39 @@ def read_model(
         raise
     except Exception as error:
         raise _unreadable("load", shown, error) from error
-    raise ModelFileError(
-        f"load: {shown} holds {sorted(untrusted)}, which could "
-        f"{'reach beyond the model' if beyond else 'run code'}. Nothing was loaded. If you know "
-        "what they are and who made the file, name them in trusted=."
+    raise _refused(shown, untrusted, "reach beyond the model" if beyond else "run code")
+
+
+def _refused(shown: str, untrusted: set[str], harm: str) -> ModelFileError:
+    return ModelFileError(
+        f"load: {shown} holds {sorted(untrusted)}, which could {harm}. Nothing was loaded. If you "
+        "know what they are and who made the file, name them in trusted=."
     )
+
+
+def _without(
+    folders: set[str],
+    beyond: set[str],
+    io: Any,
+    file: BinaryIO,
+    shown: str,
+    trusted: Sequence[str],
+    overhead_mb: float,
+) -> Any:
+    """Return the model in a file, less the folders that it names."""
+    with SpooledTemporaryFile(SPOOLED_BYTES) as rest:
+        repack(file, cast(BinaryIO, rest), folders=folders)
+        schema = schema_of("load", cast(BinaryIO, rest), shown, overhead_mb)
+        if remaining := beyond & reaching_beyond(schema):  # where candidates of a search are
+            raise _refused(shown, remaining, "reach beyond the model")
+        del schema
+        warnings.warn(
+            f"load: {shown} names folders of the machine that it was saved on, which are left "
+            f"out: {sorted(beyond)}. To keep them, name them in trusted=.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return read_model(io, cast(BinaryIO, rest), shown, trusted, None, overhead_mb)
 
 
 def schema_of(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schema:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -10,11 +9,11 @@ from importlib import import_module
 from io import BytesIO
 from types import FunctionType
 from typing import Any
-from zipfile import ZipFile
 
+from ._beyond_the_model import repack
 from ._format import check_method
 from ._model_reading import misused, names_to_trust, schema_of, untrusted_names
-from ._skops_nodes import walk
+from ._skops_nodes import Node
 from .exceptions import ModelFileError
 
 __all__ = ["archive_of", "check_parameters", "check_readable"]
@@ -24,15 +23,25 @@ _NOT_OF_THE_USER -= {"functools"}  # a partial was written by somebody, as the f
 """Packages whose types come into a model by themselves, so that nobody knows to name them."""
 
 
-def archive_of(io: Any, model: Any) -> bytes:
+def archive_of(io: Any, model: Any, comment: bytes) -> bytes:
+    """Return a model as an archive with a comment, or raise if no archive can hold it."""
     try:
-        data: bytes = io.dumps(model)
+        data = io.dumps(model)
     except Exception as error:  # each type has its own way to object
-        raise ModelFileError(
-            f"save: {_where_it_fails(io, model)} holds what a file cannot hold ({error}). Save a "
-            "part of the model without it (of a search, its best_estimator_)."
-        ) from error
-    return data
+        raise _not_held(_where_it_fails(io, model), error) from error
+    archive = BytesIO()
+    try:
+        repack(BytesIO(data), archive, check=_check_keys, comment=comment)
+    except ValueError as error:
+        raise _not_held(f"the {type(model).__name__}", error) from error
+    return archive.getvalue()
+
+
+def _not_held(what: str, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"save: {what} holds what a file cannot hold ({error}). Save a part of the model without "
+        "it (of a search, its best_estimator_)."
+    )
 
 
 def _where_it_fails(io: Any, model: Any) -> str:
@@ -47,9 +56,6 @@ def _where_it_fails(io: Any, model: Any) -> str:
 
 def check_readable(io: Any, data: bytes, trusted: Sequence[str], overhead_mb: float) -> None:
     """Raise if `load`, given what whoever opens the file will know to name, would not read it."""
-    with ZipFile(BytesIO(data)) as archive:
-        for node in walk(json.loads(archive.read("schema.json"))):
-            _check_keys(node)
     schema = schema_of("save", BytesIO(data), "the model", overhead_mb)
     untrusted = misused(schema, ()) | untrusted_names(io, BytesIO(data), ())
     for name in untrusted:
@@ -70,7 +76,7 @@ def check_readable(io: Any, data: bytes, trusted: Sequence[str], overhead_mb: fl
         ) from error
 
 
-def _check_keys(node: dict[str, Any]) -> None:
+def _check_keys(node: Node) -> None:
     """Raise if the keys of a dict would be others when they are read: JSON knows text alone."""
     if node["__loader__"] != "DictNode":
         return

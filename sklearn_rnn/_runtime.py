@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 import torch
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["in_threads", "one_blas_thread", "settle_thread", "steady_arithmetic"]
+__all__ = ["all_finite", "in_threads", "one_blas_thread", "settle_thread", "steady_arithmetic"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_NUMBERS_AT_ONCE = 2**20
 
 _lock = threading.Lock()
 _n_inside = 0
@@ -148,3 +150,9 @@ def _set_threads(number: int) -> None:
 def _denormals_are_flushed() -> bool:
     smallest_normal = sys.float_info.min
     return smallest_normal / 2 == 0.0
+
+
+def all_finite(tensor: torch.Tensor) -> bool:
+    """Return whether all numbers are, looking at some at a time: torch makes copies of them."""
+    blocks = tensor.detach().flatten().split(_NUMBERS_AT_ONCE)
+    return all(bool(block.isfinite().all()) for block in blocks)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ._runtime import one_blas_thread, steady_arithmetic
+from ._runtime import all_finite, one_blas_thread, steady_arithmetic
 from ._tables import SharedTable, shared_table
 from ._targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .exceptions import ModelFileError
@@ -143,16 +143,11 @@ def _check_weights(network: RecurrentNetwork, tensors: dict[str, torch.Tensor]) 
     """Raise if weights are of another kind than the network's, or are no numbers."""
     for name, expected in network.state_dict().items():
         found = tensors.get(name, expected)
-        if found.dtype != expected.dtype or not _is_finite(found):
+        if found.dtype != expected.dtype or not all_finite(found):
             raise ModelFileError(
                 f"{name}: expected finite {expected.dtype}, got {found.dtype}: the file was "
                 "altered."
             )
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    """Tell whether all numbers are finite, with little memory beside them."""
-    return all(bool(block.isfinite().all()) for block in tensor.flatten().split(2**18))
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:

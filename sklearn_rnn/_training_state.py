@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from skorch.history import History
 from torch import Tensor
 
+from ._runtime import all_finite
+
 __all__ = ["Arrays", "put_back", "taken_arrays", "taken_record"]
 
 Arrays = dict[str, NDArray[Any]]
@@ -144,7 +146,7 @@ def _check_like(tensors: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> No
     for name, tensor in tensors.items():
         if tensor.shape != ours[name].shape or tensor.dtype != ours[name].dtype:
             raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
-        if not tensor.isfinite().all():
+        if not all_finite(tensor):
             raise ValueError(f"{name} is not finite")
 
 
@@ -197,7 +199,7 @@ def _check_state(
     further = tensors.keys() - ours.keys()  # of later steps
     _check_like({n: tensor for n, tensor in tensors.items() if n not in further}, ours)
     for n in further:
-        if tensors[n].shape not in (shape, ()) or not tensors[n].isfinite().all():
+        if tensors[n].shape not in (shape, ()) or not all_finite(tensors[n]):
             raise ValueError(f"{n} has another shape than the weight, or is not finite")
 
 

@@ -19,18 +19,14 @@ from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
-from ._beyond_the_model import repacked
 from ._files import open_regular, replacing
-from ._model_reading import read_model
+from ._model_reading import SPOOLED_BYTES, read_model
 from ._model_writing import archive_of, check_parameters, check_readable
 from ._signing import check_key, signed, unsigned_comment
 from ._trusted_names import trusted_names
 from .exceptions import ModelFileError
 
 __all__ = ["load", "save", "trusted_types"]
-
-_SPOOLED_BYTES = 2**23
-"""Up to these a file is copied into memory; a longer one into another, which has no name."""
 
 
 def trusted_types() -> list[str]:
@@ -127,7 +123,7 @@ def save(
         _check_place(target)
     io = _skops()
     check_parameters(model)
-    data = repacked(BytesIO(archive_of(io, model)), b"" if key is None else unsigned_comment)
+    data = archive_of(io, model, b"" if key is None else unsigned_comment)
     check_readable(io, data, trusted, overhead_mb)
     data = data if key is None else signed(data, key)
     if isinstance(target, Path):
@@ -241,7 +237,7 @@ def _check_place(path: Path) -> None:
 @contextmanager
 def _copy_of(file: BinaryIO) -> Iterator[BinaryIO]:
     """Give a copy of a file, which is read several times: somebody may write to it meanwhile."""
-    with SpooledTemporaryFile(_SPOOLED_BYTES) as copy:
+    with SpooledTemporaryFile(SPOOLED_BYTES) as copy:
         try:
             copyfileobj(file, copy)
         except OSError:  # there is no room for it

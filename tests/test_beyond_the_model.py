@@ -56,6 +56,14 @@ def test_folders_in_a_file_are_left_out_with_a_warning_unless_they_are_named(mod
     assert getattr(loaded[0], name) == "somewhere"
 
 
+def test_a_folder_that_is_named_stays_where_another_is_left_out():
+    model = RNNTextClassifier(checkpoint_dir="mine")
+    pipeline = Pipeline([("a", model)], memory="theirs")
+    with pytest.warns(UserWarning, match=r"left out: \['memory=theirs'\]"):
+        loaded = persistence.load(planted(pipeline), trusted=["checkpoint_dir=mine"])
+    assert (loaded.memory, loaded[0].checkpoint_dir) == (None, "mine")
+
+
 def test_a_folder_beside_another_reach_is_refused():
     model = SequenceVectorizer(memmap_dir="somewhere", token_pattern="(a+)+$")
     with pytest.raises(ModelFileError, match=r"memmap_dir=somewhere.*token_pattern="):

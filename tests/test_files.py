@@ -534,9 +534,16 @@ def test_folders_of_a_machine_stay_there(model, path, tmp_path):
     assert pipeline.memory == vectorizer.memmap_dir == str(tmp_path)
 
 
+@pytest.mark.parametrize("held", [bytearray(b"a"), {1.5, *range(2_000)}, {2**70: 1}])
+def test_what_load_would_not_read_is_not_saved(path, held):
+    with pytest.raises(ModelFileError, match=r"^save: .*(cannot hold|can be read)"):
+        persistence.save(RNNTextClassifier(class_weight={0: held}), path)
+    assert not path.exists()
+
+
 def test_a_file_is_opened_where_there_is_no_room_for_a_copy_of_it(model, path, monkeypatch):
     persistence.save(model, path)
-    monkeypatch.setattr(persistence, "_SPOOLED_BYTES", 10)
+    monkeypatch.setattr(persistence, "SPOOLED_BYTES", 10)
     monkeypatch.setattr(tempfile, "tempdir", str(path.with_name("missing")))
     assert_same_answers(persistence.load(path), model)
 
