@@ -244,7 +244,7 @@ def floor_epoch(model: Model, reviews: Reviews) -> Work:
     """Forward, loss, backward and step of the bare module on ready batches, nothing else."""
     import torch
 
-    from sklearn_rnn.batching import SequenceDataset, ShuffledBuckets
+    from sklearn_rnn._data.batches import SequenceDataset, ShuffledBuckets
 
     sequences = as_sequences(reviews)
     network = ours(model, max_epochs=1).fit(sequences, reviews.labels).net_.module_.train()

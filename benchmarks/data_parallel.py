@@ -27,8 +27,8 @@ import psutil
 import torch
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
-from sklearn_rnn._optimizers import TableOptimizer
-from sklearn_rnn._processes import Processes
+from sklearn_rnn._training.optimizers import TableOptimizer
+from sklearn_rnn._training.processes import Processes
 from sklearn_rnn.datasets import fetch_imdb
 from sklearn_rnn.distributed import data_parallel
 

@@ -35,8 +35,8 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
-from sklearn_rnn._linear import PAIR
-from sklearn_rnn._ngrams import pairs_at_once
+from sklearn_rnn._data.ngram_keys import PAIR
+from sklearn_rnn._data.ngrams import pairs_at_once
 from sklearn_rnn.datasets import fetch_imdb
 
 MAX_LEN = 500

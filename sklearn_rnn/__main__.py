@@ -4,8 +4,8 @@ import io
 import sys
 import traceback
 
-from ._terminal import hold_descriptors, screens
-from .cli import main
+from ._cli.main import main
+from ._cli.terminal import hold_descriptors, screens
 
 if __name__ == "__main__":
     hold_descriptors()

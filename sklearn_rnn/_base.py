@@ -24,21 +24,16 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor
 
-from ._checkpoint import Checkpoint, open_checkpoint
-from ._format import VersionedState
-from ._history import history_arrays, kept_epoch
-from ._identity import check_agreed
-from ._inputs import Inputs, check_inputs, check_known, check_vectors
-from ._linear_updates import Counted, count_again, count_chunk
-from ._net import Memory, make_net, training_device, usable_device
-from ._ngram_stream import NO_PAIRS
-from ._parameters import CONSTRAINTS
-from ._plan import check_same_network, new_plan, ngrams_of, unread_ids
-from ._prediction import Answer, read_in_batches
-from ._processes import current_processes
-from ._snapshots import fitting, of_snapshot
-from ._split import hold_out
-from ._state import (
+from ._data.batches import SequenceDataset
+from ._data.inputs import Inputs, check_inputs, check_known, check_vectors
+from ._data.ngram_stream import NO_PAIRS
+from ._data.targets import Target
+from ._data.validation_split import hold_out
+from ._network.config import check_same_network, new_plan, ngrams_of, unread_ids
+from ._network.inference import Answer, read_in_batches
+from ._network.network import RecurrentNetwork
+from ._network.summary import Summary, summarize
+from ._network.weights import (
     give_vectors,
     given_vectors,
     network_state,
@@ -48,13 +43,18 @@ from ._state import (
     target_state,
     tie_rare_to_unknown,
 )
-from ._summary import Summary, summarize
-from ._targets import Target
-from ._training import freeze_vectors, train
-from ._validation import check_given, check_summable, seed_from
-from .batching import SequenceDataset
+from ._parameters import CONSTRAINTS
+from ._training.checkpoint import Checkpoint, open_checkpoint
+from ._training.fingerprint import check_agreed
+from ._training.history import history_arrays, kept_epoch
+from ._training.linear_updates import Counted, count_again, count_chunk
+from ._training.net import Memory, make_net, training_device, usable_device
+from ._training.processes import current_processes
+from ._training.train import freeze_vectors, train
+from ._utils.snapshots import fitting, of_snapshot
+from ._utils.validation import check_given, check_summable, seed_from
+from ._utils.versioned_state import VersionedState
 from .exceptions import DivergenceError, ModelFileError
-from .modules import RecurrentNetwork
 
 __all__ = ["BaseRecurrentEstimator"]
 

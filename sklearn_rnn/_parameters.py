@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._cells import CELLS
-from ._docs import fill_doc
-from ._optimizers import OPTIMIZERS
-from ._pooling import POOLINGS
+from ._network.cells import CELLS
+from ._network.pooling import POOLINGS
+from ._training.optimizers import OPTIMIZERS
+from ._utils.docstrings import fill_doc
 
 __all__ = ["CONSTRAINTS", "documented"]
 

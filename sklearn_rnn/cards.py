@@ -15,8 +15,8 @@ from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from ._models import final_estimator, steps_of
-from ._summary import summarize
+from ._network.summary import summarize
+from ._utils.pipelines import final_estimator, steps_of
 from .displays import HistoryDisplay
 
 __all__ = ["model_card"]

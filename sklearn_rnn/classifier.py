@@ -20,11 +20,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_y, _num_samples, check_is_fitted
 
 from ._base import BaseRecurrentEstimator
-from ._callbacks import watch
-from ._class_weight import check_weighted_labels, weights_by_label
+from ._data.class_weight import check_weighted_labels, weights_by_label
+from ._data.targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 from ._parameters import CONSTRAINTS, documented
-from ._snapshots import of_snapshot
-from ._targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
+from ._training.callbacks import watch
+from ._utils.snapshots import of_snapshot
 
 __all__ = ["RNNTextClassifier"]
 

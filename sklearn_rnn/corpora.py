@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import BinaryIO
 
-from ._files import open_regular
-from ._packed import open_gzip
+from ._utils.compressed import open_gzip
+from ._utils.files import open_regular
 
 __all__ = ["TextFile"]
 

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._analysis import document_check, warn_of_parameters
-from ._encoding import WordCounts, encoded, growing_ids
-from ._processes import Processes, joined_processes
-from ._vocabulary import select_words
+from ._data.analysis import document_check, warn_of_parameters
+from ._data.token_ids import WordCounts, encoded, growing_ids
+from ._data.vocabulary import select_words
+from ._training.processes import Processes, joined_processes
 from .text import SequenceVectorizer
 
 __all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict", "stored"]

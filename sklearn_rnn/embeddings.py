@@ -15,15 +15,15 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 
-from ._coverage import coverage_of, warn_if_few
-from ._embedding_step import EmbeddingStep, check_sequences
-from ._gensim import Trained
-from ._snapshots import fitting, of_snapshot
-from ._sources import look_up, named
-from ._trained_embedding import TrainedEmbedding, fill, positive
-from ._validation import seed_from
-from ._vector_files import OfParts
-from ._word_table import WordTable
+from ._utils.snapshots import fitting, of_snapshot
+from ._utils.validation import seed_from
+from ._vectors.base import EmbeddingStep, check_sequences
+from ._vectors.coverage import coverage_of, warn_if_few
+from ._vectors.files import OfParts
+from ._vectors.gensim_training import Trained
+from ._vectors.lookup import look_up, named
+from ._vectors.trained import TrainedEmbedding, fill, positive
+from ._vectors.word_table import WordTable
 from .sequences import PADDING, UNKNOWN, TokenSequences
 
 __all__ = ["FastTextEmbedding", "PretrainedEmbedding", "Word2VecEmbedding"]

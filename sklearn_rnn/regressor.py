@@ -11,9 +11,9 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseRecurrentEstimator
+from ._data.targets import NumericTarget, Target
 from ._parameters import documented
-from ._snapshots import of_snapshot
-from ._targets import NumericTarget, Target
+from ._utils.snapshots import of_snapshot
 
 __all__ = ["RNNTextRegressor"]
 

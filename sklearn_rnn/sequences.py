@@ -10,8 +10,8 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arrays import as_array
-from ._margins import Margin
+from ._utils.arrays import as_array
+from ._utils.margins import Margin
 
 __all__ = ["PADDING", "UNKNOWN", "TokenSequences"]
 

@@ -22,10 +22,9 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
-from ._arrays import as_array, check_numbers, whole_numbers
-from ._documents import check_documents
-from ._encoding import (
+from ._data.analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
+from ._data.documents import check_documents
+from ._data.token_ids import (
     Chunk,
     Layout,
     WordCounts,
@@ -36,11 +35,12 @@ from ._encoding import (
     keeps_all,
     kept,
 )
-from ._format import VersionedState, check_method
-from ._margins import Margin
-from ._snapshots import fitting, snapshot
-from ._validation import check_ids
-from ._vocabulary import MARKERS, given_words, ids_of, select_words
+from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
+from ._utils.arrays import as_array, check_numbers, whole_numbers
+from ._utils.margins import Margin
+from ._utils.snapshots import fitting, snapshot
+from ._utils.validation import check_ids
+from ._utils.versioned_state import VersionedState, check_method
 from .sequences import PADDING, TokenSequences
 
 __all__ = ["SequenceVectorizer"]

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from sklearn_rnn import RNNTextClassifier
-from sklearn_rnn._files import replacing
+from sklearn_rnn._utils.files import replacing
 
 
 def dying(name, n_calls):

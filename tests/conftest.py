@@ -37,8 +37,8 @@ def forks():
     context.set_forkserver_preload(
         # The last two are imported by whoever first makes an optimizer, or explains.
         [
-            "sklearn_rnn._commands",
-            "sklearn_rnn._compiled_functions",
+            "sklearn_rnn._cli.commands",
+            "sklearn_rnn._network.numba_functions",
             "torch._dynamo",
             "captum.attr",
         ]

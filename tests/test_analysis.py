@@ -15,8 +15,9 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, _analysis, persistence
-from sklearn_rnn._analysis import in_form
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
+from sklearn_rnn._data import analysis as _analysis
+from sklearn_rnn._data.analysis import in_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
 TOKENS = [["good", "film"], ["bad", "film"], [], ["Well-known", "so so", "I"]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._archives import check_npy, open_zip, read_json, read_npz, read_within
+from sklearn_rnn._utils.archives import check_npy, open_zip, read_json, read_npz, read_within
 
 MEGABYTE = 2**20
 

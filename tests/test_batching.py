@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn import RNNTextClassifier
-from sklearn_rnn.batching import LengthSortedBatches, SequenceDataset, ShuffledBuckets, left_align
+from sklearn_rnn._data.batches import (
+    LengthSortedBatches,
+    SequenceDataset,
+    ShuffledBuckets,
+    left_align,
+)
 
 texts_of_ids = st.lists(st.lists(st.integers(1, 9), max_size=8), min_size=1, max_size=40)
 

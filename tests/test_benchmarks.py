@@ -14,9 +14,9 @@ import pytest
 
 import sklearn_rnn
 from sklearn_rnn import SequenceVectorizer
-from sklearn_rnn._linear import LinearEvidence
-from sklearn_rnn._ngrams import learn_ngrams
-from sklearn_rnn._optimizers import TableOptimizer
+from sklearn_rnn._data.ngrams import learn_ngrams
+from sklearn_rnn._network.linear import LinearEvidence
+from sklearn_rnn._training.optimizers import TableOptimizer
 from sklearn_rnn.datasets import make_reviews
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

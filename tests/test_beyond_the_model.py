@@ -21,9 +21,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
-from sklearn_rnn._beyond_the_model import _may_never_end
 from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
+from sklearn_rnn.persistence._unsafe_parameters import _may_never_end
 
 skops = pytest.importorskip("skops.io")
 from sklearn_rnn import persistence  # noqa: E402

@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch.callbacks import Callback, EpochScoring
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, _checkpoint
-from sklearn_rnn._net import SequenceNet
-from sklearn_rnn._optimizers import OPTIMIZERS
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base
+from sklearn_rnn._training import checkpoint as _checkpoint
+from sklearn_rnn._training.net import SequenceNet
+from sklearn_rnn._training.optimizers import OPTIMIZERS
 from sklearn_rnn.exceptions import CheckpointError, DivergenceError
 
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 5, "random_state": 0}

@@ -25,18 +25,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
-from sklearn_rnn import (
-    RNNTextClassifier,
-    RNNTextRegressor,
-    SequenceVectorizer,
-    _arguments,
-    _callbacks,
-    _commands,
-    cli,
-    persistence,
-)
-from sklearn_rnn._table_files import read_table, write_table
-from sklearn_rnn._table_rows import Table
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
+from sklearn_rnn._cli import arguments as _arguments
+from sklearn_rnn._cli import commands as _commands
+from sklearn_rnn._cli import main as cli
+from sklearn_rnn._cli.table_files import read_table, write_table
+from sklearn_rnn._cli.table_rows import Table
+from sklearn_rnn._training import callbacks as _callbacks
 from sklearn_rnn.datasets import make_reviews
 
 REVIEWS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_rnn import RNNTextClassifier, _cells
-from sklearn_rnn.modules import RecurrentNetwork
+from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._network import cells as _cells
+from sklearn_rnn._network.network import RecurrentNetwork
 
 numba = pytest.importorskip("numba")
 
-from sklearn_rnn import _compiled  # noqa: E402
+from sklearn_rnn._network import numba_kernels as _compiled  # noqa: E402
 
 PLAN = {
     "n_ids": 30,

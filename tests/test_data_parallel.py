@@ -18,9 +18,9 @@ from torch import distributed as dist
 
 import sklearn_rnn
 from sklearn_rnn import RNNTextClassifier
-from sklearn_rnn._processes import Processes
-from sklearn_rnn._ranks import shared_logits
-from sklearn_rnn.batching import LengthSortedBatches, SequenceDataset
+from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
+from sklearn_rnn._training.data_parallel import shared_logits
+from sklearn_rnn._training.processes import Processes
 from sklearn_rnn.distributed import data_parallel
 
 pytest.importorskip("accelerate")

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn import _delimited
-from sklearn_rnn._delimited import (
+from sklearn_rnn._cli import delimited as _delimited
+from sklearn_rnn._cli.delimited import (
     read_csv,
     read_tsv,
     without_formulas,
     write_csv,
     write_tsv,
 )
-from sklearn_rnn._table_files import read_table, write_table
-from sklearn_rnn._table_rows import Table
+from sklearn_rnn._cli.table_files import read_table, write_table
+from sklearn_rnn._cli.table_rows import Table
 
 # Letters that formats are made of, so that a few of them are likely to mean something.
 MARKS = st.text(alphabet="\"',;|\t\r\n\\ a1\ufeff\u2028\x85\x00é", max_size=8)

@@ -12,11 +12,11 @@ from scipy.special import expit, softmax
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
-from sklearn_rnn._cells import CELLS
-from sklearn_rnn._linear import PAIR
-from sklearn_rnn._pooling import POOLINGS
-from sklearn_rnn.batching import left_align
-from sklearn_rnn.modules import MaskDropout, RecurrentNetwork
+from sklearn_rnn._data.batches import left_align
+from sklearn_rnn._data.ngram_keys import PAIR
+from sklearn_rnn._network.cells import CELLS
+from sklearn_rnn._network.network import MaskDropout, RecurrentNetwork
+from sklearn_rnn._network.pooling import POOLINGS
 
 # ---- The formulas, as a plain loop ----------------------------------------------------------
 
@@ -310,7 +310,7 @@ def test_batch_size_changes_no_probability(cell, pooling, monkeypatch):
     X = sequences([generator.integers(1, N_IDS, n % WIDTH) for n in range(40)])
     expected = model.predict_proba(X)
     for n_tokens in (20, 300):
-        monkeypatch.setattr("sklearn_rnn.batching._TOKENS_AT_ONCE", n_tokens)
+        monkeypatch.setattr("sklearn_rnn._data.batches._TOKENS_AT_ONCE", n_tokens)
         assert_same(model.predict_proba(X), expected)
 
 

@@ -31,17 +31,13 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
 
 import sklearn_rnn
-from sklearn_rnn import (
-    RNNTextClassifier,
-    RNNTextRegressor,
-    SequenceVectorizer,
-    _format,
-    _model_reading,
-)
-from sklearn_rnn._format import FORMAT
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn._utils import versioned_state as _format
+from sklearn_rnn._utils.versioned_state import FORMAT
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
+from sklearn_rnn.persistence import _reading as _model_reading
 
 skops = pytest.importorskip("skops.io")
 from sklearn_rnn import persistence  # noqa: E402

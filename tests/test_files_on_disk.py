@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sklearn_rnn import _files
-from sklearn_rnn._files import check_replaceable, open_regular, replacing
+from sklearn_rnn._utils import files as _files
+from sklearn_rnn._utils.files import check_replaceable, open_regular, replacing
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has other kinds of files")
 

@@ -9,9 +9,9 @@ from skorch.callbacks import Callback
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from sklearn_rnn._halves import HalfBatches
-from sklearn_rnn._runtime import in_threads, one_blas_thread, steady_arithmetic
-from sklearn_rnn.modules import RecurrentNetwork
+from sklearn_rnn._network.network import RecurrentNetwork
+from sklearn_rnn._training.gradients import HalfBatches
+from sklearn_rnn._utils.threads import in_threads, one_blas_thread, steady_arithmetic
 
 PLAN = {
     "n_ids": 30,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
-from sklearn_rnn._inputs import check_inputs
+from sklearn_rnn._data.inputs import check_inputs
 from sklearn_rnn.inspection import memory_profile
 from sklearn_rnn.sequences import UNKNOWN
 

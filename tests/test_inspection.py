@@ -12,8 +12,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._jacobians import ENDS, jacobian_norms
-from sklearn_rnn._linear import LinearEvidence
+from sklearn_rnn._network.linear import LinearEvidence
+from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.inspection import (
@@ -22,7 +22,7 @@ from sklearn_rnn.inspection import (
     recurrent_spectrum,
     token_attributions,
 )
-from sklearn_rnn.modules import RecurrentNetwork
+from sklearn_rnn.inspection._jacobians import ENDS, jacobian_norms
 
 TEXTS, LABELS = make_reviews(120, n_filler=(0, 2), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from sklearn_rnn import kernels
-from sklearn_rnn._cells import CELLS
-from sklearn_rnn._pooling import POOLINGS
-from sklearn_rnn.modules import RecurrentNetwork, _Mirror, _mirror_index
+from sklearn_rnn._network import kernels
+from sklearn_rnn._network.cells import CELLS
+from sklearn_rnn._network.network import RecurrentNetwork, _Mirror, _mirror_index
+from sklearn_rnn._network.pooling import POOLINGS
 
 N_GATES = {"rnn": 1, "gru": 3}
 OURS = {"rnn": kernels.simple_rnn, "gru": kernels.gru}

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.metrics import accuracy_score, get_scorer, roc_auc_score
 
 from sklearn_rnn import RNNTextClassifier
-from sklearn_rnn._targets import BinaryTarget, MulticlassTarget, MultilabelTarget
+from sklearn_rnn._data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget
 
 LABELS = {
     "strings": np.array(["ham", "spam"]),

@@ -14,19 +14,16 @@ from sklearn.preprocessing import normalize
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
-from sklearn_rnn import (
-    RNNTextClassifier,
-    RNNTextRegressor,
-    TokenSequences,
-    _ngram_keys,
-    _ngrams,
-)
-from sklearn_rnn._linear import PAIR, LinearEvidence
-from sklearn_rnn._ngrams import CONSTANT, label_contrast, learn_ngrams
-from sklearn_rnn._optimizers import TableOptimizer
-from sklearn_rnn._split import split_for_validation
-from sklearn_rnn._state import new_network
-from sklearn_rnn.batching import left_align
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
+from sklearn_rnn._data import ngram_keys as _ngram_keys
+from sklearn_rnn._data import ngrams as _ngrams
+from sklearn_rnn._data.batches import left_align
+from sklearn_rnn._data.ngram_keys import PAIR
+from sklearn_rnn._data.ngrams import CONSTANT, label_contrast, learn_ngrams
+from sklearn_rnn._data.validation_split import split_for_validation
+from sklearn_rnn._network.linear import LinearEvidence
+from sklearn_rnn._network.weights import new_network
+from sklearn_rnn._training.optimizers import TableOptimizer
 
 N_IDS = 9
 WORDS = tuple(map(str, range(40)))

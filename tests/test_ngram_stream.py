@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn import _ngram_stream
-from sklearn_rnn._linear import PAIR
-from sklearn_rnn._ngram_stream import NO_PAIRS, StreamNGrams
-from sklearn_rnn._ngrams import learn_ngrams
+from sklearn_rnn._data import ngram_stream as _ngram_stream
+from sklearn_rnn._data.ngram_keys import PAIR
+from sklearn_rnn._data.ngram_stream import NO_PAIRS, StreamNGrams
+from sklearn_rnn._data.ngrams import learn_ngrams
 
 N_IDS = 9
 
@@ -51,7 +51,7 @@ def test_what_a_stream_has_shown_does_not_depend_on_how_it_is_cut(texts, places)
 @given(different_texts, st.lists(st.integers(0, 12), max_size=6))
 def test_a_block_of_texts_is_cut_no_worse_than_a_chunk(texts, places):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_rnn._ngram_keys._TEXTS_AT_ONCE", 2)
+        patch.setattr("sklearn_rnn._data.ngram_keys._TEXTS_AT_ONCE", 2)
         blocks = counted([texts])
     stream = counted(cut(texts, places))
     np.testing.assert_array_equal(stream.pairs, blocks.pairs)

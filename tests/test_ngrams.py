@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._ngrams import CONSTANT, SINGLE, learn_ngrams
+from sklearn_rnn._data.ngrams import CONSTANT, SINGLE, learn_ngrams
 
 N_IDS = 9
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from sklearn_rnn._optimizers import RMSprop
+from sklearn_rnn._training.optimizers import RMSprop
 
 RHO, EPS = 0.9, 1e-7
 

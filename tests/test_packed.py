@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._packed import open_gzip, open_xz
+from sklearn_rnn._utils.compressed import open_gzip, open_xz
 
 PACK = {"gzip": gzip.compress, "xz": lzma.compress}
 OPEN = {"gzip": open_gzip, "xz": open_xz}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._targets import NumericTarget
+from sklearn_rnn._data.targets import NumericTarget
 
 STARS = {"awful": 1, "bad": 2, "fair": 3, "good": 4, "great": 5}
 QUICK = {

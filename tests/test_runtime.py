@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from sklearn_rnn._runtime import steady_arithmetic
+from sklearn_rnn._utils.threads import steady_arithmetic
 
 
 @pytest.fixture(params=[2, 3])

@@ -14,9 +14,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
-from sklearn_rnn._identity import fit_identity
-from sklearn_rnn._inputs import check_inputs
-from sklearn_rnn.batching import SequenceDataset
+from sklearn_rnn._data.batches import SequenceDataset
+from sklearn_rnn._data.inputs import check_inputs
+from sklearn_rnn._training.fingerprint import fit_identity
 
 VOCABULARY = ("<pad>", "<unk>", "good", "bad", "so")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn._split import split_for_validation
+from sklearn_rnn._data.validation_split import split_for_validation
 
 class_sizes = st.lists(st.integers(1, 60), min_size=1, max_size=6)
 fractions = st.floats(0.01, 0.5)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sklearn_rnn import _table_rows
-from sklearn_rnn._table_columns import labels_in
-from sklearn_rnn._table_files import check_writable, read_table, write_table
-from sklearn_rnn._table_rows import Table, check_filled, check_once
+from sklearn_rnn._cli import table_rows as _table_rows
+from sklearn_rnn._cli.table_columns import labels_in
+from sklearn_rnn._cli.table_files import check_writable, read_table, write_table
+from sklearn_rnn._cli.table_rows import Table, check_filled, check_once
 
 
 def problem(read, *arguments):

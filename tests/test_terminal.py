@@ -29,8 +29,9 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 import sklearn_rnn
-from sklearn_rnn import _commands, cli
-from sklearn_rnn._terminal import as_argument, screens, shown
+from sklearn_rnn._cli import commands as _commands
+from sklearn_rnn._cli import main as cli
+from sklearn_rnn._cli.terminal import as_argument, screens, shown
 from sklearn_rnn.datasets import make_reviews
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs terminals and fork servers")

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
-from sklearn_rnn._words import find_words
+from sklearn_rnn._data.words import find_words
 
 REVIEWS = ["So good, so very good!", "Not good at all; I didn't laugh.", "bad", ""]
 

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochScoring
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._optimizers import OPTIMIZERS, RMSprop
+from sklearn_rnn._training.optimizers import OPTIMIZERS, RMSprop
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.exceptions import DivergenceError
 

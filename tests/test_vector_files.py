@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn import SequenceVectorizer, _vector_binary
-from sklearn_rnn._vector_files import read_vectors
+from sklearn_rnn import SequenceVectorizer
+from sklearn_rnn._vectors import binary_format as _vector_binary
+from sklearn_rnn._vectors.files import read_vectors
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import SklearnRNNError, VectorFileError
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn import SequenceVectorizer
-from sklearn_rnn._words import are_unspaced, find_words
+from sklearn_rnn._data.words import are_unspaced, find_words
 
 # Everyday sentences. Their words stand between spaces and punctuation of their script.
 SENTENCES = {

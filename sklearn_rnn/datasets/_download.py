@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 
-from .._files import replacing
+from .._utils.files import replacing
 from ..exceptions import DatasetError
 
 

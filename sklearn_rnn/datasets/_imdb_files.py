@@ -12,8 +12,8 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, BinaryIO, NamedTuple, NoReturn
 
-from .._files import open_regular
-from .._packed import open_gzip, open_xz
+from .._utils.compressed import open_gzip, open_xz
+from .._utils.files import open_regular
 from ..exceptions import DatasetError
 from ._tar import TarStream
 

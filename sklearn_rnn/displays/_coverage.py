@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._models import steps_of
+from .._utils.pipelines import steps_of
 from ._matplotlib import drawable, plain, pyplot
 
 __all__ = ["CoverageDisplay"]

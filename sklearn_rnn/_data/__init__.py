@@ -1,0 +1,1 @@
+"""Texts, ids and labels on their way to batches."""

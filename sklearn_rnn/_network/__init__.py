@@ -1,0 +1,1 @@
+"""The torch module: token ids in, logits out."""

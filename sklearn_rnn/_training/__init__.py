@@ -1,0 +1,1 @@
+"""What moves the weights: the loop, gradients, optimizers, checkpoints, processes."""

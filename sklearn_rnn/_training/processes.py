@@ -1,0 +1,221 @@
+"""Processes that train one network together: which one this is, what they tell each other.
+
+Hugging Face Accelerate finds out how they were launched and on which device each works; torch
+carries their messages, through gloo on CPUs and NCCL on GPUs.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum
+from importlib import import_module
+from itertools import accumulate, pairwise
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from ..exceptions import LostProcessError
+
+__all__ = ["ALONE", "Processes", "current_processes", "joined_processes"]
+
+Result = TypeVar("Result")
+
+
+class About(IntEnum):
+    """What an exchange is about: processes that do different things must not be mixed up."""
+
+    MEETING = 0
+    GRADIENTS = 1
+    TOLD = 2
+    COLLECTED = 3
+    WEIGHTS = 4
+
+
+@dataclass
+class Processes:
+    """The processes that train together, as one of them sees them.
+
+    Whatever they tell each other, each tells all others: no exchange depends on who is who, and
+    one in which they differ is noticed.
+
+    Attributes
+    ----------
+    rank : int
+        Which one this is, from 0.
+    size : int
+        How many they are.
+    device : str or None
+        The device that is this one's; None for whatever the estimator says.
+    timeout : float
+        Seconds after which another one counts as lost.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: str | None = None
+    timeout: float = 600.0
+    _lost: str = field(default="", repr=False)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the one that writes files and shows progress."""
+        return self.rank == 0
+
+    def part_of(self, n_items: int, rank: int | None = None) -> slice:
+        """Return which of so many items are this process's, or another one's: even parts."""
+        rank = self.rank if rank is None else rank
+        return slice(-(-n_items * rank // self.size), -(-n_items * (rank + 1) // self.size))
+
+    def wait(self) -> None:
+        """Wait until each process is here."""
+        if self.size > 1:
+            self._objects(About.MEETING, None)
+
+    def told(self, work: Callable[[], Result]) -> Result:
+        """Do work in the main process and return its result, or raise its error, in each."""
+        if self.size == 1:
+            return work()
+        outcome = _outcome(work) if self.is_main else None
+        result, error = self._objects(About.TOLD, outcome)[0]
+        if error is not None:
+            raise error
+        return result
+
+    def collected(self, value: Any) -> list[Any]:
+        """Return what each process has, in their order."""
+        return [value] if self.size == 1 else self._objects(About.COLLECTED, value)
+
+    def gathered(self, parts: Sequence[Tensor]) -> list[list[Tensor]]:
+        """Return the flat numbers of each process: as many tensors each, of any lengths."""
+        own = [part.to(self._device, torch.float32).flatten() for part in parts]
+        lengths = torch.tensor([len(part) for part in own], dtype=torch.int32)
+        numbers = torch.cat([lengths.to(self._device).view(torch.float32), *own])
+        messages = self._exchanged(About.GRADIENTS, numbers.view(torch.uint8))
+        return [_cut(message.view(torch.float32), len(own)) for message in messages]
+
+    def give_out(self, tensors: Sequence[Tensor]) -> None:
+        """Overwrite tensors with those of the main process."""
+        if self.size == 1:
+            return
+        own = [tensor.detach().to(self._device).flatten() for tensor in tensors]
+        numbers = torch.cat(own if self.is_main else [own[0][:0]])
+        message = self._exchanged(About.WEIGHTS, numbers.view(torch.uint8))[0]
+        pieces = message.view(torch.float32).split([tensor.numel() for tensor in tensors])
+        with torch.no_grad():
+            for tensor, piece in zip(tensors, pieces, strict=True):
+                tensor.copy_(piece.view_as(tensor))
+
+    def _objects(self, about: About, value: Any) -> list[Any]:
+        content = pickle.dumps(value)
+        aligned = content + bytes(-len(content) % 4)
+        messages = self._exchanged(about, torch.frombuffer(bytearray(aligned), dtype=torch.uint8))
+        return [pickle.loads(message.cpu().numpy().tobytes()) for message in messages]
+
+    def _exchanged(self, about: About, message: Tensor) -> list[Tensor]:
+        """Return the bytes of each process; their number is a multiple of four.
+
+        What they are about, and how many they are, goes first: messages of different lengths would
+        end the process, not only the exchange.
+        """
+        if self._lost:
+            raise LostProcessError(self._lost)
+        heads = self._all(torch.tensor([about, len(message)])).tolist()
+        if len({other for other, _ in heads}) > 1:
+            raise self._loss("another one does something else: did one fail where others did not?")
+        longest = max(length for _, length in heads)
+        messages = self._all(_padded(message.to(self._device), longest))
+        return [row[:length] for row, (_, length) in zip(messages, heads, strict=True)]
+
+    def _all(self, message: Tensor) -> Tensor:
+        """Return the message of each process, all equally long: (n,) -> (size, n)."""
+        message = message.to(self._device)
+        messages = message.new_empty(self.size, len(message))
+        try:
+            work = dist.all_gather(list(messages), message, async_op=True)
+            work.wait(timedelta(seconds=self.timeout))
+        except RuntimeError as error:
+            raise self._loss(f"another one did not answer: {_first_line(error)}") from error
+        return messages
+
+    def _loss(self, why: str) -> LostProcessError:
+        """Return the error that this and all later exchanges end with."""
+        self._lost = (
+            f"data_parallel: process {self.rank} of {self.size} cannot go on, since {why} Start "
+            "all of them again: a fit with checkpoint_dir goes on from its last epoch."
+        )
+        return LostProcessError(self._lost)
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(self.device or "cpu")
+
+
+ALONE = Processes()
+_current: ContextVar[Processes] = ContextVar("processes", default=ALONE)
+
+
+def current_processes() -> Processes:
+    """Return the processes that fits of this thread are shared out among: this one, or more."""
+    return _current.get()
+
+
+@contextmanager
+def joined_processes(device: str, timeout: float) -> Iterator[Processes]:
+    """Have fits within the block shared out among all processes that were launched with this."""
+    state = _accelerate().PartialState(
+        cpu=device == "cpu" or not torch.cuda.is_available(), timeout=timedelta(seconds=timeout)
+    )
+    if device == "cpu" and state.device.type != "cpu":
+        raise ValueError(
+            'data_parallel: device="cpu" was asked for, but the processes of this script have met '
+            f"before, on {state.device}. Use that, or join them on the CPU first."
+        )
+    own = None if state.num_processes == 1 and device == "auto" else _name(state.device)
+    processes = Processes(state.process_index, state.num_processes, own, timeout)
+    before = _current.set(processes)
+    try:
+        yield processes
+    finally:
+        _current.reset(before)
+
+
+def _name(device: torch.device) -> str:
+    return "cpu" if device.type == "cpu" else str(device)  # Accelerate numbers CPUs, too
+
+
+def _outcome(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error
+
+
+def _padded(message: Tensor, length: int) -> Tensor:
+    return torch.cat([message, message.new_zeros(length - len(message))])
+
+
+def _cut(numbers: Tensor, n_parts: int) -> list[Tensor]:
+    """Return the parts of a message that begins with their lengths."""
+    lengths = numbers[:n_parts].view(torch.int32).tolist()
+    ends = accumulate(lengths, initial=n_parts)
+    return [numbers[start:stop] for start, stop in pairwise(ends)]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _accelerate() -> Any:
+    try:
+        return import_module("accelerate")
+    except ImportError as error:
+        raise ImportError(
+            'data_parallel needs Accelerate: pip install "sklearn-rnn[parallel]".'
+        ) from error

@@ -1,0 +1,221 @@
+"""What training changes, as arrays and JSON: taken from a net, and given to another one.
+
+What is given comes from a file, and is checked: against the net's own tensors, and against what
+a first step of its optimizer makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.history import History
+from torch import Tensor
+
+from .._utils.threads import all_finite
+
+__all__ = ["Arrays", "put_back", "taken_arrays", "taken_record"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def taken_record(net: Any, order: np.random.Generator) -> dict[str, Any]:
+    """Return what training has changed, but for arrays.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        A net whose epoch has ended.
+    order : numpy.random.Generator
+        Source of the order of its texts.
+    """
+    return {
+        # Without its batches: the next epoch, which reads none of them, forgets them anyway.
+        "history": [{**epoch, "batches": []} for epoch in net.history],
+        "order": order.bit_generator.state,
+        "callbacks": _counts(net),
+        "optimizer": _plain(net.optimizer_),
+    }
+
+
+def put_back(net: Any, order: np.random.Generator, record: dict[str, Any], arrays: Arrays) -> None:
+    """Give a net that is about to be trained what was taken from another one.
+
+    Raises
+    ------
+    Exception
+        Of any kind, if this is not what was taken from such a net.
+    """
+    _check_history(record["history"], net.max_epochs)
+    net.history_ = History(record["history"])
+    order.bit_generator.state = record["order"]
+    _give_counts(net, record["callbacks"])
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    _give_tensors(net, tensors)
+    _give_optimizer(net, record["optimizer"], tensors)
+
+
+def _check_history(history: Any, max_epochs: int) -> None:
+    if not 0 < len(history) <= max_epochs:
+        raise ValueError(f"{len(history)} epochs, of {max_epochs}")
+    for epoch in history:
+        epoch["batches"] = []
+        figures = [value for name, value in epoch.items() if name != "batches"]
+        is_whole = epoch.keys() >= {"dur", "train_loss"}
+        if not (is_whole and all(isinstance(figure, Real) for figure in figures)):
+            raise ValueError("an epoch lacks figures, or has some that are no numbers")
+
+
+# ---- Callbacks -------------------------------------------------------------------------------
+
+
+def _counts(net: Any) -> dict[str, dict[str, Real]]:
+    """Return what callbacks have counted and found best so far, by their names."""
+    return {
+        name: {
+            key: value
+            for key, value in vars(callback).items()
+            if key.endswith("_") and isinstance(value, Real)
+        }
+        for name, callback in net.callbacks_
+    }
+
+
+def _give_counts(net: Any, counts: dict[str, dict[str, Any]]) -> None:
+    for name, callback in net.callbacks_:
+        for key, value in counts.get(name, {}).items():
+            is_count = isinstance(getattr(callback, key, None), Real | None)
+            if not (key.endswith("_") and is_count and isinstance(value, Real)):
+                raise ValueError(f"the callback {name} counts no {key}")
+            setattr(callback, key, value)
+
+
+def _keepers_of_the_best(net: Any) -> list[Any]:
+    """Return the callbacks that keep the best epoch's weights: early stopping, or none."""
+    return [c for _, c in net.callbacks_ if hasattr(c, "best_model_weights_")]
+
+
+# ---- Tensors ---------------------------------------------------------------------------------
+
+
+def _tensors(net: Any) -> dict[str, Tensor]:
+    """Return the tensors that change in their place, by names that a file may have."""
+    tensors = {f"weights/{name}": tensor for name, tensor in net.module_.state_dict().items()}
+    for i, sums in enumerate([] if net.tables_ is None else net.tables_.sums):
+        tensors[f"tables/{i}"] = sums
+    return tensors
+
+
+def taken_arrays(net: Any) -> Arrays:
+    """Return the arrays that training has changed, by names that `put_back` knows."""
+    tensors = _tensors(net)
+    for weight, entries in net.optimizer_.state_dict()["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{weight}/{name}"] = value
+    for keeper in _keepers_of_the_best(net):
+        for name, tensor in (keeper.best_model_weights_ or {}).items():
+            tensors[f"best/{name}"] = tensor
+    tensors["masks"] = net.module_.generator.get_state()
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _give_tensors(net: Any, tensors: Mapping[str, Tensor]) -> None:
+    ours = _tensors(net)
+    _check_like({n: t for n, t in tensors.items() if n.startswith(("weights/", "tables/"))}, ours)
+    with torch.no_grad():
+        for name, tensor in ours.items():
+            tensor.copy_(tensors[name])
+    net.module_.generator.set_state(tensors["masks"])
+    best = _below("best/", tensors)
+    if best:
+        _check_like(best, net.module_.state_dict())
+    for keeper in _keepers_of_the_best(net):
+        keeper.best_model_weights_ = best or None
+
+
+def _check_like(tensors: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> None:
+    """Raise if tensors have other names, shapes or dtypes than ours, or are not finite."""
+    if different := tensors.keys() ^ ours.keys():
+        raise ValueError(f"{min(different)} is missing, or one too many")
+    for name, tensor in tensors.items():
+        if tensor.shape != ours[name].shape or tensor.dtype != ours[name].dtype:
+            raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+        if not all_finite(tensor):
+            raise ValueError(f"{name} is not finite")
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+# ---- The optimizer ---------------------------------------------------------------------------
+
+
+def _plain(optimizer: Any) -> dict[str, Any]:
+    """Return what an optimizer keeps beside tensors."""
+    state = optimizer.state_dict()
+    entries = {
+        str(weight): {k: v for k, v in values.items() if not isinstance(v, Tensor)}
+        for weight, values in state["state"].items()
+    }
+    return {"state": entries, "param_groups": state["param_groups"]}
+
+
+def _give_optimizer(net: Any, plain: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer its state: torch checks none of it, and its fused steps read any shape."""
+    optimizer = net.optimizer_
+    for group in plain["param_groups"]:
+        missing = set(optimizer.defaults) - set(group)
+        if missing:  # torch would take a group of another optimizer without a word
+            raise ValueError(f"its optimizer has no {', '.join(sorted(missing))}")
+    weights = dict(enumerate(w for group in optimizer.param_groups for w in group["params"]))
+    usual = _state_after_a_step(optimizer)
+    state: dict[int, dict[str, Any]] = {}
+    for key, entries in plain["state"].items():
+        i = int(key)
+        state[i] = {**entries, **_below(f"optimizer/{key}/", tensors)}
+        if state[i] and usual is not None:
+            _check_state(f"optimizer/{key}", state[i], weights[i].shape, usual.get(i, {}))
+    names = {f"optimizer/{i}/{name}" for i, entries in state.items() for name in entries}
+    if foreign := {name for name in tensors if name.startswith("optimizer/")} - names:
+        raise ValueError(f"{min(foreign)} is of no weight")
+    optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
+    if usual is not None and _state_after_a_step(optimizer) is None:
+        raise ValueError("its optimizer makes no step")
+
+
+def _check_state(
+    name: str, entries: dict[str, Any], shape: torch.Size, usual: dict[str, Any]
+) -> None:
+    """Raise if an optimizer's state of one weight is not like the one that it makes itself."""
+    tensors = {f"{name}/{n}": value for n, value in entries.items() if isinstance(value, Tensor)}
+    ours = {f"{name}/{n}": value for n, value in usual.items() if isinstance(value, Tensor)}
+    further = tensors.keys() - ours.keys()  # of later steps
+    _check_like({n: tensor for n, tensor in tensors.items() if n not in further}, ours)
+    for n in further:
+        if tensors[n].shape not in (shape, ()) or not all_finite(tensors[n]):
+            raise ValueError(f"{n} has another shape than the weight, or is not finite")
+
+
+def _state_after_a_step(optimizer: Any) -> dict[int, dict[str, Any]] | None:
+    """Return what an optimizer keeps of each weight once it has made a step, by trying one.
+
+    None if it fails, as one of somebody's own may where all gradients are zero.
+    """
+    try:
+        trial = deepcopy(optimizer)
+        for group in trial.param_groups:
+            for weight in group["params"]:
+                weight.grad = torch.zeros_like(weight)
+        with torch.random.fork_rng(devices=[]):
+            trial.step()
+    except Exception:
+        return None
+    state: dict[int, dict[str, Any]] = trial.state_dict()["state"]
+    return state

@@ -1,0 +1,112 @@
+"""Where ready-made vectors come from: files, plain objects, gensim, fitted models of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._utils.pipelines import steps_of
+from .._utils.snapshots import snapshot
+from ..sequences import UNKNOWN
+from .files import Keep, OfParts, keep_keyed_vectors, read_vectors
+from .gensim_training import subword_vector
+from .in_memory import is_in_memory, keep_in_memory
+
+__all__ = ["look_up", "named", "words_and_vectors"]
+
+
+def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfParts | None:
+    """Give each word that is wanted and that the source holds to `keep`, with its vector.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for messages.
+    source : str, path-like, mapping, pair, DataFrame, gensim vectors, or a fitted estimator or \
+pipeline of this library
+        Where to look.
+    wanted : container of str
+        The words, exactly as they are spelled.
+    keep : callable
+        Gets a word and its vector of shape (D,).
+
+    Returns
+    -------
+    callable or None
+        What gives vectors of other words by their parts, where the source is a fastText model.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read_vectors(who, source, wanted, keep)
+    if is_in_memory(source):
+        keep_in_memory(who, source, wanted, keep)
+        return None
+    vectors = getattr(source, "wv", source)  # a model of gensim's holds its vectors there
+    if hasattr(vectors, "key_to_index"):
+        return keep_keyed_vectors(
+            vectors, wanted, keep, lambda problem: ValueError(f"{who}: {named(source)} {problem}")
+        )
+    steps = steps_of(source)
+    _keep_learned(_with_vectors(who, source, steps), wanted, keep)
+    return _of_parts(steps)
+
+
+def named(source: Any) -> str:
+    """Return what a message calls a source."""
+    return repr(source) if isinstance(source, str | os.PathLike) else type(source).__name__
+
+
+def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
+    """Return the last step that has learned or loaded vectors of words."""
+    names = ("embedding_vectors_", "vectors_")
+    fitted = [step for step in steps if any(hasattr(step, name) for name in names)]
+    if not fitted:
+        raise TypeError(
+            f"{who}: expected source to be a path, a dict of words to vectors, a pair (words, "
+            "table), a DataFrame with words as its index, gensim's KeyedVectors, or a fitted "
+            "pipeline or estimator of this library that has an embedding, got "
+            f"{named(source)}. Is it fitted? (An embedding that was saved is without a source "
+            "that lay in memory.)"
+        )
+    if fitted[-1].vocabulary_ is None:
+        raise TypeError(
+            f"{who}: the source, {named(source)}, was fitted on plain ids, which stand for no "
+            "words. Fit it on the sequences of a SequenceVectorizer."
+        )
+    return snapshot(fitted[-1])
+
+
+def words_and_vectors(
+    who: str, source: Any
+) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the words of a fitted estimator or pipeline, their vectors, and which were found."""
+    step = _with_vectors(who, source, steps_of(source))
+    return step.vocabulary_, _table(step), getattr(step, "found_", None)
+
+
+def _table(step: Any) -> NDArray[np.float32]:
+    """Return the vectors that a step has learned, or else those that it has loaded."""
+    return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
+
+
+def _keep_learned(step: Any, wanted: Container[str], keep: Keep) -> None:
+    table = _table(step)
+    # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
+    # gave them. The two markers, padding and unknown, are no words.
+    found = getattr(step, "found_", None)
+    for row, word in enumerate(step.vocabulary_[UNKNOWN + 1 :], UNKNOWN + 1):
+        if word in wanted and (table[row].any() if found is None else found[row]):
+            keep(word, np.asarray(table[row], np.float32))
+
+
+def _of_parts(steps: list[Any]) -> OfParts | None:
+    """Return what makes vectors of parts, if one of the steps is fastText's and has kept them."""
+    for step in steps:
+        table = getattr(step, "subword_vectors_", None)
+        if table is not None:
+            return partial(subword_vector, table=table, min_n=step.min_n, max_n=step.max_n)
+    return None

@@ -1,0 +1,182 @@
+"""What each token of a text adds to a logit: the public face of attributions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._data.inputs import check_known
+from .._network.inference import read_in_batches
+from .._network.network import RecurrentNetwork
+from .._utils.pipelines import before_last, final_estimator, steps_of
+from ..sequences import PADDING, UNKNOWN, TokenSequences
+from ..text import SequenceVectorizer
+from ._integrated_gradients import METHODS, attribute_in_batches
+
+__all__ = ["TokenAttributions", "token_attributions"]
+
+
+@dataclass(frozen=True)
+class TokenAttributions:
+    """What each token of some texts adds to a logit.
+
+    Parameters
+    ----------
+    tokens : list of list of str
+        The tokens of each text that the network read.
+    values : list of ndarray of float64 of shape (n_tokens,)
+        What each token adds, for each text.
+    targets : list
+        The class whose logit it is, for each text; None for numbers.
+    logits : ndarray of float64 of shape (n_texts,)
+        The logits. Of numbers: the prediction, in standard deviations from the mean.
+    baseline_logits : ndarray of float64 of shape (n_texts,)
+        The logits of as many unknown tokens.
+    method : str
+        How the values were found.
+    """
+
+    tokens: list[list[str]]
+    values: list[NDArray[np.float64]]
+    targets: list[Any]
+    logits: NDArray[np.float64]
+    baseline_logits: NDArray[np.float64]
+    method: str
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def token_attributions(
+    pipeline: Any,
+    texts: Sequence[str],
+    *,
+    method: str = "integrated_gradients",
+    target: Any = None,
+    batch_size: int = 32,
+    verbose: int = 0,
+) -> TokenAttributions:
+    """Share out a text's logit among its tokens.
+
+    Both methods compare the text with one of as many unknown tokens. Integrated gradients add
+    up: the values of a text sum to the difference of the two logits, within one percent (or
+    within 0.001, where it is smaller than 0.1), or a warning says by how much they miss it. They
+    follow the vectors of the recurrent layers; a linear model beside these is a sum already,
+    of which a pair of words goes to its words in halves. Occlusion puts the unknown token in
+    place of one token at a time, and says how far the logit falls.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        A fitted pipeline of a `SequenceVectorizer` and a classifier or regressor of this
+        library, or a search over such pipelines.
+    texts : sequence of str
+        The texts.
+    method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
+        How values are found. Occlusion reads each text as often as it has tokens.
+    target : label, default=None
+        The class whose logit is shared out. None: the second class of two, the predicted one
+        of many. Of several labels at a time, or of a regressor of several numbers, the number
+        of a column, which has to be given.
+    batch_size : int, default=32
+        Texts at a time.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    TokenAttributions
+        Tokens and values.
+
+    Raises
+    ------
+    ImportError
+        If captum is missing.
+    TypeError
+        If the pipeline does not begin with a `SequenceVectorizer`.
+    ValueError
+        If `method` or `target` is none of those that there are.
+
+    References
+    ----------
+    M. Sundararajan, A. Taly and Q. Yan (2017), "Axiomatic Attribution for Deep Networks".
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+    >>> from sklearn_rnn.inspection import token_attributions
+    >>> model = make_pipeline(SequenceVectorizer(), RNNTextClassifier(random_state=0))
+    >>> model = model.fit(["so good", "bad", "good", "so bad"] * 20, ["+", "-"] * 40)
+    >>> found = token_attributions(model, ["so bad"], target="-")
+    >>> found.tokens[0][found.values[0].argmax()]
+    'bad'
+    """
+    if method not in METHODS:
+        raise ValueError(
+            f"token_attributions: method must be one of {sorted(METHODS)}, got {method!r}."
+        )
+    if batch_size < 1:
+        raise ValueError(f"token_attributions: batch_size must be at least 1, got {batch_size}.")
+    # Read twice: documents that can be read only once, such as generators of tokens, are kept.
+    texts = texts if isinstance(texts, str) else [_lasting(text) for text in texts]
+    vectorizer, estimator, sequences = _read(pipeline, texts)
+    inputs = check_known(estimator, sequences, estimator._plan)
+    network, device = estimator.net_.module_, estimator.net_.device
+    logits = _all_logits(estimator, inputs.values)
+    columns, sign, targets = estimator._target.voice(logits, target)
+    values = attribute_in_batches(
+        network, METHODS[method], inputs.values, columns, device, batch_size, bool(verbose)
+    )
+    unknown = np.where(inputs.values == PADDING, PADDING, UNKNOWN)
+    rows = np.arange(len(columns))
+    return TokenAttributions(
+        tokens=_tokens(vectorizer, texts, sequences),
+        values=[sign * row for row in values],
+        targets=targets,
+        logits=sign * logits[rows, columns],
+        baseline_logits=sign * _all_logits(estimator, unknown)[rows, columns],
+        method=method,
+    )
+
+
+def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences]:
+    """Return a pipeline's vectorizer and final estimator, and the texts as sequences."""
+    steps = steps_of(pipeline)
+    if not isinstance(steps[0], SequenceVectorizer):
+        raise TypeError(
+            "token_attributions: expected a fitted pipeline that begins with a "
+            f"SequenceVectorizer, got {type(steps[0]).__name__} at its begin."
+        )
+    return (
+        steps[0],
+        final_estimator("token_attributions", pipeline),
+        before_last(pipeline, texts),
+    )
+
+
+def _lasting(document: Any) -> Any:
+    return list(document) if isinstance(document, Iterator) else document
+
+
+def _tokens(
+    vectorizer: SequenceVectorizer, texts: Sequence[str], sequences: TokenSequences
+) -> list[list[str]]:
+    """Return the tokens that are read, each as the text has it."""
+    analyze = vectorizer.build_analyzer()
+    lengths = np.count_nonzero(sequences._stored != PADDING, axis=1)
+    cut = [list(analyze(text)) for text in texts]
+    if vectorizer.truncating == "pre":
+        return [words[len(words) - n :] for words, n in zip(cut, lengths, strict=True)]
+    return [words[:n] for words, n in zip(cut, lengths, strict=True)]
+
+
+def _all_logits(estimator: Any, values: NDArray[Any]) -> NDArray[np.float64]:
+    net = estimator.net_
+    return read_in_batches(net.module_, RecurrentNetwork.forward, values, net.device).astype(
+        np.float64
+    )

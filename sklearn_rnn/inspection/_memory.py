@@ -1,0 +1,93 @@
+"""How far back a trained network remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._data.inputs import check_known
+from .._utils.pipelines import before_last, final_estimator
+from ._jacobians import ENDS, norms_by_distance
+
+__all__ = ["MemoryProfile", "memory_profile"]
+
+
+@dataclass(frozen=True)
+class MemoryProfile:
+    """How far the end of a reading hangs on what was read before.
+
+    Parameters
+    ----------
+    distances : ndarray of int64 of shape (n_distances,)
+        Steps between an input and the last one.
+    norms : ndarray of float64 of shape (n_distances,)
+        Mean norm of the gradient with respect to the input at each distance.
+    n_texts : ndarray of int64 of shape (n_distances,)
+        Texts that are long enough.
+    of : str
+        What the gradient is of.
+    """
+
+    distances: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    n_texts: NDArray[np.int64]
+    of: str
+
+
+def memory_profile(
+    estimator: Any, X: Any, *, of: str = "state", verbose: int = 0
+) -> MemoryProfile:
+    """Measure how much of each step is left at the end of a reading.
+
+    The lecture's claim: the gradient of a simple RNN's hundredth state with respect to its
+    first input is next to nothing, that of an LSTM is not. The norm is that of the whole
+    Jacobian matrix (Frobenius), by automatic differentiation, exact.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        A fitted classifier or regressor of this library, or a pipeline that ends with one.
+    X : sequences or texts
+        What the estimator, or the pipeline, predicts from.
+    of : {"state", "logit"}, default="state"
+        What the gradient is of: the state after the last token, of the last layer that reads
+        forward, or the recurrent layers' logits. A backward pass for each number in it.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    MemoryProfile
+        Mean norms by distance from the end.
+
+    Raises
+    ------
+    ValueError
+        If `of` is none of the two.
+
+    References
+    ----------
+    Y. Bengio, P. Simard and P. Frasconi (1994), "Learning Long-Term Dependencies with Gradient
+    Descent is Difficult".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNTextClassifier
+    >>> from sklearn_rnn.inspection import memory_profile
+    >>> X = np.random.default_rng(0).integers(2, 9, (20, 12))
+    >>> model = RNNTextClassifier(hidden_size=4, max_epochs=1, random_state=0)
+    >>> profile = memory_profile(model.fit(X, X[:, 0] > 4), X)
+    >>> profile.distances[-1], profile.n_texts[-1]
+    (np.int64(11), np.int64(20))
+    """
+    if of not in ENDS:
+        raise ValueError(f"memory_profile: of must be one of {sorted(ENDS)}, got {of!r}.")
+    final = final_estimator("memory_profile", estimator)
+    values = check_known(final, before_last(estimator, X), final._plan).values
+    network, device = final.net_.module_, final.net_.device
+    norms, n_texts = norms_by_distance(network, ENDS[of], values, device, bool(verbose))
+    return MemoryProfile(np.arange(len(norms)), norms, n_texts, of)

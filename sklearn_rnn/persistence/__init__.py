@@ -1,0 +1,277 @@
+"""Models in files that run no code when they are opened.
+
+A pickle, which is what ``joblib.dump`` writes too, is a program: whoever opens one runs it.
+The files of this module are `skops <https://skops.readthedocs.io>`_ archives: names of types
+and parameters in JSON, arrays as NumPy writes them. Opening one makes objects of the types in
+it, and of no type that is not known to be harmless. Needs skops:
+``pip install "sklearn-rnn[safe]"``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO, TextIOBase
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+from .._utils.files import open_regular, replacing
+from ..exceptions import ModelFileError
+from ._reading import SPOOLED_BYTES, read_model
+from ._signing import check_key, signed, unsigned_comment
+from ._trusted_names import trusted_names
+from ._writing import archive_of, check_parameters, check_readable
+
+__all__ = ["load", "save", "trusted_types"]
+
+
+def trusted_types() -> list[str]:
+    """Return the names that `load` trusts by itself, beyond those that skops does.
+
+    To be given to ``skops.io.load`` as ``trusted=``, where that is called directly: types of
+    this library, and what scikit-learn's searches, ensembles and calibrated classifiers are
+    made of, such as splitters of cross-validations, scorers and their metrics.
+
+    Returns
+    -------
+    list of str
+        Full names of types and functions.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import persistence
+    >>> "sklearn_rnn.text.SequenceVectorizer" in persistence.trusted_types()
+    True
+    """
+    return list(trusted_names())
+
+
+def save(
+    model: Any,
+    path: str | os.PathLike[str] | BinaryIO,
+    trusted: Sequence[str] = (),
+    *,
+    key: bytes | None = None,
+    overhead_mb: float = 64,
+) -> None:
+    """Write a model into a file from which `load` reads it without running code.
+
+    The file takes the place of an older one in a single step, once all of it is on the disk:
+    a process that is killed on the way leaves the older one whole. Nothing is written that
+    `load` could not read.
+
+    Folders of this machine do not go with a model: ``checkpoint_dir``, ``memmap_dir`` and
+    scikit-learn's ``memory`` are None in the file.
+
+    Parameters
+    ----------
+    model : estimator
+        A model or pipeline, fitted or not, or one of scikit-learn's searches, ensembles and
+        others around it. A function in it, such as a tokenizer, is written as its name: it
+        must be importable by that, so a lambda or a function within a function cannot be
+        saved. Whoever opens the file has to trust it by that name.
+    path : str, path-like or binary file
+        The file, by custom with the ending ``.skops``; or a file that is open for writing
+        bytes, such as an ``io.BytesIO``.
+    trusted : sequence of str, default=()
+        Full names of types and functions that `load` does not trust, and that the file shall
+        hold all the same: `load` will have to be given them, too. Your own functions and
+        classes, and those of other libraries, need not be named here, nor do parameters that
+        reach beyond the model: see `load`.
+    key : bytes, default=None
+        A secret of at least 16 bytes, such as ``secrets.token_bytes(32)``, to sign the file
+        with by HMAC-SHA256. `load` with the same key refuses whatever was altered since.
+    overhead_mb : float, default=64
+        Megabytes that opening the file may take beyond three times its size. Searches over
+        thousands of candidates, scikit-learn's vectorizers of more than 12,000 words, and
+        hundreds of thousands of words without their vectors take more: the message says how
+        much, and `load` has to be given as much.
+
+    Raises
+    ------
+    ImportError
+        If skops is missing.
+    ModelFileError
+        If the model holds what a file cannot hold, what cannot be found by its name, or a type
+        of scikit-learn, NumPy, SciPy or Python that `load` does not trust. The older file stays.
+    OSError
+        If the file cannot be written.
+    TypeError
+        If the model holds a method of an object that cannot be saved, such as
+        ``jieba.lcut``: give a function that calls it. If `path` is no path and no binary file,
+        `trusted` is a str, or `key` is no bytes.
+    ValueError
+        If `key` is shorter than 16 bytes.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sklearn_rnn import SequenceVectorizer, persistence
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "vectorizer.skops")
+    >>> persistence.save(SequenceVectorizer(max_len=7), path)
+    >>> persistence.load(path)
+    SequenceVectorizer(max_len=7)
+    """
+    _check_names("save", trusted)
+    check_key("save", key)
+    target = _file("save", path)
+    if isinstance(target, Path):
+        _check_place(target)
+    io = _skops()
+    check_parameters(model)
+    data = archive_of(io, model, b"" if key is None else unsigned_comment)
+    check_readable(io, data, trusted, overhead_mb)
+    data = data if key is None else signed(data, key)
+    if isinstance(target, Path):
+        with replacing(target) as file:
+            file.write(data)
+    else:
+        target.write(data)
+
+
+def load(
+    path: str | os.PathLike[str] | BinaryIO,
+    trusted: Sequence[str] = (),
+    *,
+    key: bytes | None = None,
+    overhead_mb: float = 64,
+) -> Any:
+    """Read a model that `save` wrote. No code from the file is run.
+
+    What the file may take is bounded before anything is made: three times its size and
+    `overhead_mb`, whatever its bytes say.
+
+    Parameters
+    ----------
+    path : str, path-like or binary file
+        The file, or one that is open for reading bytes.
+    trusted : sequence of str, default=()
+        Full names of further types and functions that the file may hold, such as
+        ``["my_package.words.cut"]``. Whatever stands here may be called: name only what you
+        know. Likewise parameters that reach beyond the model, as ``"parameter=value"``: a
+        ``source`` that is opened by pickle, ``n_jobs`` beyond 256, an ``input`` that opens
+        files, and a ``token_pattern`` of another form than tokens usually have, which could
+        take for ever. The error message gives each as it is to be named. Folders to write
+        into, in files of earlier versions, are left out with a warning unless they are named.
+    key : bytes, default=None
+        The key that the file was signed with. With it, a file that was altered by anybody
+        without the key, or was not signed, is refused before any of it is read. None: the
+        file's answers are whatever its last writer wanted them to be.
+    overhead_mb : float, default=64
+        Megabytes that opening the file may take beyond three times its size.
+
+    Returns
+    -------
+    estimator
+        The model.
+
+    Raises
+    ------
+    ImportError
+        If skops is missing.
+    ModelFileError
+        If the file holds other types or parameters than those that are trusted, is damaged,
+        would take more memory than it may, was not signed with `key`, or was written by a later
+        version of this library.
+    OSError
+        If the file cannot be read.
+    TypeError
+        If `path` is no path and no binary file, `trusted` is a str, or `key` is no bytes.
+    ValueError
+        If `key` is shorter than 16 bytes.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sklearn_rnn import SequenceVectorizer, persistence
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "vectorizer.skops")
+    >>> persistence.save(SequenceVectorizer(max_len=7), path, key=b"sixteen bytes or more")
+    >>> persistence.load(path, key=b"sixteen bytes or more").max_len
+    7
+    """
+    _check_names("load", trusted)
+    check_key("load", key)
+    source = _file("load", path)
+    io = _skops()
+    if not isinstance(source, Path):
+        return read_model(io, BytesIO(_bytes_of(source)), "the file", trusted, key, overhead_mb)
+    with open_regular(source, who="load") as file, _copy_of(file) as copy:
+        return read_model(io, copy, repr(str(source)), trusted, key, overhead_mb)
+
+
+# ---- Paths and open files --------------------------------------------------------------------
+
+
+def _file(who: str, path: Any) -> Path | BinaryIO:
+    """Return a path, or a file that is open for bytes as it came."""
+    if isinstance(path, TextIOBase) or hasattr(path, "encoding"):
+        mode = "wb" if who == "save" else "rb"
+        raise TypeError(
+            f"{who}: expected a path or a binary file, got a file that is open for text. Open it "
+            f'with mode "{mode}".'
+        )
+    if hasattr(path, "write" if who == "save" else "read"):
+        return path
+    try:
+        return Path(os.fsdecode(path))
+    except TypeError:
+        raise TypeError(
+            f"{who}: expected a path or a binary file, got {type(path).__name__}."
+        ) from None
+
+
+def _check_place(path: Path) -> None:
+    """Raise if no file can be made there, before anything is computed."""
+    if path.is_dir():
+        raise IsADirectoryError(f"save: {str(path)!r} is a folder. Name a file in it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"save: {str(path.parent)!r}, where the file shall lie, is no folder. Make it first."
+        )
+
+
+@contextmanager
+def _copy_of(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a copy of a file, which is read several times: somebody may write to it meanwhile."""
+    with SpooledTemporaryFile(SPOOLED_BYTES) as copy:
+        try:
+            copyfileobj(file, copy)
+        except OSError:  # there is no room for it
+            file.seek(0)
+            yield BytesIO(file.read())
+        else:
+            yield cast(BinaryIO, copy)
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    data: Any = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError(
+            f"load: expected a file that is open for bytes, got one that gives "
+            f'{type(data).__name__}. Open it with mode "rb".'
+        )
+    if not data:
+        raise ModelFileError("load: there is nothing to read: the file is at its end. seek(0)?")
+    return data
+
+
+# ---- What is given to both ----------------------------------------------------------------------
+
+
+def _check_names(who: str, trusted: Sequence[str]) -> None:
+    if isinstance(trusted, str):
+        raise TypeError(f"{who}: expected a list of names in trusted=, got a str: [{trusted!r}].")
+
+
+def _skops() -> Any:
+    try:
+        return import_module("skops.io")
+    except ImportError as error:
+        raise ImportError(
+            'sklearn_rnn.persistence needs skops: pip install "sklearn-rnn[safe]". joblib.dump '
+            "works without, for files that nobody else can have written."
+        ) from error
