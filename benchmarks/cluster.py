@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import fetch_imdb
-from sklearn_rnn.distributed import lasting, predict
+from sklearn_rnn.distributed import predict, resilient_dask_client
 
 # What docs/scale.md tells users to set, and why.
 SETTINGS = {
@@ -80,7 +80,11 @@ def main() -> None:
         threads = client.run(torch.get_num_threads).values()
         print(f"threads of each worker: {list(threads)}")
         client.run(warm_up)
-        backend = {"backend": "dask", "client": lasting(client), "scatter": [texts, labels]}
+        backend = {
+            "backend": "dask",
+            "client": resilient_dask_client(client),
+            "scatter": [texts, labels],
+        }
         time_searches(texts, labels, options.rounds, backend)
         time_predictions(texts, labels, options.rounds, options.predictions)
 

@@ -28,7 +28,7 @@ import torch
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn._training.optimizers import TableOptimizer
-from sklearn_rnn._training.processes import Processes
+from sklearn_rnn._training.processes import ProcessGroup
 from sklearn_rnn.datasets import fetch_imdb
 from sklearn_rnn.distributed import data_parallel
 
@@ -163,15 +163,15 @@ def timed_tables() -> Iterator[list[float]]:
         yield seconds
 
 
-def bytes_a_second(processes: Processes) -> float:
+def bytes_a_second(processes: ProcessGroup) -> float:
     """Return the speed at which a process gets messages as large as those of a step."""
     if processes.size == 1:
         return math.inf
     message = [torch.zeros(600_000)]
-    processes.gathered(message)
+    processes.all_gather(message)
     start = time.perf_counter()
     for _ in range(20):
-        processes.gathered(message)
+        processes.all_gather(message)
     return 20 * 4 * len(message[0]) * (processes.size - 1) / (time.perf_counter() - start)
 
 

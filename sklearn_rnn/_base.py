@@ -34,24 +34,24 @@ from ._network.inference import Answer, read_in_batches
 from ._network.network import RecurrentNetwork
 from ._network.summary import Summary, summarize
 from ._network.weights import (
-    give_vectors,
-    given_vectors,
-    network_state,
-    new_network,
+    build_network,
+    load_pretrained_embedding,
+    pretrained_embedding,
     restore_network,
     restore_target,
     target_state,
     tie_rare_to_unknown,
+    weights_to_arrays,
 )
 from ._parameters import CONSTRAINTS
 from ._training.checkpoint import Checkpoint, open_checkpoint
-from ._training.fingerprint import check_agreed
+from ._training.fingerprint import check_same_fit
 from ._training.history import history_arrays, kept_epoch
 from ._training.linear_updates import Counted, count_again, count_chunk
-from ._training.net import Memory, make_net, training_device, usable_device
-from ._training.processes import current_processes
+from ._training.net import OptimizerState, make_net, training_device, usable_device
+from ._training.processes import current_process_group
 from ._training.train import freeze_vectors, train
-from ._utils.snapshots import fitting, of_snapshot
+from ._utils.snapshots import commit_on_success, on_snapshot
 from ._utils.validation import check_given, check_summable, seed_from
 from ._utils.versioned_state import VersionedState
 from .exceptions import DivergenceError, ModelFileError
@@ -78,7 +78,7 @@ class BaseRecurrentEstimator(
     _is_rare: NDArray[np.bool_] | None
     _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
     _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
-    _memory: Memory | None
+    _optimizer_state: OptimizerState | None
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class BaseRecurrentEstimator(
         ValueError
             If X or y cannot be used; the estimator stays as it was.
         """
-        with fitting(self) as fitted:
+        with commit_on_success(self) as fitted:
             check_given(fitted, y)
             y = fitted._check_y(y)
             fitted._seed = seed_from(fitted.random_state)
@@ -177,7 +177,7 @@ class BaseRecurrentEstimator(
             freeze_vectors(fitted, network)
             device = training_device(type(fitted).__name__, fitted.device)
             fitted.net_ = make_net(network, fitted._target, device=device)
-            fitted.best_epoch_, fitted._memory = 0, None
+            fitted.best_epoch_, fitted._optimizer_state = 0, None
             fitted._is_unread = None  # weights that come mean something before any text is read
         return self
 
@@ -202,7 +202,7 @@ class BaseRecurrentEstimator(
         check_is_fitted(self)
         return self._run(X, RecurrentNetwork.features)
 
-    @of_snapshot
+    @on_snapshot
     def summary(self) -> Summary:
         """Return the table of layers, output shapes and numbers of parameters.
 
@@ -266,7 +266,7 @@ class BaseRecurrentEstimator(
         new_target: Callable[..., Target] | None = None,
     ) -> Self:
         """Train, from new weights or from a copy of those at hand: a failure changes nothing."""
-        with fitting(self) as fitted:
+        with commit_on_success(self) as fitted:
             check_given(fitted, y)
             y = fitted._check_y(y)
             with np.errstate(over="ignore"):  # it has an error of its own
@@ -287,7 +287,7 @@ class BaseRecurrentEstimator(
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if going_on:
                 check_same_network(fitted, fitted._plan)
-            check_agreed(fitted, inputs, data, going_on, one_epoch)
+            check_same_fit(fitted, inputs, data, going_on, one_epoch)
             with open_checkpoint(fitted, inputs, data, going_on, one_epoch) as checkpoint:
                 error = fitted._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
         if error is not None:
@@ -307,13 +307,13 @@ class BaseRecurrentEstimator(
         """Train on data that were checked; return what ended training early, if anything did."""
         if not going_on:
             seed = seed_from(self.random_state)
-            self._seed = current_processes().told(lambda: seed)
+            self._seed = current_process_group().broadcast_object(lambda: seed)
         self._target = target
         if checkpoint is not None and checkpoint.seed is not None:
             self._seed = checkpoint.seed
         training, validation = (data, None) if one_epoch else self._split(data)
         if going_on:
-            network, memory = deepcopy((self.net_.module_, self._memory))
+            network, memory = deepcopy((self.net_.module_, self._optimizer_state))
         else:
             network, memory = self._start(X, inputs, None if one_epoch else training), None
         if one_epoch:
@@ -324,7 +324,7 @@ class BaseRecurrentEstimator(
         if self._is_unread is not None:
             self._is_unread = self._is_unread & unread_ids(training, len(self._is_unread))
         masks = [mask for mask in (self._is_rare, self._is_unread) if mask is not None]
-        network.is_rare = torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
+        network.rare_word_mask = torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
         n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
         net, error = train(
             self, network, training, validation, n_epochs, memory, checkpoint, is_chunk=one_epoch
@@ -354,16 +354,16 @@ class BaseRecurrentEstimator(
         _check_feature_names(self, X, reset=True)
         self.n_iter_ = 0
         self.history_: dict[str, NDArray[np.float64]] = {}
-        network = new_network(self._plan, self._seed)
+        network = build_network(self._plan, self._seed)
         if inputs.vectors is not None and network.embedding is not None:
-            give_vectors(network.embedding, inputs.vectors)
+            load_pretrained_embedding(network.embedding, inputs.vectors)
         if ngrams is not None and network.linear is not None:
-            network.linear.know(ngrams.pairs, ngrams.idf)
-            self._is_rare = None if self._has_vectors else ngrams.is_rare
+            network.linear.load_statistics(ngrams.pairs, ngrams.idf)
+            self._is_rare = None if self._has_vectors else ngrams.rare_word_mask
         return network
 
     def _count_on(
-        self, network: RecurrentNetwork, memory: Memory | None, chunk: SequenceDataset
+        self, network: RecurrentNetwork, memory: OptimizerState | None, chunk: SequenceDataset
     ) -> None:
         """Let the linear model know what a further chunk of a stream contains."""
         if network.linear is None or self._n_texts_counted is None:
@@ -381,7 +381,7 @@ class BaseRecurrentEstimator(
         if network.linear is None or ngrams is None:
             return
         if self._is_rare is not None:  # what has a vector of its own keeps it
-            self._is_rare = self._is_rare & (ngrams.is_rare | ngrams.is_absent)
+            self._is_rare = self._is_rare & (ngrams.rare_word_mask | ngrams.is_absent)
         self._n_texts_counted = ngrams.n_texts
         count_again(network.linear, ngrams)
 
@@ -409,7 +409,7 @@ class BaseRecurrentEstimator(
             changed["n_pairs"] = len(net.module_.linear.pairs)
         self._plan = {**self._plan, **changed}
         self.net_ = net
-        self._memory = Memory(net.optimizer_, net.tables_)
+        self._optimizer_state = OptimizerState(net.optimizer_, net.sparse_optimizer_)
 
     # ---- Prediction -----------------------------------------------------------------------
 
@@ -446,12 +446,12 @@ class BaseRecurrentEstimator(
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        state.pop("_memory", None)
+        state.pop("_optimizer_state", None)
         if isinstance(self.device, torch.device):
             state["device"] = str(self.device)
         if "net_" in state:
             vectors = state.pop("_vectors")
-            state["_network"] = network_state(state.pop("net_").module_, vectors)
+            state["_network"] = weights_to_arrays(state.pop("net_").module_, vectors)
             state["_target"] = target_state(state["_target"])
         return state
 
@@ -465,12 +465,12 @@ class BaseRecurrentEstimator(
             raise ModelFileError(f"n_iter_={self.n_iter_}: the file was altered.")
         network = restore_network(self._plan, self._seed, weights)
         self._target = restore_target(rest["_target"], self._plan["n_outputs"])
-        self._memory = None
-        self._vectors = given_vectors(weights)
+        self._optimizer_state = None
+        self._vectors = pretrained_embedding(weights)
         self.net_ = make_net(network, self._target, device=usable_device(self.device))
 
 
 # Around what scikit-learn has made of it, which asks for the names of the columns afterwards.
-BaseRecurrentEstimator.transform = of_snapshot(  # type: ignore[assignment, method-assign]
+BaseRecurrentEstimator.transform = on_snapshot(  # type: ignore[assignment, method-assign]
     BaseRecurrentEstimator.transform
 )

@@ -16,7 +16,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
 from ._network.summary import summarize
-from ._utils.pipelines import final_estimator, steps_of
+from ._utils.pipelines import final_estimator, pipeline_steps
 from .displays import HistoryDisplay
 
 __all__ = ["model_card"]
@@ -118,7 +118,7 @@ def _add_table(card: Any, section: str, table: dict[str, list[str]], words: str 
 def _numbers(pipeline: Any, final: Any) -> dict[str, list[str]]:
     """Return what a reader asks first, as a table of two columns."""
     rows = {"kind": type(final).__name__}
-    for step in steps_of(pipeline):
+    for step in pipeline_steps(pipeline):
         if hasattr(step, "vocabulary_size_"):
             rows["vocabulary"] = f"{len(step.vocabulary_):,} words"
         if hasattr(step, "token_coverage_"):

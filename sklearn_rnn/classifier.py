@@ -23,8 +23,8 @@ from ._base import BaseRecurrentEstimator
 from ._data.class_weight import check_weighted_labels, weights_by_label
 from ._data.targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
 from ._parameters import CONSTRAINTS, documented
-from ._training.callbacks import watch
-from ._utils.snapshots import of_snapshot
+from ._training.callbacks import score_callbacks
+from ._utils.snapshots import on_snapshot
 
 __all__ = ["RNNTextClassifier"]
 
@@ -257,7 +257,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             )
         self._check_weighted(self.classes_ if classes is None else np.unique(classes))
 
-    @of_snapshot
+    @on_snapshot
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each text.
 
@@ -272,9 +272,9 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             Labels, or the indicator matrix of labels more probable than not.
         """
         check_is_fitted(self)
-        return self._answers(X, self._target.decide)
+        return self._answers(X, self._target.predict)
 
-    @of_snapshot
+    @on_snapshot
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each label.
 
@@ -292,7 +292,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         check_is_fitted(self)
         return self._answers(X, self._target.probabilities)
 
-    @of_snapshot
+    @on_snapshot
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the logarithm of the probability of each label.
 
@@ -310,7 +310,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         check_is_fitted(self)
         return self._answers(X, self._target.log_probabilities)
 
-    @of_snapshot
+    @on_snapshot
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the logits, by which `predict` decides.
 
@@ -329,7 +329,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         check_is_fitted(self)
         return self._answers(X, self._target.decision_values)
 
-    @of_snapshot
+    @on_snapshot
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of texts whose label is right.
 
@@ -395,7 +395,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return by_label if weights is None else by_label * weights
 
     def _scores(self) -> list[Any]:
-        return watch("accuracy", self._target.accuracy)
+        return score_callbacks("accuracy", self._target.accuracy)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

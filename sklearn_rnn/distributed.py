@@ -8,6 +8,7 @@ network, through Accelerate (``pip install "sklearn-rnn[parallel]"``).
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -19,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._data.analysis import document_check, warn_of_parameters
-from ._data.token_ids import WordCounts, encoded, growing_ids
+from ._data.token_ids import WordCounts, encode_texts, growing_ids
 from ._data.vocabulary import select_words
-from ._training.processes import Processes, joined_processes
+from ._training.processes import ProcessGroup, process_group
 from .text import SequenceVectorizer
 
-__all__ = ["data_parallel", "fit_vocabulary", "lasting", "predict", "stored"]
+__all__ = ["data_parallel", "fit_vocabulary", "predict", "ray_shared", "resilient_dask_client"]
+
+_RENAMED = {"lasting": "resilient_dask_client", "stored": "ray_shared"}
+"""Names of former versions, and today's."""
 
 _MERGED_AT_ONCE = 8
 
@@ -33,7 +37,7 @@ _METHODS = ("decision_function", "predict", "predict_log_proba", "predict_proba"
 
 def data_parallel(
     device: str = "auto", timeout: float = 600.0
-) -> AbstractContextManager[Processes]:
+) -> AbstractContextManager[ProcessGroup]:
     """Have fits within a block shared out among all processes that run this script.
 
     To be launched by ``torchrun --nproc-per-node 2 script.py`` or ``accelerate launch``, on one
@@ -52,10 +56,10 @@ def data_parallel(
 
     Returns
     -------
-    context manager of Processes
+    context manager of ProcessGroup
         What the block gets has ``rank``, ``size`` and ``is_main``: the main process is the one
-        that should write files, and the only one that writes checkpoints. ``wait()`` waits until
-        each process has come to the same place.
+        that should write files, and the only one that writes checkpoints. ``barrier()`` waits
+        until each process has reached it.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def data_parallel(
     """
     if device not in ("auto", "cpu"):
         raise ValueError(f'data_parallel: device must be "auto" or "cpu", got {device!r}.')
-    return joined_processes(device, timeout)
+    return process_group(device, timeout)
 
 
 def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVectorizer:
@@ -145,11 +149,11 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
     if not found.n_texts:
         raise ValueError("SequenceVectorizer: expected at least one text, got none.")
     words, _ = select_words(vectorizer, found.words, found.counts())
-    vectorizer._adopt(words, vectorizer.max_len or max(found.longest, 1))
+    vectorizer._set_vocabulary(words, vectorizer.max_len or max(found.longest, 1))
     return vectorizer
 
 
-def lasting(client: Any) -> Any:
+def resilient_dask_client(client: Any) -> Any:
     """Return a client for joblib whose data outlive the workers that hold them.
 
     What joblib scatters, it cannot bring back: rows of folds go to one worker only, and of what
@@ -170,17 +174,18 @@ def lasting(client: Any) -> Any:
     --------
     >>> import joblib
     >>> from dask.distributed import Client
-    >>> from sklearn_rnn.distributed import lasting
+    >>> from sklearn_rnn.distributed import resilient_dask_client
     >>> texts = ["so good", "so bad"]
     >>> with Client(processes=False, dashboard_address="127.0.0.1:0") as client:
-    ...     with joblib.parallel_config("dask", client=lasting(client), scatter=[texts]):
+    ...     resilient = resilient_dask_client(client)
+    ...     with joblib.parallel_config("dask", client=resilient, scatter=[texts]):
     ...         joblib.Parallel()(joblib.delayed(len)(texts) for _ in range(3))
     [2, 2, 2]
     """
-    return _Lasting(client)
+    return _ResilientClient(client)
 
 
-def stored(items: Sequence[Any]) -> list[Any]:
+def ray_shared(items: Sequence[Any]) -> list[Any]:
     """Return a list that Ray keeps once on each machine.
 
     A list that is given to a search travels with each of its fits. Of this one only the place
@@ -205,7 +210,7 @@ def stored(items: Sequence[Any]) -> list[Any]:
     -----
     To be called after ``ray.init()``. Ray keeps the items until the list is forgotten here.
     """
-    return _Stored(items)
+    return _RayShared(items)
 
 
 def predict(model: Any, texts: Any, method: str = "predict") -> Any:
@@ -266,7 +271,20 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     )
 
 
-class _Stored(list[Any]):
+def __getattr__(name: str) -> Any:
+    """Return what a former name stands for, with a warning."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"sklearn_rnn.distributed.{name} is now called {_RENAMED[name]}; the old name will be "
+        "removed in version 0.3.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return globals()[_RENAMED[name]]
+
+
+class _RayShared(list[Any]):
     """A list that is pickled as the place where Ray keeps it."""
 
     def __init__(self, items: Sequence[Any]) -> None:
@@ -281,7 +299,7 @@ def _fetched(place: Any) -> Any:
     return _needed("ray", "ray").get(place)
 
 
-class _Lasting:
+class _ResilientClient:
     """A client that scatters data as tasks, which the scheduler can run anew."""
 
     def __init__(self, client: Any) -> None:
@@ -304,17 +322,17 @@ class _Lasting:
     def _future(self, data: Any) -> Any:
         # Dask warns of data within tasks, since they are mostly there by mistake.
         with _dask("dask").config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
-            return self._client.submit(partial(_itself, data), pure=False)
+            return self._client.submit(partial(_identity, data), pure=False)
 
 
-def _itself(data: Any) -> Any:
+def _identity(data: Any) -> Any:
     return data
 
 
 # ---- On the machines ---------------------------------------------------------------------------
 
 
-class _Counted(NamedTuple):
+class PartialCounts(NamedTuple):
     """What was counted in some texts."""
 
     words: list[str]
@@ -330,16 +348,16 @@ class _Counted(NamedTuple):
         return counts
 
 
-def _count(vectorizer: SequenceVectorizer, texts: Iterable[Any]) -> _Counted:
+def _count(vectorizer: SequenceVectorizer, texts: Iterable[Any]) -> PartialCounts:
     ids, counts = growing_ids(), WordCounts(by_text=True)
     check = document_check(vectorizer)  # without rows: those of a piece would mislead
     documents = (check("SequenceVectorizer", None, text) for text in texts)
-    chunks = encoded(documents, vectorizer.build_analyzer(), ids)
-    deque(counts.watching(chunks), maxlen=0)
-    return _Counted(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
+    chunks = encode_texts(documents, vectorizer.build_analyzer(), ids)
+    deque(counts.count_while_passing(chunks), maxlen=0)
+    return PartialCounts(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
 
 
-def _merge(parts: Iterable[_Counted]) -> _Counted:
+def _merge(parts: Iterable[PartialCounts]) -> PartialCounts:
     """Add up what was counted in several places."""
     ids, listed = growing_ids(), list(parts)
     places = [
@@ -351,7 +369,7 @@ def _merge(parts: Iterable[_Counted]) -> _Counted:
         in_texts[place] += part.in_texts
     n_texts = sum(part.n_texts for part in listed)
     longest = max((part.longest for part in listed), default=0)
-    return _Counted(list(ids), in_all, in_texts, n_texts, longest)
+    return PartialCounts(list(ids), in_all, in_texts, n_texts, longest)
 
 
 def _answers(texts: Iterable[str], model: Any, method: str) -> NDArray[Any]:

@@ -15,13 +15,13 @@ from sklearn.base import _fit_context, clone
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 
-from ._utils.snapshots import fitting, of_snapshot
+from ._utils.snapshots import commit_on_success, on_snapshot
 from ._utils.validation import seed_from
 from ._vectors.base import EmbeddingStep, check_sequences
 from ._vectors.coverage import coverage_of, warn_if_few
-from ._vectors.files import OfParts
+from ._vectors.files import SubwordLookup
 from ._vectors.gensim_training import Trained
-from ._vectors.lookup import look_up, named
+from ._vectors.lookup import load_vectors, named
 from ._vectors.trained import TrainedEmbedding, fill, positive
 from ._vectors.word_table import WordTable
 from .sequences import PADDING, UNKNOWN, TokenSequences
@@ -313,14 +313,14 @@ default=None
         who = type(self).__name__
         sequences = check_sequences(who, X)
         table = WordTable(sequences.vocabulary)
-        of_parts = look_up(who, self.source, table, table.keep)
-        if self.oov == "subword" and of_parts is None:
+        subword_vector = load_vectors(who, self.source, table, table.keep)
+        if self.oov == "subword" and subword_vector is None:
             raise ValueError(
                 f'{who}: oov="subword" needs a fastText model as source: gensim\'s, or a '
                 f"FastTextEmbedding with keep_subwords=True. Got {named(self.source)}. "
                 "Pass one, or another oov."
             )
-        served = self._fill(table, of_parts)
+        served = self._fill(table, subword_vector)
         if not served.any():
             raise ValueError(
                 f"{who}: the source, {named(self.source)}, has no word in common with the "
@@ -328,14 +328,14 @@ default=None
                 "another kind of file?"
             )
         table.vectors.flags.writeable = False
-        with fitting(self) as fitted:
+        with commit_on_success(self) as fitted:
             fitted.vectors_, fitted.found_ = table.vectors, table.found
             fitted.vocabulary_ = sequences.vocabulary
             fitted.coverage_ = coverage_of(sequences, table.found)
             warn_if_few(who, coverage_of(sequences, served))
         return self
 
-    def _fill(self, table: WordTable, of_parts: OfParts | None) -> NDArray[np.bool_]:
+    def _fill(self, table: WordTable, subword_vector: SubwordLookup | None) -> NDArray[np.bool_]:
         """Give words that the source does not hold vectors by the policy `oov`.
 
         Returns
@@ -344,8 +344,8 @@ default=None
             Which words have a vector of their own, of the source or made of their parts.
         """
         missing = np.flatnonzero(~table.found)[PADDING + 1 :]  # padding stays zero
-        if self.oov == "subword" and of_parts is not None:
-            return table.found | table.make(missing[missing > UNKNOWN], of_parts)
+        if self.oov == "subword" and subword_vector is not None:
+            return table.found | table.make(missing[missing > UNKNOWN], subword_vector)
         if self.oov != "zero" and table.found.any():
             noise = np.random.default_rng(seed_from(self.random_state))
             table.fill(missing, self.oov, noise)
@@ -379,7 +379,7 @@ default=None
     def _others(self) -> dict[str, Any]:
         return {name: value for name, value in self.get_params().items() if name != "source"}
 
-    @of_snapshot
+    @on_snapshot
     def __getstate__(self) -> dict[str, Any]:
         """Drop a source in memory once its vectors are here: a file needs no gensim object.
 

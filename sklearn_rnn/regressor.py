@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import BaseRecurrentEstimator
 from ._data.targets import NumericTarget, Target
 from ._parameters import documented
-from ._utils.snapshots import of_snapshot
+from ._utils.snapshots import on_snapshot
 
 __all__ = ["RNNTextRegressor"]
 
@@ -109,7 +109,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         """
         return self._fit(X, y, sample_weight, going_on=hasattr(self, "net_"), one_epoch=True)
 
-    @of_snapshot
+    @on_snapshot
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the number for each text.
 
@@ -124,7 +124,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
             The numbers.
         """
         check_is_fitted(self)
-        return self._answers(X, self._target.decide)
+        return self._answers(X, self._target.predict)
 
     def _check_y(self, y: Any) -> NDArray[np.float64]:
         numbers: NDArray[np.float64] = check_array(

@@ -28,17 +28,17 @@ from ._data.token_ids import (
     Chunk,
     Layout,
     WordCounts,
-    as_rows,
+    buffer_chunks,
     cut,
-    encoded,
+    encode_texts,
     growing_ids,
     keeps_all,
-    kept,
+    to_padded_rows,
 )
 from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
 from ._utils.arrays import as_array, check_numbers, whole_numbers
 from ._utils.margins import Margin
-from ._utils.snapshots import fitting, snapshot
+from ._utils.snapshots import commit_on_success, snapshot
 from ._utils.validation import check_ids
 from ._utils.versioned_state import VersionedState, check_method
 from .sequences import PADDING, TokenSequences
@@ -237,8 +237,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        with fitting(self) as fitted:
-            fitted._learn(raw_documents, keep=_drop)
+        with commit_on_success(self) as fitted:
+            fitted._build_vocabulary(raw_documents, keep=_drop)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -265,8 +265,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         ValueError
             If there is no text, or no word is left for the vocabulary.
         """
-        with fitting(self) as fitted:
-            chunks, new_ids = fitted._learn(raw_documents, keep=fitted._kept)
+        with commit_on_success(self) as fitted:
+            chunks, new_ids = fitted._build_vocabulary(raw_documents, keep=fitted._kept)
             if new_ids is not None:
                 chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
             return fitted._sequences(chunks)
@@ -298,7 +298,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
                 "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
             )
         texts = check_documents("SequenceVectorizer", raw_documents, document_check(fitted))
-        chunks = encoded(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
+        chunks = encode_texts(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
         return fitted._sequences(cut(chunks, fitted._layout(fitted.n_tokens_)))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
@@ -379,7 +379,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         tags.input_tags.two_d_array = False
         return tags
 
-    def _learn(
+    def _build_vocabulary(
         self, raw_documents: Iterable[str], keep: Callable[[Iterator[Chunk]], Any]
     ) -> tuple[Any, NDArray[np.int32] | None]:
         """Learn the vocabulary; return what `keep` made of the texts as ids, and these' new ids.
@@ -392,14 +392,18 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         texts = warning_if_unspaced(self, texts)
         ids: dict[str, int] = growing_ids() if words is None else ids_of(words)
         counts = WordCounts(by_text=words is None and not keeps_all(self.min_df, self.max_df))
-        chunks = keep(counts.watching(encoded(texts, self.build_analyzer(), ids, self.n_jobs)))
+        chunks = keep(
+            counts.count_while_passing(
+                encode_texts(texts, self.build_analyzer(), ids, self.n_jobs)
+            )
+        )
         new_ids = None
         if words is None:
             words, new_ids = select_words(self, list(ids), counts)
-        self._adopt(words, self.max_len or max(counts.longest, 1))
+        self._set_vocabulary(words, self.max_len or max(counts.longest, 1))
         return chunks, new_ids
 
-    def _adopt(self, words: list[str], n_tokens: int | None) -> None:
+    def _set_vocabulary(self, words: list[str], n_tokens: int | None) -> None:
         """Take words as the vocabulary, in their order, and the length of sequences."""
         learned: dict[str, Any] = {"vocabulary_": ids_of(words), "_entries": (*MARKERS, *words)}
         if n_tokens is not None:
@@ -410,7 +414,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """Raise if there is no vocabulary, neither learned nor given."""
         if self.vocabulary is not None and not hasattr(self, "_entries"):
             self._validate_params()
-            self._adopt(given_words(self), self.max_len)
+            self._set_vocabulary(given_words(self), self.max_len)
         check_is_fitted(self)
 
     def _layout(self, n_tokens: int) -> Layout:
@@ -420,10 +424,10 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         """Return chunks so that they can be read again, without what no sequence will hold."""
         if self.max_len is not None:
             chunks = cut(chunks, self._layout(self.max_len))
-        return kept(chunks, self.memmap_dir)
+        return buffer_chunks(chunks, self.memmap_dir)
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
-        rows = as_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
+        rows = to_padded_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
         margin = Margin(self.n_tokens_, self.padding)
         return TokenSequences._of_rows(rows, self._entries, None, margin)
 

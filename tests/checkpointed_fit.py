@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from sklearn_rnn import RNNTextClassifier
-from sklearn_rnn._utils.files import replacing
+from sklearn_rnn._utils.files import atomic_write
 
 
 def dying(name, n_calls):
@@ -64,7 +64,7 @@ def fit(folder, dies_at):
     model.fit(X, y)
     sys.setprofile(None)
     (folder / "n_calls").write_text(str(next(count)), "ascii")
-    with replacing(folder / "result.npz") as file:
+    with atomic_write(folder / "result.npz") as file:
         np.savez(file, probabilities=model.predict_proba(X), n_iter=model.n_iter_)
 
 

@@ -119,7 +119,7 @@ def ray(works, marks):
     import ray
     from ray.util.joblib import register_ray
 
-    from sklearn_rnn.distributed import stored
+    from sklearn_rnn.distributed import ray_shared
 
     # An actor that died is started again, and does again what it was at. Not for ever: Ray counts
     # the end of an actor, after each search, as a death too.
@@ -136,7 +136,7 @@ def ray(works, marks):
         try:
             register_ray()
             with joblib.parallel_config("ray", n_jobs=2, ray_remote_args=again):
-                data = stored(DATA[0]), DATA[1]
+                data = ray_shared(DATA[0]), DATA[1]
                 outcome = {"found": results(works, marks, data)}
                 outcome["bytes for texts"] = len(ray.cloudpickle.dumps(data[0]))
                 threads = joblib.Parallel()(joblib.delayed(n_torch_threads)() for _ in range(2))
@@ -182,9 +182,9 @@ def dask_cluster(**settings):
 
 
 def on_dask(client, works, marks):
-    from sklearn_rnn.distributed import lasting
+    from sklearn_rnn.distributed import resilient_dask_client
 
-    held = {"client": lasting(client), "scatter": list(DATA)}
+    held = {"client": resilient_dask_client(client), "scatter": list(DATA)}
     with joblib.parallel_config("dask", wait_for_workers_timeout=START_LIMIT, **held):
         outcome = {"found": results(works, marks)}
     client.wait_for_workers(2, timeout=START_LIMIT)

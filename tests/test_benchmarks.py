@@ -15,7 +15,7 @@ import pytest
 import sklearn_rnn
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._data.ngrams import learn_ngrams
-from sklearn_rnn._network.linear import LinearEvidence
+from sklearn_rnn._network.linear import TfidfLinear
 from sklearn_rnn._training.optimizers import TableOptimizer
 from sklearn_rnn.datasets import make_reviews
 
@@ -156,7 +156,7 @@ def test_pairs_grow_as_the_network_would_learn_them(scale):
 
 
 def test_a_pair_takes_what_a_network_and_its_optimizer_keep_of_it(scale):
-    linear = LinearEvidence(n_ids=0, n_pairs=1, n_outputs=1)
+    linear = TfidfLinear(n_ids=0, n_pairs=1, n_outputs=1)
     kept = [*linear.state_dict().values(), *TableOptimizer([linear.weight], [1]).sums]
     assert sum(tensor.nbytes for tensor in kept) == scale.PAIR_BYTES
 

@@ -19,8 +19,8 @@ from torch import distributed as dist
 import sklearn_rnn
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
-from sklearn_rnn._training.data_parallel import shared_logits
-from sklearn_rnn._training.processes import Processes
+from sklearn_rnn._training.data_parallel import gather_logits
+from sklearn_rnn._training.processes import ProcessGroup
 from sklearn_rnn.distributed import data_parallel
 
 pytest.importorskip("accelerate")
@@ -101,7 +101,7 @@ def two(forked, tmp_path_factory):
 @pytest.mark.parametrize("name", [n for n in FITS["FITS"] if n not in ("unseeded", "rounding")])
 def test_two_processes_end_with_the_model_of_one_bit_by_bit(two, name):
     model = FITS["FITS"][name]()
-    if not model.net_.module_.in_one_call:
+    if not model.net_.module_.is_fused:
         pytest.skip("needs numba: without it one process does not halve batches of this cell")
     ours = assert_one_model(two, name, 2)
     assert_same(ours, FITS["contents"](model), rtol=0, atol=0)
@@ -149,13 +149,13 @@ def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
 
 
 @dataclass
-class InThread(Processes):
+class InThread(ProcessGroup):
     """A process that is a thread."""
 
     board: list[list[torch.Tensor] | None] = field(default_factory=list)
     all_here: threading.Barrier | None = None
 
-    def gathered(self, parts):
+    def all_gather(self, parts):
         self.board[self.rank] = [part.flatten() for part in parts]
         self.all_here.wait(LONGEST)
         return self.board
@@ -171,7 +171,7 @@ def test_texts_set_aside_are_shared_out_in_whole_batches(n_texts, n_processes):
     def validate(rank):
         infers = Mock(side_effect=lambda inputs: inputs["sequences"][:, :2].float())
         process = InThread(rank, n_processes, board=board, all_here=all_here)
-        return shared_logits(infers, batches, process), infers.call_count
+        return gather_logits(infers, batches, process), infers.call_count
 
     with ThreadPoolExecutor(n_processes) as threads:
         results = list(threads.map(validate, range(n_processes)))

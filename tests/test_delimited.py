@@ -213,10 +213,10 @@ TABLE = "text,label\ngood,+\n"
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("t.csv", gzip.compress(TABLE.encode()), "is gzipped. Rename it to end in .gz"),
-        ("t.csv.gz", gzip.compress(gzip.compress(b"text")), "is gzipped"),
+        ("t.csv", gzip.compress(TABLE.encode(), mtime=0), "is gzipped. Rename it to end in .gz"),
+        ("t.csv.gz", gzip.compress(gzip.compress(b"text", mtime=0), mtime=0), "is gzipped"),
         ("t.csv.gz", TABLE.encode(), "its name should not end in .gz"),
-        ("t.csv.gz", gzip.compress(TABLE.encode())[:-5], "it is damaged or incomplete"),
+        ("t.csv.gz", gzip.compress(TABLE.encode(), mtime=0)[:-5], "it is damaged or incomplete"),
         ("t.csv", archive("t.csv"), "is a ZIP archive"),
         ("t.tsv", archive("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook"),
         ("t.parquet", archive("xl/workbook.xml"), "is an Excel workbook"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, distributed
 from sklearn_rnn.datasets import make_reviews
 
 pytest.importorskip("distributed")
@@ -186,3 +186,17 @@ def test_searching_texts_needs_no_dask_to_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "sklearn-rnn[dask]"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("lasting", "resilient_dask_client"), ("stored", "ray_shared")]
+)
+def test_former_names_warn_and_name_the_new_ones(former, name):
+    with pytest.warns(FutureWarning, match=f"{former} is now called {name}"):
+        found = getattr(distributed, former)
+    assert found is getattr(distributed, name)
+
+
+def test_a_name_that_never_was_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'lastly'"):
+        distributed.lastly  # noqa: B018

@@ -15,7 +15,7 @@ from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.network import MaskDropout, RecurrentNetwork
+from sklearn_rnn._network.network import LockedDropout, RecurrentNetwork
 from sklearn_rnn._network.pooling import POOLINGS
 
 # ---- The formulas, as a plain loop ----------------------------------------------------------
@@ -466,14 +466,14 @@ def test_vectors_that_are_not_frozen_are_learned_but_not_written_to():
 
 
 def test_dropout_has_one_mask_for_all_steps_of_a_text():
-    dropout = MaskDropout(0.3, torch.Generator().manual_seed(0))
+    dropout = LockedDropout(0.3, torch.Generator().manual_seed(0))
     dropped = dropout(torch.ones(7, 50, 40))
     assert torch.equal(dropped, dropped[:1].expand(7, 50, 40))
     assert not torch.equal(dropped[0, 0], dropped[0, 1])  # each text its own
 
 
 def test_dropout_drops_its_share_and_keeps_the_expected_scale():
-    dropout = MaskDropout(0.3, torch.Generator().manual_seed(0))
+    dropout = LockedDropout(0.3, torch.Generator().manual_seed(0))
     dropped = dropout(torch.ones(1, 400, 100))
     np.testing.assert_allclose(dropped.unique(), [0, 1 / 0.7], rtol=1e-6)
     # Four standard errors of the mean of 40,000 draws.
@@ -482,7 +482,7 @@ def test_dropout_drops_its_share_and_keeps_the_expected_scale():
 
 
 def test_dropout_acts_in_training_only():
-    dropout = MaskDropout(0.3, torch.Generator().manual_seed(0)).eval()
+    dropout = LockedDropout(0.3, torch.Generator().manual_seed(0)).eval()
     inputs = torch.ones(3, 4, 5)
     assert dropout(inputs) is inputs
 

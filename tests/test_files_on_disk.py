@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sklearn_rnn._utils import files as _files
-from sklearn_rnn._utils.files import check_replaceable, open_regular, replacing
+from sklearn_rnn._utils.files import atomic_write, check_replaceable, open_regular
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="has other kinds of files")
 
@@ -127,7 +127,7 @@ def open_to_all(place):
 
 
 def put(path, data=b"new"):
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(data)
 
 
@@ -151,7 +151,7 @@ def test_a_file_keeps_its_mode_and_is_never_wider(place, umask, mode):
     path = place / "file"
     path.touch()
     path.chmod(mode)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         (part,) = place.glob(".*.part")
         assert mode_of(part) & ~mode == 0
@@ -161,7 +161,7 @@ def test_a_file_keeps_its_mode_and_is_never_wider(place, umask, mode):
 def test_a_mode_that_changes_during_the_writing_counts(place):
     path = place / "file"
     path.touch(0o644)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         path.chmod(0o600)
     assert mode_of(path) == 0o600
@@ -276,7 +276,7 @@ def test_links_lead_to_the_file_that_is_written(place, exists, relative):
     (place / "elsewhere" / "hop").symlink_to("file")
     hop = "elsewhere/hop" if relative else place / "elsewhere" / "hop"
     (place / "link").symlink_to(hop)
-    with replacing(place / "link") as file:
+    with atomic_write(place / "link") as file:
         file.write(b"new")
         assert names_in(place) == ["elsewhere", "link"]  # the part is beside the target
     assert target.read_bytes() == (place / "link").read_bytes() == b"new"

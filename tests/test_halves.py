@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_rnn import RNNTextClassifier, TokenSequences
 from sklearn_rnn._network.network import RecurrentNetwork
-from sklearn_rnn._training.gradients import HalfBatches
-from sklearn_rnn._utils.threads import in_threads, one_blas_thread, steady_arithmetic
+from sklearn_rnn._training.gradients import MicroBatchGradients
+from sklearn_rnn._utils.threads import one_blas_thread, single_threaded_math, thread_map
 
 PLAN = {
     "n_ids": 30,
@@ -49,8 +49,11 @@ def mean_loss(logits, target, inputs):
 
 
 def gradients(network, n_threads, n_texts=7):
-    with steady_arithmetic(), HalfBatches(network, mean_loss, n_threads) as halves:
-        logits, loss = halves.backward(*batch_of(n_texts))
+    with (
+        single_threaded_math(),
+        MicroBatchGradients(network, mean_loss, n_threads) as micro_batches,
+    ):
+        logits, loss = micro_batches.backward(*batch_of(n_texts))
     return logits, loss, [weight.grad for weight in network.parameters()]
 
 
@@ -78,18 +81,18 @@ def test_the_number_of_threads_changes_no_bit_of_a_gradient_even_with_dropout():
 
 def test_the_halves_drop_different_features():
     network = network_of(dropout=0.5, hidden_size=50)
-    with HalfBatches(network, mean_loss, 1) as halves:
+    with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         inputs, target = batch_of(2)
         inputs = {name: tensor[[0, 0]] for name, tensor in inputs.items()}
-        logits, _ = halves.backward(inputs, target)
+        logits, _ = micro_batches.backward(inputs, target)
     assert (logits[0] != logits[1]).any()
 
 
 def test_both_halves_drop_features_even_of_a_network_that_predicted_before():
     network = network_of(dropout=0.9, hidden_size=50).eval()
-    with HalfBatches(network, mean_loss, 1) as halves:
+    with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         inputs, target = batch_of(8)
-        first, second = (halves.backward(inputs, target)[0] for _ in range(2))
+        first, second = (micro_batches.backward(inputs, target)[0] for _ in range(2))
     assert (first != second).any(dim=1).all()
 
 
@@ -133,9 +136,9 @@ def test_an_error_in_either_half_is_raised_and_ends_the_threads(set_threads, bro
     n_before = threading.active_count()
     with (
         pytest.raises(FloatingPointError, match=broken),
-        HalfBatches(network_of(), loss, 2) as halves,
+        MicroBatchGradients(network_of(), loss, 2) as micro_batches,
     ):
-        halves.backward(*batch_of(7))
+        micro_batches.backward(*batch_of(7))
     assert threading.active_count() == n_before
 
 
@@ -144,10 +147,10 @@ def denormals_are_flushed(_=None):
 
 
 def test_threads_flush_denormals_too():
-    with steady_arithmetic():
+    with single_threaded_math():
         if not denormals_are_flushed():
             pytest.skip("this processor cannot flush denormal numbers")
-        assert all(in_threads(denormals_are_flushed, range(4), 2))
+        assert all(thread_map(denormals_are_flushed, range(4), 2))
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
@@ -159,14 +162,14 @@ def test_results_come_in_order_and_items_are_taken_as_needed(n_threads):
             taken.append(item)
             yield item
 
-    results = in_threads(lambda item: item * item, items(), n_threads)
+    results = thread_map(lambda item: item * item, items(), n_threads)
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(taken) <= 3 + n_threads + 1
     assert list(results) == [item * item for item in range(3, 20)]
 
 
 def test_an_error_for_one_item_is_raised_in_its_place():
-    results = in_threads(lambda item: 1 / (item - 2), range(5), 2)
+    results = thread_map(lambda item: 1 / (item - 2), range(5), 2)
     assert [next(results), next(results)] == [-0.5, -1.0]
     with pytest.raises(ZeroDivisionError):
         next(results)
@@ -180,10 +183,10 @@ def test_a_batch_of_one_text_is_no_half():
 
 def test_the_gradient_of_the_table_forgets_the_last_batch():
     network = network_of()
-    with HalfBatches(network, mean_loss, 1) as halves:
-        halves.backward(*batch_of(9))
+    with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
+        micro_batches.backward(*batch_of(9))
         inputs, target = batch_of(2)
-        halves.backward(inputs, target)
+        micro_batches.backward(inputs, target)
     idle = np.setdiff1d(np.arange(30), inputs["sequences"])
     assert len(idle)
     assert not network.embedding.weight.grad[idle].any()
@@ -226,9 +229,9 @@ def test_every_optimizer_takes_a_weight_that_thaws(optimizer):
 
 def test_a_rate_of_dropout_changed_in_the_middle_holds_for_both_halves():
     network = network_of(dropout=0.9, hidden_size=50)
-    with HalfBatches(network, mean_loss, 1) as halves:
+    with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         network.dropout.p = 0
-        first, second = (halves.backward(*batch_of(8))[0] for _ in range(2))
+        first, second = (micro_batches.backward(*batch_of(8))[0] for _ in range(2))
     torch.testing.assert_close(first, second)
 
 

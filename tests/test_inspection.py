@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._network.linear import LinearEvidence
+from sklearn_rnn._network.linear import TfidfLinear
 from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
@@ -217,16 +217,16 @@ def test_what_cannot_be_explained_is_refused(model, monkeypatch):
 @pytest.mark.parametrize("n_pairs", [0, 7])
 def test_the_evidence_of_the_linear_model_is_shared_out_to_the_last_bit_of_it(n_pairs):
     rng = np.random.default_rng(0)
-    linear = LinearEvidence(9, n_pairs, 3).double()
+    linear = TfidfLinear(9, n_pairs, 3).double()
     pairs = np.sort(rng.choice(49, n_pairs, replace=False))
     keys = (pairs // 7 + 2) * 2**31 + pairs % 7 + 2
-    linear.know(keys, np.r_[0, 0, rng.uniform(1, 3, 7 + n_pairs)].astype(np.float32))
+    linear.load_statistics(keys, np.r_[0, 0, rng.uniform(1, 3, 7 + n_pairs)].astype(np.float32))
     torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
     ids = torch.from_numpy(rng.integers(1, 9, (30, 12)))
     ids[::3, 6:] = 0
-    shares = linear.shares(ids)
-    torch.testing.assert_close(shares.sum(dim=1), linear(ids))
-    assert (shares[::3, 7:] == 0).all()
+    token_contributions = linear.token_contributions(ids)
+    torch.testing.assert_close(token_contributions.sum(dim=1), linear(ids))
+    assert (token_contributions[::3, 7:] == 0).all()
 
 
 # ---- Memory ----------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_any_logits_give_probabilities_logarithms_and_decisions_that_agree(kind,
     target = TARGETS[kind]
     logits = data.draw(arrays(np.float64, (4, target.n_outputs), elements=FLOAT32))
     probabilities, logarithms = target.probabilities(logits), target.log_probabilities(logits)
-    scores, decided = target.decision_values(logits), target.decide(logits)
+    scores, decided = target.decision_values(logits), target.predict(logits)
     assert np.isfinite(logarithms).all()
     assert (logarithms <= 0).all()
     np.testing.assert_allclose(np.exp(logarithms), probabilities, rtol=1e-9, atol=1e-300)

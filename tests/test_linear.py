@@ -21,8 +21,8 @@ from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._data.ngrams import CONSTANT, label_contrast, learn_ngrams
 from sklearn_rnn._data.validation_split import split_for_validation
-from sklearn_rnn._network.linear import LinearEvidence
-from sklearn_rnn._network.weights import new_network
+from sklearn_rnn._network.linear import TfidfLinear
+from sklearn_rnn._network.weights import build_network
 from sklearn_rnn._training.optimizers import TableOptimizer
 
 N_IDS = 9
@@ -43,8 +43,8 @@ def learned(texts, kind="pairs"):
 
 
 def evidence_of(ngrams, n_outputs=2):
-    linear = LinearEvidence(N_IDS, len(ngrams.pairs), n_outputs)
-    linear.know(ngrams.pairs, ngrams.idf)
+    linear = TfidfLinear(N_IDS, len(ngrams.pairs), n_outputs)
+    linear.load_statistics(ngrams.pairs, ngrams.idf)
     torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
     return linear
 
@@ -311,12 +311,12 @@ def test_each_branch_learns_with_the_other_and_without_it(task):
     recurrent = network.head(network.features(*sequences))
     linear = network.linear(sequences[0])
     logits = network.train()(*sequences)
-    shares = [
+    token_contributions = [
         torch.isclose(logits, expected).float().mean().item()
         for expected in (recurrent + linear, recurrent, linear)
     ]
-    np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.05)
-    assert sum(shares) == pytest.approx(1)
+    np.testing.assert_allclose(token_contributions, [0.5, 0.25, 0.25], atol=0.05)
+    assert sum(token_contributions) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4])
@@ -351,10 +351,10 @@ def test_a_saved_model_keeps_the_share_of_its_last_training(task, changed):
 @given(ids_of_texts)
 def test_a_word_is_rare_if_no_two_texts_hold_it(texts):
     n_texts = np.array([sum(word in t for t in set(map(tuple, texts))) for word in range(N_IDS)])
-    is_rare = learned(texts).is_rare
-    assert not is_rare[:2].any()
-    if is_rare.any():
-        np.testing.assert_array_equal(is_rare[2:], n_texts[2:] < 2)
+    rare_word_mask = learned(texts).rare_word_mask
+    assert not rare_word_mask[:2].any()
+    if rare_word_mask.any():
+        np.testing.assert_array_equal(rare_word_mask[2:], n_texts[2:] < 2)
         assert 2 * n_texts[n_texts < 2].sum() <= n_texts.sum()
     else:
         assert 2 * n_texts[n_texts < 2].sum() > n_texts.sum() or (n_texts[2:] > 1).all()
@@ -384,7 +384,7 @@ def test_the_recurrent_layers_read_rare_words_as_unknown_and_the_linear_model_do
     unknown = torch.where(ids == ids[0, 0], 1, ids)
     with torch.no_grad():
         evidence = network.linear(ids)
-        network.is_rare = torch.arange(len(WORDS)) == ids[0, 0]
+        network.rare_word_mask = torch.arange(len(WORDS)) == ids[0, 0]
         torch.testing.assert_close(network.embed(ids), network.embed(unknown))
         assert (network.linear(ids) == evidence).all()
         assert (network.linear(unknown) != evidence).any()
@@ -397,7 +397,7 @@ def test_the_unknown_token_learns_from_rare_words_and_they_do_not(task, changed)
     X[:40, 0] = 40 + np.arange(40)
     model = RNNTextClassifier(**QUICK, **changed)
     model.fit(X, y)
-    start = new_network(model._plan, model._seed).embedding.weight[1].numpy(force=True)
+    start = build_network(model._plan, model._seed).embedding.weight[1].numpy(force=True)
     for fitted in (model, pickle.loads(pickle.dumps(model)).fit(X, y)):
         vectors = fitted.embedding_vectors_
         np.testing.assert_array_equal(vectors[40:], np.repeat(vectors[1:2], 40, axis=0))
@@ -495,7 +495,9 @@ def test_texts_of_four_words_do_not_swing(n_outputs):
 
 def test_chunks_keep_what_the_tables_remember(task):
     model = RNNTextClassifier(**QUICK)
-    sums = [model.partial_fit(*task, classes=[0, 1]).net_.tables_.sums[0] for _ in range(3)]
+    sums = [
+        model.partial_fit(*task, classes=[0, 1]).net_.sparse_optimizer_.sums[0] for _ in range(3)
+    ]
     assert (sums[0] <= sums[1]).all()
     assert (sums[1] <= sums[2]).all()
     assert sums[0].sum() < sums[2].sum()
@@ -526,7 +528,7 @@ class Rates(Callback):
     seen = None  # shared by the copies that fit makes
 
     def on_batch_begin(self, net, training=False, **kwargs):
-        groups = (net.optimizer_.param_groups[0], *net.tables_.param_groups)
+        groups = (net.optimizer_.param_groups[0], *net.sparse_optimizer_.param_groups)
         Rates.seen.append([group["lr"] for group in groups])
 
 

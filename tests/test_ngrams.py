@@ -23,7 +23,7 @@ def learned(texts, weights=None):
 def assert_same(ours, theirs):
     np.testing.assert_array_equal(ours.pairs, theirs.pairs)
     np.testing.assert_allclose(ours.idf, theirs.idf, rtol=1e-5)
-    np.testing.assert_array_equal(ours.is_rare, theirs.is_rare)
+    np.testing.assert_array_equal(ours.rare_word_mask, theirs.rare_word_mask)
 
 
 @given(texts_of_ids, st.data())

@@ -95,15 +95,15 @@ def test_rmsprop_goes_on_from_its_state(how):
 
 def test_rmsprop_reads_sparse_gradients_as_dense_ones():
     ids = torch.tensor([3, 1, 3])
-    tables = []
+    sparse_parameters = []
     for sparse in (True, False):
         layer = nn.Embedding(5, 2, sparse=sparse, _weight=torch.ones(5, 2))
         layer(ids).square().sum().backward()
         assert layer.weight.grad.is_sparse == sparse
         RMSprop(layer.parameters()).step()
-        tables.append(layer.weight)
-    assert tables[0].equal(tables[1])
-    assert tables[0][[0, 2, 4]].eq(1).all()
+        sparse_parameters.append(layer.weight)
+    assert sparse_parameters[0].equal(sparse_parameters[1])
+    assert sparse_parameters[0][[0, 2, 4]].eq(1).all()
 
 
 def test_rmsprop_evaluates_a_closure_with_gradients_and_returns_its_loss():

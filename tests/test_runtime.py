@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from sklearn_rnn._utils.threads import steady_arithmetic
+from sklearn_rnn._utils.threads import single_threaded_math
 
 
 @pytest.fixture(params=[2, 3])
@@ -29,7 +29,7 @@ def denormals_kept():
 
 @pytest.mark.usefixtures("denormals_kept")
 def test_inside_there_is_one_thread_and_denormals_are_flushed(n_threads):
-    with steady_arithmetic():
+    with single_threaded_math():
         assert torch.get_num_threads() == 1
         assert denormals_are_flushed()
     assert torch.get_num_threads() == n_threads
@@ -38,7 +38,7 @@ def test_inside_there_is_one_thread_and_denormals_are_flushed(n_threads):
 
 @pytest.mark.usefixtures("denormals_kept")
 def test_settings_are_put_back_when_the_block_raises(n_threads):
-    with pytest.raises(ZeroDivisionError), steady_arithmetic():
+    with pytest.raises(ZeroDivisionError), single_threaded_math():
         _ = 1 / 0
     assert torch.get_num_threads() == n_threads
     assert not denormals_are_flushed()
@@ -47,15 +47,15 @@ def test_settings_are_put_back_when_the_block_raises(n_threads):
 @pytest.mark.usefixtures("denormals_kept")
 def test_who_flushed_denormals_before_still_does_afterwards():
     torch.set_flush_denormal(True)
-    with steady_arithmetic():
+    with single_threaded_math():
         pass
     assert denormals_are_flushed()
 
 
 @pytest.mark.usefixtures("denormals_kept")
 def test_a_block_within_a_block_changes_nothing_for_the_outer_one(n_threads):
-    with steady_arithmetic():
-        with steady_arithmetic():
+    with single_threaded_math():
+        with single_threaded_math():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 1
         assert denormals_are_flushed()
@@ -71,7 +71,7 @@ def test_several_python_threads_inside_at_once_each_find_their_settings_again(n_
     one_by_one[0].set()
 
     def work(place):
-        with steady_arithmetic():
+        with single_threaded_math():
             all_inside.wait()
             one_by_one[place].wait(30)  # all leave while later ones are still inside
             inside = torch.get_num_threads(), denormals_are_flushed()
@@ -86,7 +86,7 @@ def test_several_python_threads_inside_at_once_each_find_their_settings_again(n_
 
 
 def test_a_python_thread_started_afterwards_gets_the_old_number_of_threads(n_threads):
-    with steady_arithmetic():
+    with single_threaded_math():
         pass
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == n_threads
@@ -96,13 +96,13 @@ def test_the_first_to_enter_may_be_the_first_to_leave(n_threads):
     first_left, second_inside = threading.Event(), threading.Event()
 
     def second():
-        with steady_arithmetic():
+        with single_threaded_math():
             second_inside.set()
             first_left.wait(30)
             return torch.get_num_threads()
 
     with ThreadPoolExecutor(1) as pool:
-        with steady_arithmetic():
+        with single_threaded_math():
             inside_second = pool.submit(second)
             second_inside.wait(30)
         first_left.set()

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _num_samples, check_consistent_length
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.inputs import check_inputs
-from sklearn_rnn._training.fingerprint import fit_identity
+from sklearn_rnn._training.fingerprint import fit_fingerprint
 
 VOCABULARY = ("<pad>", "<unk>", "good", "bad", "so")
 
@@ -391,7 +391,11 @@ def test_a_network_learns_the_same_whatever_is_stored(pooling):
     assert [model.n_features_in_ for model in models] == [9, 9]
     # A checkpoint of the one is one of the other.
     digests = {
-        str(fit_identity("", models[0], check_inputs(models[0], X), SequenceDataset(X._stored), 0))
+        str(
+            fit_fingerprint(
+                "", models[0], check_inputs(models[0], X), SequenceDataset(X._stored), 0
+            )
+        )
         for X in both
     }
     assert len(digests) == 1

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from .. import persistence
 from .._data.validation_split import split_for_validation
 from .._data.words import are_unspaced
-from .._utils.files import open_regular, replacing
+from .._utils.files import atomic_write, open_regular
 from ..classifier import RNNTextClassifier
 from ..displays import TokenAttributionDisplay
 from ..exceptions import ModelFileError
@@ -155,7 +155,7 @@ def _save(model: Pipeline, path: Path) -> None:
     if path.suffix.lower() == ".skops":
         persistence.save(model, path)
         return
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         joblib.dump(model, file)
 
 
@@ -379,5 +379,5 @@ def _visible(token: str) -> str:
 
 def _write_page(display: TokenAttributionDisplay, path: Path) -> None:
     head = '<!doctype html>\n<meta charset="utf-8">\n<title>What was read</title>\n'
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write((head + display._repr_html_()).encode("utf-8", "backslashreplace"))

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-from .._utils.files import read_regular, replacing
+from .._utils.files import atomic_write, read_regular
 from .delimited import Record, read_csv, read_tsv, without_formulas, write_csv, write_tsv
 from .file_signatures import check_content, is_gzipped, utf_16_in
 from .table_rows import Row, Table, check_filled, check_once, repeated
@@ -132,7 +132,7 @@ def write_table(table: Table, path: Path, escape_formulas: bool = False) -> None
     else:
         check_once(table.source, table.columns, table.columns)
         data = _WRITERS[ending](table)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         # Without a time in it, equal tables make equal files.
         file.write(gzip.compress(data, mtime=0) if _is_packed(path) else data)
 

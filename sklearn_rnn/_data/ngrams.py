@@ -51,7 +51,7 @@ class NGrams(NamedTuple):
     idf: NDArray[np.float32]
     """Inverse document frequencies of words, then of pairs, shape (V + P,); 0: in no text."""
 
-    is_rare: NDArray[np.bool_]
+    rare_word_mask: NDArray[np.bool_]
     """Words whose vectors are not worth learning, shape (V,): no two different texts hold them."""
 
     n_texts: float | None
@@ -60,7 +60,7 @@ class NGrams(NamedTuple):
     @property
     def is_absent(self) -> NDArray[np.bool_]:
         """Words that no text holds, shape (V,)."""
-        return self.idf[: len(self.is_rare)] == 0
+        return self.idf[: len(self.rare_word_mask)] == 0
 
 
 def learn_ngrams(
@@ -259,11 +259,11 @@ def _rare(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
 
     None of them where most of what stands in the texts is rare, as in a handful of texts.
     """
-    is_rare = n_texts < _MIN_TEXTS
-    if 2 * n_texts[is_rare].sum() > n_texts.sum():
-        is_rare[:] = False
-    is_rare[: UNKNOWN + 1] = False
-    return is_rare
+    rare_word_mask = n_texts < _MIN_TEXTS
+    if 2 * n_texts[rare_word_mask].sum() > n_texts.sum():
+        rare_word_mask[:] = False
+    rare_word_mask[: UNKNOWN + 1] = False
+    return rare_word_mask
 
 
 def _different(

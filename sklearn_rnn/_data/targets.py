@@ -19,8 +19,8 @@ __all__ = [
     "MulticlassTarget",
     "MultilabelTarget",
     "NumericTarget",
+    "SelectedLogits",
     "Target",
-    "Voice",
 ]
 
 _ROWS_AT_ONCE = 256
@@ -33,7 +33,7 @@ def _binary_cross_entropy(
     return F.binary_cross_entropy_with_logits(logits, smooth, reduction=reduction)
 
 
-class Voice(NamedTuple):
+class SelectedLogits(NamedTuple):
     """Which logit speaks for what is asked about."""
 
     columns: NDArray[np.intp]
@@ -77,14 +77,14 @@ class Target:
         """Return what a split keeps in proportion, (N,)."""
         return encoded
 
-    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+    def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         """Return predictions in the terms of `y`."""
         raise NotImplementedError
 
-    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
         """Return the logit that speaks for a label, or for a column of numbers."""
         columns = np.full(len(logits), _column(wanted, self.n_outputs))
-        return Voice(columns, 1.0, self._names(columns))
+        return SelectedLogits(columns, 1.0, self._names(columns))
 
     def _names(self, columns: NDArray[np.intp]) -> list[Any]:
         return [None] * len(columns)
@@ -165,14 +165,16 @@ class BinaryTarget(_OneLabel):
     def decision_values(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         return logits[:, 0]
 
-    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+    def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[(logits[:, 0] > 0).astype(np.intp)]
 
-    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
         """By default that of the second class."""
         place = 1 if wanted is None else _place(self.classes, wanted)
         n_texts = len(logits)
-        return Voice(np.zeros(n_texts, np.intp), 2.0 * place - 1, [self.classes[place]] * n_texts)
+        return SelectedLogits(
+            np.zeros(n_texts, np.intp), 2.0 * place - 1, [self.classes[place]] * n_texts
+        )
 
 
 class MulticlassTarget(_OneLabel):
@@ -202,14 +204,14 @@ class MulticlassTarget(_OneLabel):
         logarithms: NDArray[np.float64] = log_softmax(logits, axis=1)
         return logarithms
 
-    def decide(self, logits: NDArray[Any]) -> NDArray[Any]:
+    def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[logits.argmax(axis=1)]
 
-    def voice(self, logits: NDArray[np.float64], wanted: Any) -> Voice:
+    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
         """By default those of the labels that are predicted."""
         predicted = logits.argmax(axis=1)
         columns = predicted if wanted is None else predicted * 0 + _place(self.classes, wanted)
-        return Voice(columns, 1.0, self._names(columns))
+        return SelectedLogits(columns, 1.0, self._names(columns))
 
 
 class MultilabelTarget(ClassTarget):
@@ -248,7 +250,7 @@ class MultilabelTarget(ClassTarget):
         logarithms: NDArray[np.float64] = log_expit(logits)
         return logarithms
 
-    def decide(self, logits: NDArray[Any]) -> NDArray[np.int64]:
+    def predict(self, logits: NDArray[Any]) -> NDArray[np.int64]:
         return (logits > 0).astype(np.int64)
 
     def packed(self, logits: NDArray[Any]) -> NDArray[np.uint8]:
@@ -337,7 +339,7 @@ class NumericTarget(Target):
     def strata(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
         return encoded[:, 0].astype(np.float64)
 
-    def decide(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+    def predict(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         with np.errstate(over="ignore"):
             numbers = logits * self.scale + self.mean
         if not np.isfinite(numbers).all():

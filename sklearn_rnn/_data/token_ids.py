@@ -30,12 +30,12 @@ __all__ = [
     "Chunk",
     "Layout",
     "WordCounts",
-    "as_rows",
+    "buffer_chunks",
     "cut",
-    "encoded",
+    "encode_texts",
     "growing_ids",
     "keeps_all",
-    "kept",
+    "to_padded_rows",
 ]
 
 _CHUNK_TEXTS = 1_000
@@ -69,7 +69,7 @@ def growing_ids() -> defaultdict[str, int]:
     return ids
 
 
-def encoded(
+def encode_texts(
     texts: Iterable[Any], analyze: Analyze, ids: Mapping[str, int], n_jobs: int | None = None
 ) -> Iterator[Chunk]:
     """Give texts as ids, chunk by chunk; several processes may work ahead."""
@@ -78,7 +78,7 @@ def encoded(
     remaining = iter(texts)
     blocks = iter(lambda: list(islice(remaining, _CHUNK_TEXTS)), [])
     if _n_processes(n_jobs) == 1:
-        yield from (_encoded(block, analyze, look_up) for block in blocks)
+        yield from (_encode_block(block, analyze, look_up) for block in blocks)
         return
     workers = Parallel(n_jobs, return_as="generator")
     for words, (tokens, lengths) in workers(delayed(_by_itself)(b, analyze) for b in blocks):
@@ -99,7 +99,7 @@ def _n_processes(n_jobs: int | None) -> int:
     return effective_n_jobs(n_jobs) if on_this_machine else 1
 
 
-def _encoded(block: list[Any], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
+def _encode_block(block: list[Any], analyze: Analyze, look_up: Callable[[str], int]) -> Chunk:
     tokens, lengths = array("i"), array("q")
     analyze = getattr(analyze, "lazily", analyze)  # a long text's tokens never are all there
     for text in block:
@@ -112,7 +112,7 @@ def _encoded(block: list[Any], analyze: Analyze, look_up: Callable[[str], int]) 
 def _by_itself(block: list[Any], analyze: Analyze) -> tuple[list[str], Chunk]:
     """Return a block's words, and the block by their numbers: a worker's part."""
     ids = growing_ids()
-    chunk = _encoded(block, analyze, ids.__getitem__)
+    chunk = _encode_block(block, analyze, ids.__getitem__)
     return list(ids), chunk
 
 
@@ -157,7 +157,7 @@ class WordCounts:
         self.n_texts = self.longest = 0
         self.in_all = self.in_texts = np.zeros(0, np.int64)
 
-    def watching(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    def count_while_passing(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Pass chunks on, and count them."""
         for chunk in chunks:
             self.n_texts += len(chunk.lengths)
@@ -207,7 +207,9 @@ def cut(chunks: Iterable[Chunk], layout: Layout) -> Iterator[Chunk]:
         yield Chunk(chunk.tokens[places], lengths)
 
 
-def kept(chunks: Iterable[Chunk], folder: str | os.PathLike[str] | None) -> Iterable[Chunk]:
+def buffer_chunks(
+    chunks: Iterable[Chunk], folder: str | os.PathLike[str] | None
+) -> Iterable[Chunk]:
     """Return the chunks so that they can be read again: as a list, or from a file in `folder`."""
     return list(chunks) if folder is None else _OnDisk(chunks, folder)
 
@@ -230,7 +232,7 @@ class _OnDisk:
             yield Chunk(np.load(self.file), np.load(self.file))
 
 
-def as_rows(
+def to_padded_rows(
     chunks: Iterable[Chunk], layout: Layout, folder: str | os.PathLike[str] | None
 ) -> NDArray[np.int32]:
     """Lay texts out as rows of ids, (N, T): in memory, or in a file in `folder`.
@@ -284,11 +286,11 @@ def _laid_out(chunk: Chunk, layout: Layout) -> NDArray[np.int32]:
 
 def _places_kept(chunk: Chunk, layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where the tokens are that a layout keeps, and how many of each text those are."""
-    kept = np.minimum(chunk.lengths, layout.n_places)
+    n_read = np.minimum(chunk.lengths, layout.n_places)
     ends = np.cumsum(chunk.lengths)
-    first = ends - kept if layout.truncating == "pre" else ends - chunk.lengths
-    running = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
-    return np.repeat(first, kept) + running, kept
+    first = ends - n_read if layout.truncating == "pre" else ends - chunk.lengths
+    running = np.arange(n_read.sum()) - np.repeat(np.cumsum(n_read) - n_read, n_read)
+    return np.repeat(first, n_read) + running, n_read
 
 
 def _mapped(

@@ -40,7 +40,7 @@ class Cell(nn.Module):
     """Whether torch runs all the steps on a CPU in one call."""
 
     @classmethod
-    def in_one_call(cls) -> bool:
+    def is_fused(cls) -> bool:
         """Return whether the steps of training are one call, beside which others can run."""
         return cls.torch_is_one_call or cls.kind in _compiled()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._data.batches import LengthSortedBatches, SequenceDataset
-from .._utils.threads import in_threads, steady_arithmetic
+from .._utils.threads import single_threaded_math, thread_map
 from .network import RecurrentNetwork
 
 __all__ = ["Answer", "read_in_batches"]
@@ -69,8 +69,8 @@ def read_in_batches(
         return numbers if answer is None else answer(numbers.astype(np.float64))
 
     in_parallel = device == "cpu" and len(batches) > 1
-    with steady_arithmetic() as n_threads:
-        parts = in_threads(answers_of, batches, n_threads if in_parallel else 1)
+    with single_threaded_math() as n_threads:
+        parts = thread_map(answers_of, batches, n_threads if in_parallel else 1)
         return _in_order(parts, batches.order)
 
 

@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from .._data.ngram_keys import PAIR
 
-__all__ = ["LinearEvidence"]
+__all__ = ["TfidfLinear"]
 
 
-class LinearEvidence(nn.Module):
+class TfidfLinear(nn.Module):
     """The linear model: one weight for each word or pair and output.
 
     Parameters
@@ -46,7 +46,7 @@ class LinearEvidence(nn.Module):
         self.register_buffer("pairs", torch.zeros(n_pairs, dtype=torch.int64))
         self.register_buffer("idf", torch.zeros(n_ids + n_pairs))
 
-    def know(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> None:
+    def load_statistics(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> None:
         """Take over what was counted.
 
         Parameters
@@ -59,7 +59,7 @@ class LinearEvidence(nn.Module):
         self.pairs.copy_(torch.from_numpy(pairs))
         self.idf.copy_(torch.from_numpy(idf))
 
-    def know_more(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> Tensor:
+    def extend_statistics(self, pairs: NDArray[np.int64], idf: NDArray[np.float32]) -> Tensor:
         """Take over what was counted since, further pairs included: their weights start at zero.
 
         Parameters
@@ -103,7 +103,7 @@ class LinearEvidence(nn.Module):
             rows, self.weight, per_sample_weights=weights, mode="sum", sparse=self.sparse
         )
 
-    def shares(self, ids: Tensor) -> Tensor:
+    def token_contributions(self, ids: Tensor) -> Tensor:
         """Return what each token adds to the evidence: (N, T) -> (N, T, C).
 
         Parameters
@@ -122,11 +122,11 @@ class LinearEvidence(nn.Module):
         of_row = _at_first(ordered, weights, rows) / _repetitions(rows)  # (N, 2 T - 1)
         evidence = of_row[..., None] * self.weight[rows]
         n_tokens = ids.shape[1]
-        shares, of_pairs = evidence[:, :n_tokens].clone(), evidence[:, n_tokens:] / 2
+        token_contributions, of_pairs = evidence[:, :n_tokens].clone(), evidence[:, n_tokens:] / 2
         if of_pairs.shape[1]:
-            shares[:, :-1] += of_pairs
-            shares[:, 1:] += of_pairs
-        return shares
+            token_contributions[:, :-1] += of_pairs
+            token_contributions[:, 1:] += of_pairs
+        return token_contributions
 
     def _rows(self, ids: Tensor) -> Tensor:
         """Return the row of each word and each pair; 0 where there is none: (N, 2 T - 1)."""

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from ..sequences import UNKNOWN
 from .cells import CELLS
 from .initializers import dense, embedding
-from .linear import LinearEvidence
+from .linear import TfidfLinear
 from .pooling import POOLINGS
 
-__all__ = ["BranchDropout", "MaskDropout", "RecurrentLayer", "RecurrentNetwork"]
+__all__ = ["BranchDropout", "LockedDropout", "RecurrentLayer", "RecurrentNetwork"]
 
 _LINEAR_RATE = 0.25
 """What the linear model reads has length 1 for each text: its gradients are larger."""
@@ -88,29 +88,28 @@ class RecurrentNetwork(nn.Module):
         n_states = hidden_size * (2 if bidirectional else 1)
         sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
         self.embedding = None if n_ids is None else embedding(n_ids, n_dimensions, generator)
-        self.is_rare: Tensor | None  # (V,), words whose vectors are not learned, in training
-        self.register_buffer("is_rare", None, persistent=False)
-        self.input_dropout = MaskDropout(input_dropout, generator)
+        # (V,), words that are read as the unknown token in training: their vectors are not learned
+        self.rare_word_mask: Tensor | None
+        self.register_buffer("rare_word_mask", None, persistent=False)
+        self.input_dropout = LockedDropout(input_dropout, generator)
         self.layers = nn.ModuleList(
             RecurrentLayer(cell, size, hidden_size, bidirectional, generator) for size in sizes
         )
         self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
-        self.dropout = MaskDropout(dropout, generator)
+        self.dropout = LockedDropout(dropout, generator)
         self.head = dense(self.pooling.n_features, n_outputs, generator)
         self.branch_dropout = BranchDropout(branch_dropout, generator)
         self.linear = (
-            None
-            if n_ids is None or linear == "none"
-            else LinearEvidence(n_ids, n_pairs, n_outputs)
+            None if n_ids is None or linear == "none" else TfidfLinear(n_ids, n_pairs, n_outputs)
         )
 
     @property
-    def tables(self) -> list[Tensor]:
+    def sparse_parameters(self) -> list[Tensor]:
         """The weights of which a batch reads a few rows: by word, or by pair of words."""
         return [part.weight for part in (self.embedding, self.linear) if part is not None]
 
     @property
-    def table_rates(self) -> list[float]:
+    def sparse_rates(self) -> list[float]:
         """The learning rate of each of the tables, as a share of the rate of all."""
         parts = ((self.embedding, 1.0), (self.linear, _LINEAR_RATE))
         return [rate for part, rate in parts if part is not None]
@@ -124,9 +123,9 @@ class RecurrentNetwork(nn.Module):
         return max(self.head.out_features, self.pooling.n_features // 8)
 
     @property
-    def in_one_call(self) -> bool:
+    def is_fused(self) -> bool:
         """Whether each layer's steps are one call into torch."""
-        return CELLS[self.cell].in_one_call()
+        return CELLS[self.cell].is_fused()
 
     def forward(
         self, sequences: Tensor, lengths: Tensor, sample_weight: Tensor | None = None
@@ -206,8 +205,8 @@ class RecurrentNetwork(nn.Module):
         steps = sequences.transpose(0, 1)
         if self.embedding is None:
             return steps
-        if self.is_rare is not None:
-            steps = torch.where(self.is_rare[steps], UNKNOWN, steps)
+        if self.rare_word_mask is not None:
+            steps = torch.where(self.rare_word_mask[steps], UNKNOWN, steps)
         vectors: Tensor = self.embedding(steps)
         return vectors
 
@@ -231,7 +230,7 @@ class RecurrentNetwork(nn.Module):
         return vectors
 
 
-class MaskDropout(nn.Module):
+class LockedDropout(nn.Module):
     """Dropout with one mask for all steps, from a generator of its own.
 
     Parameters

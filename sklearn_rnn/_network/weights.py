@@ -13,20 +13,20 @@ from torch import nn
 
 from .._data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .._tables import SharedTable, shared_table
-from .._utils.threads import all_finite, one_blas_thread, steady_arithmetic
+from .._utils.threads import all_finite, one_blas_thread, single_threaded_math
 from ..exceptions import ModelFileError
 from ..sequences import PADDING, UNKNOWN
 from .network import RecurrentNetwork
 
 __all__ = [
-    "give_vectors",
-    "given_vectors",
-    "network_state",
-    "new_network",
+    "build_network",
+    "load_pretrained_embedding",
+    "pretrained_embedding",
     "restore_network",
     "restore_target",
     "target_state",
     "tie_rare_to_unknown",
+    "weights_to_arrays",
 ]
 
 _EMBEDDING = "embedding.weight"
@@ -39,7 +39,7 @@ _TARGETS: dict[str, type[Target]] = {
 }
 
 
-def network_state(
+def weights_to_arrays(
     network: RecurrentNetwork, vectors: NDArray[np.float32] | None
 ) -> dict[str, Any]:
     """Return a network's weights as NumPy arrays, and which of them are frozen.
@@ -55,16 +55,16 @@ def network_state(
     return {"arrays": arrays, "frozen": frozen, "digest": _digest(arrays)}
 
 
-def new_network(plan: dict[str, Any], seed: int) -> RecurrentNetwork:
+def build_network(plan: dict[str, Any], seed: int) -> RecurrentNetwork:
     """Return the network of a plan, with weights drawn from a seed.
 
     On one thread: the last bits of an orthogonal matrix hang on how the work was shared.
     """
-    with one_blas_thread(), steady_arithmetic():
+    with one_blas_thread(), single_threaded_math():
         return RecurrentNetwork(**plan, generator=torch.Generator("cpu").manual_seed(seed))
 
 
-def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
+def load_pretrained_embedding(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
     """Let a new embedding start from the table that came with the sequences."""
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
@@ -73,14 +73,14 @@ def give_vectors(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
 
 def tie_rare_to_unknown(network: RecurrentNetwork) -> None:
     """Give words that were read as the unknown token in training, if any, its vector."""
-    if network.embedding is not None and network.is_rare is not None:
+    if network.embedding is not None and network.rare_word_mask is not None:
         with torch.no_grad():
             table = network.embedding.weight
-            table[network.is_rare] = table[UNKNOWN].clone()
-    network.is_rare = None
+            table[network.rare_word_mask] = table[UNKNOWN].clone()
+    network.rare_word_mask = None
 
 
-def given_vectors(state: dict[str, Any]) -> NDArray[np.float32] | None:
+def pretrained_embedding(state: dict[str, Any]) -> NDArray[np.float32] | None:
     """Return the table that came with the sequences, where it is still as it came."""
     table = state["arrays"].get(_EMBEDDING)
     return table.array if isinstance(table, SharedTable) else None
@@ -107,14 +107,14 @@ def _check_plan(plan: dict[str, Any], arrays: Any) -> None:
 
 
 def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> RecurrentNetwork:
-    """Return the network of a plan, with the weights that `network_state` returned.
+    """Return the network of a plan, with the weights that `weights_to_arrays` returned.
 
     Its parts get no memory of their own: a file that asks for more than it holds is refused
     before anything is made.
     """
     _check_plan(plan, state["arrays"])
     with torch.device("meta"):
-        network = new_network(plan, seed)
+        network = build_network(plan, seed)
     tensors = {name: _tensor(array) for name, array in _plain(state["arrays"]).items()}
     if not any(isinstance(array, np.memmap) for array in _plain(state["arrays"]).values()):
         _check_weights(network, tensors)  # of memory maps nobody reads more than is asked for

@@ -17,13 +17,13 @@ from .history import diverged, figures_of
 
 __all__ = [
     "EarlyStopping",
-    "InStep",
-    "LinearDecay",
+    "LinearWarmupDecay",
     "Progress",
     "SoundGradients",
-    "Thaw",
+    "SyncEpochMetrics",
+    "UnfreezeEmbedding",
     "check_callbacks",
-    "watch",
+    "score_callbacks",
 ]
 
 Measure = Callable[[Tensor, Tensor], Tensor]
@@ -48,7 +48,7 @@ class BatchScore(Callback):
         net.history.record_batch(f"{side}_{self.name}", value.item())
 
 
-class Thaw(Callback):
+class UnfreezeEmbedding(Callback):
     """Let the embedding learn once `epoch` epochs have gone by."""
 
     def __init__(self, epoch: int) -> None:
@@ -120,18 +120,20 @@ class EarlyStopping(skorch.callbacks.EarlyStopping):
         super().on_epoch_end(net, **kwargs)
 
 
-class InStep(Callback):
+class SyncEpochMetrics(Callback):
     """Give all processes the main one's figures of the epoch: what they decide by is the same."""
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Take the figures of the epoch that has ended."""
         epoch = net.history[-1]
         epoch.update(
-            net.processes_.told(lambda: {n: v for n, v in epoch.items() if n != "batches"})
+            net.processes_.broadcast_object(
+                lambda: {n: v for n, v in epoch.items() if n != "batches"}
+            )
         )
 
 
-class LinearDecay(Callback):
+class LinearWarmupDecay(Callback):
     """Let the learning rates rise over the first steps and fall to zero over the rest.
 
     The last steps, small ones, average out the noise of the batches: no epoch needs to be
@@ -142,7 +144,7 @@ class LinearDecay(Callback):
         """Remember the rates."""
         self.n_steps_ = net.max_epochs * len(net.get_iterator(X, training=True))
         self.step_ = 0
-        self.optimizers_ = [o for o in (net.optimizer_, net.tables_) if o is not None]
+        self.optimizers_ = [o for o in (net.optimizer_, net.sparse_optimizer_) if o is not None]
         self.rates_ = [group["lr"] for group in self._groups()]
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
@@ -197,7 +199,7 @@ class Progress(Callback):
             self.bar_.close()
 
 
-def watch(name: str, measure: Measure) -> list[Any]:
+def score_callbacks(name: str, measure: Measure) -> list[Any]:
     """Return callbacks that keep a score per epoch, on both sides of the split."""
     return [
         BatchScore(name, measure),

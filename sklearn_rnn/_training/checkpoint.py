@@ -23,11 +23,11 @@ from skorch.callbacks import Callback
 
 from .._data.batches import SequenceDataset
 from .._utils.archives import read_json, read_npz
-from .._utils.files import check_replaceable, open_regular, replacing
+from .._utils.files import atomic_write, check_replaceable, open_regular
 from .._utils.versioned_state import FORMAT
 from ..exceptions import CheckpointError
-from .fingerprint import Identity, differences, fit_identity
-from .processes import current_processes
+from .fingerprint import Fingerprint, differences, fit_fingerprint
+from .processes import current_process_group
 from .training_state import Arrays, put_back, taken_arrays, taken_record
 
 __all__ = ["Checkpoint", "open_checkpoint"]
@@ -57,12 +57,12 @@ def open_checkpoint(
     if one_epoch or estimator.checkpoint_dir is None:
         yield None
         return
-    who, processes = type(estimator).__name__, current_processes()
+    who, processes = type(estimator).__name__, current_process_group()
     _check_parameters(who, estimator)
     path = Path(estimator.checkpoint_dir, "checkpoint.npz")
-    identity = fit_identity("checkpoint_dir", estimator, inputs, data, going_on)
+    identity = fit_fingerprint("checkpoint_dir", estimator, inputs, data, going_on)
     with _Folder(who, path.parent) as folder:
-        saved = processes.told(lambda: _saved_in(folder, who, path))
+        saved = processes.broadcast_object(lambda: _saved_in(folder, who, path))
         if saved is not None:
             _check_same(who, path, identity, saved.record["identity"])
         yield Checkpoint(path, identity, saved, folder, writes=processes.is_main)
@@ -77,7 +77,7 @@ def _saved_in(folder: _Folder, who: str, path: Path) -> Saved | None:
     return _read(who, path) if path.exists() else None
 
 
-def _check_same(who: str, path: Path, ours: Identity, theirs: Identity) -> None:
+def _check_same(who: str, path: Path, ours: Fingerprint, theirs: Fingerprint) -> None:
     """Raise if a checkpoint is another fit's, and say in what it differs."""
     differing = list(differences(ours, theirs))
     if differing:
@@ -109,7 +109,7 @@ class Checkpoint(Callback):
     def __init__(
         self,
         path: Path,
-        identity: Identity,
+        identity: Fingerprint,
         saved: Saved | None,
         folder: _Folder,
         writes: bool = True,
@@ -173,7 +173,7 @@ class Checkpoint(Callback):
 
     def _write(self, arrays: Arrays) -> None:
         self.folder.hold()
-        with replacing(self.path) as file:
+        with atomic_write(self.path) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def _warn(self, n_epochs: int, error: Exception) -> None:

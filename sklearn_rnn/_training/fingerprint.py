@@ -16,14 +16,14 @@ import skorch
 import torch
 
 from .._data.batches import SequenceDataset
-from .._network.weights import network_state
+from .._network.weights import weights_to_arrays
 from .._utils.versioned_state import FORMAT
 from .net import training_device
-from .processes import current_processes
+from .processes import current_process_group
 
-__all__ = ["Identity", "check_agreed", "differences", "fit_identity"]
+__all__ = ["Fingerprint", "check_same_fit", "differences", "fit_fingerprint"]
 
-Identity = dict[str, Any]
+Fingerprint = dict[str, Any]
 
 _FREE = {"checkpoint_dir", "verbose"}
 """Parameters that change nothing about the fit."""
@@ -31,9 +31,9 @@ _FREE = {"checkpoint_dir", "verbose"}
 _ROWS_AT_ONCE, _PLACES_AT_ONCE = 1_024, 2**20
 
 
-def fit_identity(
+def fit_fingerprint(
     needs: str, estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
-) -> Identity:
+) -> Fingerprint:
     """Return what decides about a fit, in a form that can be compared with another's.
 
     Parameters
@@ -74,17 +74,17 @@ def fit_identity(
     }
 
 
-def check_agreed(
+def check_same_fit(
     estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool, one_epoch: bool
 ) -> None:
     """Raise, in each process, if the processes that train together were not given the same."""
-    if current_processes().size == 1:
+    if current_process_group().size == 1:
         return
-    ours = fit_identity("data_parallel", estimator, inputs, data, going_on)
+    ours = fit_fingerprint("data_parallel", estimator, inputs, data, going_on)
     keeps = estimator.checkpoint_dir is not None
     ours["versions"] |= {"checkpoint_dir": "a folder" if keeps else None}
     ours["versions"] |= {"the method": "partial_fit" if one_epoch else "fit"}
-    first, *others = current_processes().collected(ours)
+    first, *others = current_process_group().all_gather_object(ours)
     for rank, other in enumerate(others, start=1):
         differing = list(differences(other, first, ("in process 0", f"in process {rank}")))
         if differing:
@@ -107,7 +107,7 @@ def _hash(who: str, needs: str, name: str, value: Any) -> str:
 
 def _start(estimator: Any) -> list[Any]:
     """Return what a warm start goes on with."""
-    weights = network_state(estimator.net_.module_, None)
+    weights = weights_to_arrays(estimator.net_.module_, None)
     return [weights, estimator.n_iter_, estimator._seed]
 
 
@@ -129,7 +129,7 @@ def _digest(inputs: Any, data: SequenceDataset) -> str:
 
 
 def differences(
-    ours: Identity, theirs: Identity, when: tuple[str, str] = ("was", "now")
+    ours: Fingerprint, theirs: Fingerprint, when: tuple[str, str] = ("was", "now")
 ) -> Iterator[str]:
     """Say in what a fit differs from another one.
 

@@ -21,18 +21,26 @@ import torch
 from torch import Tensor, nn
 
 from .._data.batches import rounded
-from .._network.network import BranchDropout, MaskDropout, RecurrentNetwork
-from .._utils.threads import settle_thread
+from .._network.network import BranchDropout, LockedDropout, RecurrentNetwork
+from .._utils.threads import init_worker_thread
 
-__all__ = ["Half", "HalfBatches", "Inputs", "Loss", "drawn_seed", "has_hooks", "learning"]
+__all__ = [
+    "Inputs",
+    "Loss",
+    "MicroBatch",
+    "MicroBatchGradients",
+    "draw_seed",
+    "has_hooks",
+    "trainable_parameters",
+]
 
-_DROPOUTS = (MaskDropout, BranchDropout)
+_DROPOUTS = (LockedDropout, BranchDropout)
 
 Inputs = dict[str, Tensor]
 Loss = Callable[[Tensor, Any, Inputs], Tensor]
 
 
-class Half(NamedTuple):
+class MicroBatch(NamedTuple):
     """What one half of a batch gives, or a smaller part."""
 
     logits: Tensor  # (N / 2, C)
@@ -40,7 +48,7 @@ class Half(NamedTuple):
     gradients: tuple[Tensor | None, ...]
 
 
-class HalfBatches:
+class MicroBatchGradients:
     """Computes a network's gradients, batch by batch, half by half.
 
     Parameters
@@ -61,9 +69,11 @@ class HalfBatches:
         self.network = network.train()
         self.loss = loss
         self.sparse = sparse
-        self.twin = _twin(network)
-        self.dense = defaultdict[Tensor, TableGradient](TableGradient)
-        self.helper = ThreadPoolExecutor(1, initializer=settle_thread) if n_threads > 1 else None
+        self.replica = _replica(network)
+        self.dense = defaultdict[Tensor, DenseGradientBuffer](DenseGradientBuffer)
+        self.helper = (
+            ThreadPoolExecutor(1, initializer=init_worker_thread) if n_threads > 1 else None
+        )
 
     def __enter__(self) -> Self:
         self._set_sparse(True)
@@ -75,46 +85,54 @@ class HalfBatches:
             self.helper.shutdown()
 
     def _set_sparse(self, sparse: bool) -> None:
-        for network in (self.network, self.twin):
+        for network in (self.network, self.replica):
             for part in (network.embedding, network.linear):
                 if part is not None:
                     part.sparse = sparse
 
     def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
-        weights = learning(self.network)
-        _follow(self.twin, self.network)
-        halves = self._halves(inputs, target)
-        for weight, *gradients in zip(weights, *(half.gradients for half in halves), strict=True):
+        weights = trainable_parameters(self.network)
+        _sync_dropout_rates(self.replica, self.network)
+        micro_batches = self._micro_batches(inputs, target)
+        for weight, *gradients in zip(
+            weights, *(micro_batch.gradients for micro_batch in micro_batches), strict=True
+        ):
             weight.grad = self._sum(weight, [g for g in gradients if g is not None])
-        logits = torch.cat([half.logits for half in halves])
-        return logits, torch.stack([half.loss for half in halves]).sum()
+        logits = torch.cat([micro_batch.logits for micro_batch in micro_batches])
+        return logits, torch.stack([micro_batch.loss for micro_batch in micro_batches]).sum()
 
-    def _halves(self, inputs: Inputs, target: Any) -> list[Half]:
+    def _micro_batches(self, inputs: Inputs, target: Any) -> list[MicroBatch]:
         n_texts = len(target)
-        self.twin.generator.manual_seed(drawn_seed(self.network.generator))
-        middle = (n_texts + 1) // 2 if self.network.in_one_call else n_texts
+        self.replica.generator.manual_seed(draw_seed(self.network.generator))
+        middle = (n_texts + 1) // 2 if self.network.is_fused else n_texts
         first = self.network, _part(inputs, slice(middle)), target[:middle], n_texts
         if middle == n_texts:
-            return [self._half(*first)]
-        second = self.twin, _part(inputs, slice(middle, None)), target[middle:], n_texts
+            return [self._micro_batch(*first)]
+        second = self.replica, _part(inputs, slice(middle, None)), target[middle:], n_texts
         if self.helper is None:
-            return [self._half(*first), self._half(*second)]
-        later = self.helper.submit(self._half, *second)
-        return [self._half(*first), later.result()]
+            return [self._micro_batch(*first), self._micro_batch(*second)]
+        later = self.helper.submit(self._micro_batch, *second)
+        return [self._micro_batch(*first), later.result()]
 
-    def _half(self, network: nn.Module, inputs: Inputs, target: Any, n_texts: int) -> Half:
+    def _micro_batch(
+        self, network: nn.Module, inputs: Inputs, target: Any, n_texts: int
+    ) -> MicroBatch:
         """Compute some texts' logits, and their share of the loss of a batch of `n_texts`."""
         logits = network(**inputs)
         loss = self.loss(logits, target, inputs) * (len(logits) / n_texts)
-        gradients = torch.autograd.grad(loss, learning(network), allow_unused=True)
-        return Half(logits.detach(), loss.detach(), gradients)
+        gradients = torch.autograd.grad(loss, trainable_parameters(network), allow_unused=True)
+        return MicroBatch(logits.detach(), loss.detach(), gradients)
 
     def _sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor | None:
         if not gradients:
             return None
         if gradients[0].is_sparse:
-            return _chain(gradients) if self.sparse else self.dense[weight].sum(weight, gradients)
+            return (
+                _concatenate_sparse(gradients)
+                if self.sparse
+                else self.dense[weight].sum(weight, gradients)
+            )
         return reduce(torch.add, gradients)
 
 
@@ -129,18 +147,18 @@ def has_hooks(network: nn.Module) -> bool:
     )
 
 
-def learning(network: nn.Module) -> list[nn.Parameter]:
+def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
     """Return the weights that training changes."""
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 
-def _twin(network: RecurrentNetwork) -> RecurrentNetwork:
+def _replica(network: RecurrentNetwork) -> RecurrentNetwork:
     """Return a network of the same weights that draws its dropout masks by itself."""
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     return deepcopy(network, {**shared, id(network.generator): torch.Generator()})
 
 
-def _follow(twin: nn.Module, network: nn.Module) -> None:
+def _sync_dropout_rates(twin: nn.Module, network: nn.Module) -> None:
     """Give the twin the rates of dropout that a callback may have changed."""
     for copied, module in zip(twin.modules(), network.modules(), strict=True):
         copied.training = module.training
@@ -148,7 +166,7 @@ def _follow(twin: nn.Module, network: nn.Module) -> None:
             copied.p = module.p
 
 
-def drawn_seed(generator: torch.Generator) -> int:
+def draw_seed(generator: torch.Generator) -> int:
     """Draw the seed of another generator."""
     return int(torch.randint(2**62, (), generator=generator))
 
@@ -160,14 +178,14 @@ def _part(inputs: Inputs, texts: slice) -> Inputs:
     return {**part, "sequences": part["sequences"][:, :n_steps]}
 
 
-def _chain(gradients: list[Tensor]) -> Tensor:
+def _concatenate_sparse(gradients: list[Tensor]) -> Tensor:
     """Return the sum of sparse gradients of a table: all their rows, one after the other."""
     rows = torch.cat([gradient._indices() for gradient in gradients], dim=1)
     values = torch.cat([gradient._values() for gradient in gradients])
     return torch.sparse_coo_tensor(rows, values, gradients[0].shape, check_invariants=False)
 
 
-class TableGradient:
+class DenseGradientBuffer:
     """The gradient of a table: one dense array, which stays.
 
     A new one for each half would take longer than the whole recurrence where words are many.

@@ -40,8 +40,8 @@ def check_training(who: str, net: Any) -> None:
     """Raise or warn where a net's training went wrong."""
     n_epochs, figures = history_arrays(net.history)
     if n_epochs < net.max_epochs and not _was_stopped(net):
-        net.processes_.wait()  # in vain, where others were not interrupted in the same step
-        net.give_out_weights()
+        net.processes_.barrier()  # in vain, where others were not interrupted in the same step
+        net.broadcast_weights()
         warnings.warn(
             f"{who}: training was interrupted in epoch {n_epochs + 1}. The model keeps what it "
             "learned so far.",
@@ -62,7 +62,7 @@ def _was_stopped(net: Any) -> bool:
 
 def diverged(who: str, net: Any, what: str, epoch: int) -> DivergenceError:
     """Return the error that says where training met numbers that are not finite."""
-    tables = "" if net.tables_ is None else f" or table_lr (now {net.table_lr_})"
+    tables = "" if net.sparse_optimizer_ is None else f" or table_lr (now {net.sparse_lr_})"
     return DivergenceError(
         f"{who}: training diverged: {what} in epoch {epoch}. Lower lr (now {net.lr}){tables}, or "
         "scale X and y."

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from .._data.batches import SequenceDataset
 from .._data.ngram_stream import StreamNGrams
 from .._data.ngrams import NGrams, renewed
-from .._network.linear import LinearEvidence
-from .net import Memory
+from .._network.linear import TfidfLinear
+from .net import OptimizerState
 
 __all__ = ["Counted", "count_again", "count_chunk"]
 
@@ -27,9 +27,9 @@ class Counted(NamedTuple):
 
 
 def count_chunk(
-    linear: LinearEvidence,
+    linear: TfidfLinear,
     kind: str,
-    memory: Memory | None,
+    memory: OptimizerState | None,
     chunk: SequenceDataset,
     counted: Counted,
 ) -> Counted:
@@ -37,11 +37,11 @@ def count_chunk(
 
     Parameters
     ----------
-    linear : LinearEvidence
+    linear : TfidfLinear
         The linear model, which gets to know what the chunk contains.
     kind : {"words", "pairs"}
         Single words alone, or also pairs of neighbours.
-    memory : Memory or None
+    memory : OptimizerState or None
         What optimizers remember of the steps behind them: of further pairs nothing.
     chunk : SequenceDataset
         The texts of the chunk, and their weights.
@@ -56,24 +56,24 @@ def count_chunk(
     rows, weights = chunk.weighty()
     stream = StreamNGrams(*_known(linear), *counted)
     stream = stream.with_chunk(chunk.values, rows, kind, weights)
-    moved_to = linear.know_more(stream.pairs, stream.idf)
+    moved_to = linear.extend_statistics(stream.pairs, stream.idf)
     if memory is not None:
         memory.move_rows(linear.weight, moved_to)
     return Counted(stream.n_texts, stream.waiting)
 
 
-def count_again(linear: LinearEvidence, ngrams: NGrams) -> None:
+def count_again(linear: TfidfLinear, ngrams: NGrams) -> None:
     """Let the linear model know n-grams of other texts, too, before training begins anew.
 
     Parameters
     ----------
-    linear : LinearEvidence
+    linear : TfidfLinear
         The linear model.
     ngrams : NGrams
         What the other texts contain.
     """
-    linear.know_more(*renewed(*_known(linear), ngrams))
+    linear.extend_statistics(*renewed(*_known(linear), ngrams))
 
 
-def _known(linear: LinearEvidence) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _known(linear: TfidfLinear) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return linear.pairs.numpy(force=True), linear.idf.numpy(force=True)

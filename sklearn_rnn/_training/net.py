@@ -19,55 +19,59 @@ from torch import Tensor, nn
 from .._data.batches import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .._data.targets import Target
 from .._network.network import RecurrentNetwork
-from .data_parallel import RankBatches, shared_logits
-from .gradients import HalfBatches, has_hooks
+from .data_parallel import DataParallelGradients, gather_logits
+from .gradients import MicroBatchGradients, has_hooks
 from .optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
-from .processes import ALONE, Processes, current_processes
+from .processes import SINGLE_PROCESS, ProcessGroup, current_process_group
 
-__all__ = ["Memory", "make_net", "training_device", "usable_device"]
+__all__ = ["OptimizerState", "make_net", "training_device", "usable_device"]
 
 
-class Memory(NamedTuple):
+class OptimizerState(NamedTuple):
     """What optimizers remember of the steps behind them."""
 
     optimizer: torch.optim.Optimizer
-    tables: TableOptimizer | None
+    sparse_optimizer: TableOptimizer | None
 
     def move_rows(self, table: Tensor, rows: Tensor) -> None:
         """Keep what is remembered of each row of a table: where it is now, (previous V,)."""
         move_state_rows(self.optimizer, table, rows)
-        if self.tables is not None:
-            self.tables.move_rows(table, rows)
+        if self.sparse_optimizer is not None:
+            self.sparse_optimizer.move_rows(table, rows)
 
 
 class SequenceNet(NeuralNet):
     """A skorch net that trains on halves of batches, which may carry weights of their texts."""
 
     n_threads_ = 1
-    processes_: Processes = ALONE
-    logits_: deque[Tensor] | None = None
-    halves_: HalfBatches | None = None
-    table_lr_: float | None = None
-    tables_: TableOptimizer | None = None
+    processes_: ProcessGroup = SINGLE_PROCESS
+    gathered_logits_: deque[Tensor] | None = None
+    micro_batches_: MicroBatchGradients | None = None
+    sparse_lr_: float | None = None
+    sparse_optimizer_: TableOptimizer | None = None
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Self:
-        """Make the optimizer, of all weights but those that `tables_` takes care of."""
-        tables = {id(table) for table in self.module_.tables} if self.table_lr_ else set()
-        weights = [(n, w) for n, w in self.get_all_learnable_params() if id(w) not in tables]
+        """Make the optimizer, of all weights but those that `sparse_optimizer_` takes care of."""
+        sparse_parameters = (
+            {id(table) for table in self.module_.sparse_parameters} if self.sparse_lr_ else set()
+        )
+        weights = [
+            (n, w) for n, w in self.get_all_learnable_params() if id(w) not in sparse_parameters
+        ]
         args, kwargs = self.get_params_for_optimizer("optimizer", weights)
         if "lr" in kwargs:
             kwargs["lr"] = as_rate(kwargs["lr"])
         self.optimizer_ = self.optimizer(*args, **kwargs)
         return self
 
-    def remember(self, memory: Memory) -> None:
+    def load_optimizers(self, memory: OptimizerState) -> None:
         """Go on with optimizers that were at work before, at the rates of now."""
         for group in memory.optimizer.param_groups:
             rate = as_rate(self.lr)
             group.update(lr=rate, initial_lr=rate)  # the latter is for schedulers
         self.optimizer_ = memory.optimizer
-        if self.tables_ is not None and memory.tables is not None:
-            self.tables_.sums = memory.tables.sums
+        if self.sparse_optimizer_ is not None and memory.sparse_optimizer is not None:
+            self.sparse_optimizer_.sums = memory.sparse_optimizer.sums
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Open an epoch's history; of all before the last, forget the batches: they add up."""
@@ -78,8 +82,8 @@ class SequenceNet(NeuralNet):
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute gradients and let all weights follow."""
         step: dict[str, Tensor] = super().train_step(batch, **fit_params)
-        if self.tables_ is not None:
-            self.tables_.follow(n_texts=len(step["y_pred"]))
+        if self.sparse_optimizer_ is not None:
+            self.sparse_optimizer_.step(n_texts=len(step["y_pred"]))
         return step
 
     def run_single_epoch(
@@ -87,28 +91,30 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Read all batches once, to train or to validate."""
         with ExitStack() as epoch:
-            halves = self._halves() if training else None
+            halves = self._micro_batches() if training else None
             if halves is not None:
-                self.halves_ = epoch.enter_context(halves)
-                epoch.callback(setattr, self, "halves_", None)
+                self.micro_batches_ = epoch.enter_context(halves)
+                epoch.callback(setattr, self, "micro_batches_", None)
             if not training and iterator is not None and self.processes_.size > 1:
-                self.logits_ = deque(shared_logits(self._validated, iterator, self.processes_))
-                epoch.callback(setattr, self, "logits_", None)
+                self.gathered_logits_ = deque(
+                    gather_logits(self._validated, iterator, self.processes_)
+                )
+                epoch.callback(setattr, self, "gathered_logits_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training:
-            self.give_out_weights()
+            self.broadcast_weights()
 
-    def give_out_weights(self) -> None:
+    def broadcast_weights(self) -> None:
         """Have the main process's weights in each: the same, but for processors that round."""
         numbers = [*self.module_.parameters(), *self.module_.buffers()]
-        self.processes_.give_out([tensor for tensor in numbers if tensor.is_floating_point()])
+        self.processes_.broadcast([tensor for tensor in numbers if tensor.is_floating_point()])
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the logits and the loss of a batch, whose logits may be known already."""
-        if not self.logits_:
+        if not self.gathered_logits_:
             step: dict[str, Tensor] = super().validation_step(batch, **fit_params)
             return step
-        logits = self.logits_.popleft()
+        logits = self.gathered_logits_.popleft()
         self._set_training(False)
         with torch.no_grad():
             return {"loss": self.get_loss(logits, batch[1], X=batch[0]), "y_pred": logits}
@@ -118,13 +124,13 @@ class SequenceNet(NeuralNet):
         with torch.no_grad():
             return self.infer(inputs)
 
-    def _halves(self) -> HalfBatches | None:
-        apart = self.tables_ is not None
+    def _micro_batches(self) -> MicroBatchGradients | None:
+        apart = self.sparse_optimizer_ is not None
         if self.processes_.size > 1:
-            return RankBatches(self.module_, self._mean_loss, self.processes_, apart)
+            return DataParallelGradients(self.module_, self._mean_loss, self.processes_, apart)
         on_cpu = torch.device(self.device).type == "cpu"
         if on_cpu and not has_hooks(self.module_):
-            return HalfBatches(self.module_, self._mean_loss, self.n_threads_, apart)
+            return MicroBatchGradients(self.module_, self._mean_loss, self.n_threads_, apart)
         return None
 
     def on_batch_end(
@@ -136,11 +142,11 @@ class SequenceNet(NeuralNet):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the gradients of one batch."""
-        if self.halves_ is None:
+        if self.micro_batches_ is None:
             step: dict[str, Tensor] = super().train_step_single(batch, **fit_params)
             return step
         self._set_training(True)
-        logits, loss = self.halves_.backward(*batch)
+        logits, loss = self.micro_batches_.backward(*batch)
         return {"loss": loss, "y_pred": logits}
 
     def get_loss(
@@ -163,7 +169,7 @@ class SequenceNet(NeuralNet):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return predictions in the encoding of the targets."""
-        return self.target_.encode(self._answers(X, self.target_.decide))
+        return self.target_.encode(self._answers(X, self.target_.predict))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class."""
@@ -187,7 +193,7 @@ class SequenceNet(NeuralNet):
         return np.concatenate([answer(each.cpu().numpy().astype(np.float64)) for each in logits])
 
 
-class TextwiseLoss(nn.Module):
+class PerTextLoss(nn.Module):
     """A loss for each text: the mean over its outputs where it has several."""
 
     def __init__(self, elementwise: Callable[..., Tensor], label_smoothing: float) -> None:
@@ -207,7 +213,7 @@ def make_net(
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-    memory: Memory | None = None,
+    memory: OptimizerState | None = None,
     lr: float = 1e-3,
     table_lr: float | None = None,
     full_batch: int = FULL_BATCH,
@@ -217,19 +223,19 @@ def make_net(
     generator: np.random.Generator | None = None,
     validation: SequenceDataset | None = None,
     callbacks: Sequence[Any] = (),
-    processes: Processes = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> SequenceNet:
     """Return an initialized skorch net around a module whose weights are set already."""
     net = SequenceNet(
         module,
-        criterion=TextwiseLoss(target.loss, label_smoothing),
+        criterion=PerTextLoss(target.loss, label_smoothing),
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         lr=lr,
         max_epochs=max_epochs,
         batch_size=batch_size,
         iterator_train=ShuffledBuckets,
         iterator_train__generator=generator,
-        iterator_train__shard=processes.part_of if processes.size > 1 else None,
+        iterator_train__shard=processes.shard if processes.size > 1 else None,
         iterator_valid=LengthSortedBatches,
         iterator_valid__n_outputs=module.numbers_per_text,
         train_split=None if validation is None else predefined_split(validation),
@@ -237,20 +243,20 @@ def make_net(
         verbose=0,
         device=device,
     )
-    net.target_, net.table_lr_, net.processes_ = target, table_lr, processes
+    net.target_, net.sparse_lr_, net.processes_ = target, table_lr, processes
     net.initialize()
-    if table_lr and module.tables:
-        rates = [as_rate(table_lr) * target.table_rate * share for share in module.table_rates]
-        net.tables_ = TableOptimizer(module.tables, rates, full_batch)
-    if memory is not None and (memory.tables is None) == (net.tables_ is None):
-        net.remember(memory)
+    if table_lr and module.sparse_parameters:
+        rates = [as_rate(table_lr) * target.table_rate * share for share in module.sparse_rates]
+        net.sparse_optimizer_ = TableOptimizer(module.sparse_parameters, rates, full_batch)
+    if memory is not None and (memory.sparse_optimizer is None) == (net.sparse_optimizer_ is None):
+        net.load_optimizers(memory)
     return net
 
 
 def training_device(who: str, device: str | torch.device) -> str:
     """Return the device to train on, or raise if this machine has none such, or another one."""
     device = str(device)
-    shared = current_processes().device
+    shared = current_process_group().device
     if shared is not None:
         if device not in ("auto", shared, torch.device(shared).type):
             raise ValueError(

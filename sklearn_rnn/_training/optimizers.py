@@ -149,12 +149,15 @@ class TableOptimizer:
     """
 
     def __init__(
-        self, tables: Sequence[Tensor], rates: Sequence[float], full_batch: int = FULL_BATCH
+        self,
+        sparse_parameters: Sequence[Tensor],
+        rates: Sequence[float],
+        full_batch: int = FULL_BATCH,
     ) -> None:
-        self.tables = tables
+        self.sparse_parameters = sparse_parameters
         self.full_batch = full_batch
         self.param_groups = [{"lr": rate} for rate in rates]
-        self.sums = [table.new_full((len(table),), _AT_REST) for table in tables]
+        self.sums = [table.new_full((len(table),), _AT_REST) for table in sparse_parameters]
 
     def move_rows(self, table: Tensor, rows: Tensor) -> None:
         """Keep the sums of a table whose rows have moved, and which has got further ones.
@@ -166,11 +169,11 @@ class TableOptimizer:
         rows : Tensor of int64 of shape (previous n_rows,)
             The row in which each row is now.
         """
-        place = next(i for i, each in enumerate(self.tables) if each is table)
+        place = next(i for i, each in enumerate(self.sparse_parameters) if each is table)
         self.sums[place] = _moved(self.sums[place], rows, len(table), fill=_AT_REST)
 
     @torch.no_grad()
-    def follow(self, n_texts: int) -> None:
+    def step(self, n_texts: int) -> None:
         """Take a step down the mean gradient of a batch, and forget that.
 
         Parameters
@@ -179,7 +182,9 @@ class TableOptimizer:
             Texts in the batch.
         """
         share = min(1, n_texts / self.full_batch)
-        for table, sums, group in zip(self.tables, self.sums, self.param_groups, strict=True):
+        for table, sums, group in zip(
+            self.sparse_parameters, self.sums, self.param_groups, strict=True
+        ):
             if table.grad is not None:
                 rows, gradients = _rows_of(table.grad)
                 # Some rows at a time: of thousands of outputs, each copy is large.

@@ -7,6 +7,7 @@ carries their messages, through gloo on CPUs and NCCL on GPUs.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,23 +24,23 @@ from torch import distributed as dist
 
 from ..exceptions import LostProcessError
 
-__all__ = ["ALONE", "Processes", "current_processes", "joined_processes"]
+__all__ = ["SINGLE_PROCESS", "ProcessGroup", "current_process_group", "process_group"]
 
 Result = TypeVar("Result")
 
 
-class About(IntEnum):
+class MessageTag(IntEnum):
     """What an exchange is about: processes that do different things must not be mixed up."""
 
-    MEETING = 0
+    BARRIER = 0
     GRADIENTS = 1
-    TOLD = 2
-    COLLECTED = 3
+    BROADCAST_OBJECT = 2
+    GATHER_OBJECTS = 3
     WEIGHTS = 4
 
 
 @dataclass
-class Processes:
+class ProcessGroup:
     """The processes that train together, as one of them sees them.
 
     Whatever they tell each other, each tells all others: no exchange depends on who is who, and
@@ -68,57 +69,66 @@ class Processes:
         """Whether this is the one that writes files and shows progress."""
         return self.rank == 0
 
-    def part_of(self, n_items: int, rank: int | None = None) -> slice:
+    def shard(self, n_items: int, rank: int | None = None) -> slice:
         """Return which of so many items are this process's, or another one's: even parts."""
         rank = self.rank if rank is None else rank
         return slice(-(-n_items * rank // self.size), -(-n_items * (rank + 1) // self.size))
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until each process is here."""
         if self.size > 1:
-            self._objects(About.MEETING, None)
+            self._objects(MessageTag.BARRIER, None)
 
-    def told(self, work: Callable[[], Result]) -> Result:
+    def wait(self) -> None:
+        """Wait until each process is here, under the name of former versions."""
+        warnings.warn(
+            "wait() is now called barrier(); the old name will be removed in version 0.3.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        self.barrier()
+
+    def broadcast_object(self, work: Callable[[], Result]) -> Result:
         """Do work in the main process and return its result, or raise its error, in each."""
         if self.size == 1:
             return work()
         outcome = _outcome(work) if self.is_main else None
-        result, error = self._objects(About.TOLD, outcome)[0]
+        result, error = self._objects(MessageTag.BROADCAST_OBJECT, outcome)[0]
         if error is not None:
             raise error
         return result
 
-    def collected(self, value: Any) -> list[Any]:
+    def all_gather_object(self, value: Any) -> list[Any]:
         """Return what each process has, in their order."""
-        return [value] if self.size == 1 else self._objects(About.COLLECTED, value)
+        return [value] if self.size == 1 else self._objects(MessageTag.GATHER_OBJECTS, value)
 
-    def gathered(self, parts: Sequence[Tensor]) -> list[list[Tensor]]:
+    def all_gather(self, parts: Sequence[Tensor]) -> list[list[Tensor]]:
         """Return the flat numbers of each process: as many tensors each, of any lengths."""
         own = [part.to(self._device, torch.float32).flatten() for part in parts]
         lengths = torch.tensor([len(part) for part in own], dtype=torch.int32)
         numbers = torch.cat([lengths.to(self._device).view(torch.float32), *own])
-        messages = self._exchanged(About.GRADIENTS, numbers.view(torch.uint8))
+        messages = self._exchanged(MessageTag.GRADIENTS, numbers.view(torch.uint8))
         return [_cut(message.view(torch.float32), len(own)) for message in messages]
 
-    def give_out(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite tensors with those of the main process."""
         if self.size == 1:
             return
         own = [tensor.detach().to(self._device).flatten() for tensor in tensors]
         numbers = torch.cat(own if self.is_main else [own[0][:0]])
-        message = self._exchanged(About.WEIGHTS, numbers.view(torch.uint8))[0]
+        message = self._exchanged(MessageTag.WEIGHTS, numbers.view(torch.uint8))[0]
         pieces = message.view(torch.float32).split([tensor.numel() for tensor in tensors])
         with torch.no_grad():
             for tensor, piece in zip(tensors, pieces, strict=True):
                 tensor.copy_(piece.view_as(tensor))
 
-    def _objects(self, about: About, value: Any) -> list[Any]:
+    def _objects(self, about: MessageTag, value: Any) -> list[Any]:
         content = pickle.dumps(value)
         aligned = content + bytes(-len(content) % 4)
         messages = self._exchanged(about, torch.frombuffer(bytearray(aligned), dtype=torch.uint8))
         return [pickle.loads(message.cpu().numpy().tobytes()) for message in messages]
 
-    def _exchanged(self, about: About, message: Tensor) -> list[Tensor]:
+    def _exchanged(self, about: MessageTag, message: Tensor) -> list[Tensor]:
         """Return the bytes of each process; their number is a multiple of four.
 
         What they are about, and how many they are, goes first: messages of different lengths would
@@ -157,17 +167,17 @@ class Processes:
         return torch.device(self.device or "cpu")
 
 
-ALONE = Processes()
-_current: ContextVar[Processes] = ContextVar("processes", default=ALONE)
+SINGLE_PROCESS = ProcessGroup()
+_current: ContextVar[ProcessGroup] = ContextVar("processes", default=SINGLE_PROCESS)
 
 
-def current_processes() -> Processes:
+def current_process_group() -> ProcessGroup:
     """Return the processes that fits of this thread are shared out among: this one, or more."""
     return _current.get()
 
 
 @contextmanager
-def joined_processes(device: str, timeout: float) -> Iterator[Processes]:
+def process_group(device: str, timeout: float) -> Iterator[ProcessGroup]:
     """Have fits within the block shared out among all processes that were launched with this."""
     state = _accelerate().PartialState(
         cpu=device == "cpu" or not torch.cuda.is_available(), timeout=timedelta(seconds=timeout)
@@ -178,7 +188,7 @@ def joined_processes(device: str, timeout: float) -> Iterator[Processes]:
             f"before, on {state.device}. Use that, or join them on the CPU first."
         )
     own = None if state.num_processes == 1 and device == "auto" else _name(state.device)
-    processes = Processes(state.process_index, state.num_processes, own, timeout)
+    processes = ProcessGroup(state.process_index, state.num_processes, own, timeout)
     before = _current.set(processes)
     try:
         yield processes

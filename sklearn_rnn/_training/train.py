@@ -10,22 +10,22 @@ from skorch.callbacks import LRScheduler
 
 from .._data.batches import SequenceDataset
 from .._network.network import RecurrentNetwork
-from .._utils.threads import one_blas_thread, steady_arithmetic
+from .._utils.threads import one_blas_thread, single_threaded_math
 from ..exceptions import DivergenceError
 from .callbacks import (
     EarlyStopping,
-    InStep,
-    LinearDecay,
+    LinearWarmupDecay,
     Progress,
     SoundGradients,
-    Thaw,
+    SyncEpochMetrics,
+    UnfreezeEmbedding,
     check_callbacks,
 )
 from .checkpoint import Checkpoint
 from .history import check_training
-from .net import Memory, SequenceNet, make_net, training_device
+from .net import OptimizerState, SequenceNet, make_net, training_device
 from .optimizers import FULL_BATCH, as_rate
-from .processes import current_processes
+from .processes import current_process_group
 
 __all__ = ["freeze_vectors", "train"]
 
@@ -36,7 +36,7 @@ def train(
     training: SequenceDataset,
     validation: SequenceDataset | None,
     n_epochs: int,
-    memory: Memory | None = None,
+    memory: OptimizerState | None = None,
     checkpoint: Checkpoint | None = None,
     is_chunk: bool = False,
 ) -> tuple[SequenceNet, DivergenceError | None]:
@@ -74,8 +74,12 @@ def train(
         batch_size=estimator.batch_size,
         generator=generator,
         validation=validation,
-        callbacks=[InStep(), sound, *_callbacks(estimator, validation is not None, n_epochs)],
-        processes=current_processes(),
+        callbacks=[
+            SyncEpochMetrics(),
+            sound,
+            *_callbacks(estimator, validation is not None, n_epochs),
+        ],
+        processes=current_process_group(),
         device=training_device(who, estimator.device),
     )
     if checkpoint is not None:
@@ -99,7 +103,7 @@ def _run(
     net: SequenceNet, training: SequenceDataset, n_epochs: int, sound: SoundGradients
 ) -> DivergenceError | None:
     try:
-        with one_blas_thread(), steady_arithmetic() as net.n_threads_:
+        with one_blas_thread(), single_threaded_math() as net.n_threads_:
             net.partial_fit(training, epochs=n_epochs)
     except DivergenceError as error:
         if not sound.put_back(net):
@@ -119,12 +123,12 @@ def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
     callbacks = [*estimator._scores(), *deepcopy(list(estimator.callbacks or ()))]
     freeze = estimator.freeze_embedding
     if estimator._has_vectors and not _learns_vectors(estimator) and freeze is not True:
-        callbacks.append(Thaw(freeze - estimator.n_iter_))
+        callbacks.append(UnfreezeEmbedding(freeze - estimator.n_iter_))
     _check_monitors(type(estimator).__name__, callbacks, watched)
     has_schedule = any(isinstance(_plain(entry), LRScheduler) for entry in callbacks)
     if estimator.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
-        callbacks.append(LinearDecay())
-    if estimator.verbose and current_processes().is_main:
+        callbacks.append(LinearWarmupDecay())
+    if estimator.verbose and current_process_group().is_main:
         callbacks.append(Progress())
     if watched:  # last, since it ends the epoch for all that come after it
         callbacks.append(

@@ -106,7 +106,7 @@ def _keepers_of_the_best(net: Any) -> list[Any]:
 def _tensors(net: Any) -> dict[str, Tensor]:
     """Return the tensors that change in their place, by names that a file may have."""
     tensors = {f"weights/{name}": tensor for name, tensor in net.module_.state_dict().items()}
-    for i, sums in enumerate([] if net.tables_ is None else net.tables_.sums):
+    for i, sums in enumerate([] if net.sparse_optimizer_ is None else net.sparse_optimizer_.sums):
         tensors[f"tables/{i}"] = sums
     return tensors
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Literal
 
-__all__ = ["check_replaceable", "kind_of", "open_regular", "read_regular", "replacing"]
+__all__ = ["atomic_write", "check_replaceable", "kind_of", "open_regular", "read_regular"]
 
 _KINDS = {
     stat.S_IFBLK: "a block device",
@@ -97,7 +97,7 @@ def _check_regular(path: str | os.PathLike[str], status: os.stat_result, who: st
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file to write, which takes the place of `path` once all of it is on the disk.
 
     Whoever reads `path`, whenever the writing stops, finds the old file or the new one. A
@@ -125,11 +125,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _settle(target.parent)
+    _fsync_folder(target.parent)
 
 
 def check_replaceable(path: Path, who: str = "") -> None:
-    """Raise what `replacing` would, as far as that shows before there is anything to write."""
+    """Raise what `atomic_write` would, as far as that shows before there is anything to write."""
     target, old = _target(path, who)
     part = _part(target)
     _opened(part, target, old).close()
@@ -215,7 +215,7 @@ def _take_attributes(handle: int, path: Path) -> bool:
     return copied
 
 
-def _settle(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     """Have the folder's new entry on the disk too, where the system can."""
     if os.name == "posix":
         with suppress(PermissionError):  # it can be written to, but not listed

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-__all__ = ["fitting", "of_snapshot", "snapshot"]
+__all__ = ["commit_on_success", "on_snapshot", "snapshot"]
 
 E = TypeVar("E")
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ def snapshot(estimator: E) -> E:
     return taken
 
 
-def of_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
     """Have a method read one state, whatever another thread fits in the meantime.
 
     Parameters
@@ -58,7 +58,7 @@ def of_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[
 
 
 @contextmanager
-def fitting(estimator: E) -> Iterator[E]:
+def commit_on_success(estimator: E) -> Iterator[E]:
     """Give a copy of an estimator to be fitted, and take over its state in one step.
 
     If the block raises, the estimator stays as it was. Its parameters are its own all the time.

@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 import torch
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["all_finite", "in_threads", "one_blas_thread", "settle_thread", "steady_arithmetic"]
+__all__ = [
+    "all_finite",
+    "init_worker_thread",
+    "one_blas_thread",
+    "single_threaded_math",
+    "thread_map",
+]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,7 +36,7 @@ _here = threading.local()
 
 
 @contextmanager
-def steady_arithmetic() -> Iterator[int]:
+def single_threaded_math() -> Iterator[int]:
     """Run the block on one intra-op thread, denormal numbers flushed to zero.
 
     One thread: recurrent steps are too small to share, torch's threads spin while they wait
@@ -87,13 +93,13 @@ def one_blas_thread() -> Iterator[None]:
                 _limit.restore_original_limits()
 
 
-def settle_thread() -> None:
-    """Give a thread started within `steady_arithmetic` the same settings."""
+def init_worker_thread() -> None:
+    """Give a thread started within `single_threaded_math` the same settings."""
     _set_threads(1)
     torch.set_flush_denormal(True)
 
 
-def in_threads(
+def thread_map(
     function: Callable[[Item], Result], items: Iterable[Item], n_threads: int
 ) -> Iterator[Result]:
     """Give function(item) for each item, in their order, some items ahead of who reads.
@@ -116,7 +122,7 @@ def in_threads(
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(n_threads, initializer=settle_thread) as threads:
+    with ThreadPoolExecutor(n_threads, initializer=init_worker_thread) as threads:
         for item in items:
             waiting.append(threads.submit(function, item))
             if len(waiting) > n_threads:

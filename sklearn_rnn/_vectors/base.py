@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._tables import shared_table
-from .._utils.snapshots import of_snapshot
+from .._utils.snapshots import on_snapshot
 from .._utils.validation import check_ids
 from .._utils.versioned_state import VersionedState
 from ..sequences import PADDING, TokenSequences
@@ -26,7 +26,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
 ):
     """A step that sends one table of vectors along with the sequences."""
 
-    @of_snapshot
+    @on_snapshot
     def transform(self, X: TokenSequences) -> TokenSequences:
         """Return the sequences with the table of vectors attached.
 
@@ -57,7 +57,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
             )
         return sequences._with(vocabulary=self.vocabulary_, vectors=self.vectors_)
 
-    @of_snapshot
+    @on_snapshot
     def most_similar(self, word: str, topn: int = 10) -> list[tuple[str, float]]:
         """Return the words whose vectors point most nearly the same way as that of a word.
 

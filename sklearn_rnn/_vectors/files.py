@@ -26,7 +26,7 @@ from .file_source import HEAD_BYTES, Format, Header, Source
 from .foreign_files import foreign_hint, foreign_members_hint
 from .text_format import has_rows_of, text_format
 
-__all__ = ["Keep", "OfParts", "is_unpickled", "keep_keyed_vectors", "read_vectors"]
+__all__ = ["OnVector", "SubwordLookup", "is_unpickled", "keep_keyed_vectors", "read_vectors"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -37,15 +37,15 @@ _NATIVE_SUFFIXES = (".kv", ".kv.gz")
 _HEADER = re.compile(rb"(\d{1,40})[ \t]+(\d{1,40})[ \t\r]*\n?")
 
 
-OfParts = Callable[[str], NDArray[np.float32]]
+SubwordLookup = Callable[[str], NDArray[np.float32]]
 """Gives the vector of any word by its parts."""
 
-Keep = Callable[[str, NDArray[np.float32]], None]
+OnVector = Callable[[str, NDArray[np.float32]], None]
 
 
 def read_vectors(
-    who: str, path: str | os.PathLike[str], wanted: Container[str], keep: Keep
-) -> OfParts | None:
+    who: str, path: str | os.PathLike[str], wanted: Container[str], keep: OnVector
+) -> SubwordLookup | None:
     """Read the vectors of some words from a file.
 
     Formats are told apart by content: GloVe's text (a word and its values on each line),
@@ -270,8 +270,8 @@ def _is_plain_text(head: bytes) -> bool:
 
 
 def keep_keyed_vectors(
-    keyed_vectors: Any, wanted: Container[str], keep: Keep, error: Callable[[str], Exception]
-) -> OfParts | None:
+    keyed_vectors: Any, wanted: Container[str], keep: OnVector, error: Callable[[str], Exception]
+) -> SubwordLookup | None:
     """Give the words of gensim's `KeyedVectors` that are wanted to `keep`, with their vectors.
 
     Parameters

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._utils.pipelines import steps_of
+from .._utils.pipelines import pipeline_steps
 from .._utils.snapshots import snapshot
 from ..sequences import UNKNOWN
-from .files import Keep, OfParts, keep_keyed_vectors, read_vectors
+from .files import OnVector, SubwordLookup, keep_keyed_vectors, read_vectors
 from .gensim_training import subword_vector
 from .in_memory import is_in_memory, keep_in_memory
 
-__all__ = ["look_up", "named", "words_and_vectors"]
+__all__ = ["load_vectors", "named", "words_and_vectors"]
 
 
-def look_up(who: str, source: Any, wanted: Container[str], keep: Keep) -> OfParts | None:
+def load_vectors(
+    who: str, source: Any, wanted: Container[str], keep: OnVector
+) -> SubwordLookup | None:
     """Give each word that is wanted and that the source holds to `keep`, with its vector.
 
     Parameters
@@ -50,9 +52,9 @@ pipeline of this library
         return keep_keyed_vectors(
             vectors, wanted, keep, lambda problem: ValueError(f"{who}: {named(source)} {problem}")
         )
-    steps = steps_of(source)
+    steps = pipeline_steps(source)
     _keep_learned(_with_vectors(who, source, steps), wanted, keep)
-    return _of_parts(steps)
+    return _subword_lookup(steps)
 
 
 def named(source: Any) -> str:
@@ -84,7 +86,7 @@ def words_and_vectors(
     who: str, source: Any
 ) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return the words of a fitted estimator or pipeline, their vectors, and which were found."""
-    step = _with_vectors(who, source, steps_of(source))
+    step = _with_vectors(who, source, pipeline_steps(source))
     return step.vocabulary_, _table(step), getattr(step, "found_", None)
 
 
@@ -93,7 +95,7 @@ def _table(step: Any) -> NDArray[np.float32]:
     return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
 
 
-def _keep_learned(step: Any, wanted: Container[str], keep: Keep) -> None:
+def _keep_learned(step: Any, wanted: Container[str], keep: OnVector) -> None:
     table = _table(step)
     # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
     # gave them. The two markers, padding and unknown, are no words.
@@ -103,7 +105,7 @@ def _keep_learned(step: Any, wanted: Container[str], keep: Keep) -> None:
             keep(word, np.asarray(table[row], np.float32))
 
 
-def _of_parts(steps: list[Any]) -> OfParts | None:
+def _subword_lookup(steps: list[Any]) -> SubwordLookup | None:
     """Return what makes vectors of parts, if one of the steps is fastText's and has kept them."""
     for step in steps:
         table = getattr(step, "subword_vectors_", None)

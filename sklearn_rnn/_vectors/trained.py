@@ -10,7 +10,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
 from .._utils.docstrings import fill_doc
-from .._utils.snapshots import fitting
+from .._utils.snapshots import commit_on_success
 from .._utils.validation import seed_from
 from ..sequences import UNKNOWN, TokenSequences
 from .base import EmbeddingStep, check_sequences, token_counts
@@ -120,7 +120,7 @@ class TrainedEmbedding(EmbeddingStep):
             epochs=self.epochs,
             progress=self.verbose > 0,
         )
-        with fitting(self) as fitted:
+        with commit_on_success(self) as fitted:
             fitted.vocabulary_ = sequences.vocabulary
             fitted._keep(trained)
         return self

@@ -56,12 +56,12 @@ class WordTable:
             self.vectors[i], self._rank[i] = vector, rank
 
     def make(
-        self, missing: NDArray[np.intp], of_parts: Callable[[str], NDArray[np.float32]]
+        self, missing: NDArray[np.intp], subword_vector: Callable[[str], NDArray[np.float32]]
     ) -> NDArray[np.bool_]:
         """Give words without a vector those of their parts; return which have any: (V,)."""
         made = np.zeros(len(self.words), bool)
         for i in missing:
-            vector = of_parts(self.words[i])
+            vector = subword_vector(self.words[i])
             self._make_room(len(vector))
             self.vectors[i], made[i] = vector, vector.any()
         return made

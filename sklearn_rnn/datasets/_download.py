@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 
-from .._utils.files import replacing
+from .._utils.files import atomic_write
 from ..exceptions import DatasetError
 
 
@@ -51,7 +51,7 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
                     path=folder,
                     progressbar=progress,
                 )
-            with Path(folder, file.name).open("rb") as whole, replacing(file) as written:
+            with Path(folder, file.name).open("rb") as whole, atomic_write(file) as written:
                 copyfileobj(whole, written)
     except (OSError, ValueError) as error:  # network and disk; checksum
         raise DatasetError(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._utils.pipelines import steps_of
+from .._utils.pipelines import pipeline_steps
 from ._matplotlib import drawable, plain, pyplot
 
 __all__ = ["CoverageDisplay"]
@@ -69,7 +69,9 @@ class CoverageDisplay:
         TypeError
             If there is no fitted `PretrainedEmbedding`.
         """
-        found = [step.coverage_ for step in steps_of(estimator) if hasattr(step, "coverage_")]
+        found = [
+            step.coverage_ for step in pipeline_steps(estimator) if hasattr(step, "coverage_")
+        ]
         if not found:
             raise TypeError(
                 "CoverageDisplay: expected a fitted PretrainedEmbedding, or a pipeline with one, "

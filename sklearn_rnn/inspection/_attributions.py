@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._data.inputs import check_known
 from .._network.inference import read_in_batches
 from .._network.network import RecurrentNetwork
-from .._utils.pipelines import before_last, final_estimator, steps_of
+from .._utils.pipelines import final_estimator, pipeline_steps, transform_until_last
 from ..sequences import PADDING, UNKNOWN, TokenSequences
 from ..text import SequenceVectorizer
 from ._integrated_gradients import METHODS, attribute_in_batches
@@ -128,7 +128,7 @@ def token_attributions(
     inputs = check_known(estimator, sequences, estimator._plan)
     network, device = estimator.net_.module_, estimator.net_.device
     logits = _all_logits(estimator, inputs.values)
-    columns, sign, targets = estimator._target.voice(logits, target)
+    columns, sign, targets = estimator._target.select_logits(logits, target)
     values = attribute_in_batches(
         network, METHODS[method], inputs.values, columns, device, batch_size, bool(verbose)
     )
@@ -146,7 +146,7 @@ def token_attributions(
 
 def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences]:
     """Return a pipeline's vectorizer and final estimator, and the texts as sequences."""
-    steps = steps_of(pipeline)
+    steps = pipeline_steps(pipeline)
     if not isinstance(steps[0], SequenceVectorizer):
         raise TypeError(
             "token_attributions: expected a fitted pipeline that begins with a "
@@ -155,7 +155,7 @@ def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences
     return (
         steps[0],
         final_estimator("token_attributions", pipeline),
-        before_last(pipeline, texts),
+        transform_until_last(pipeline, texts),
     )
 
 

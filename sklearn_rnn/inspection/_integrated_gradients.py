@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .._data.batches import LengthSortedBatches, SequenceDataset
 from .._network.network import RecurrentNetwork
-from .._utils.threads import steady_arithmetic
+from .._utils.threads import single_threaded_math
 from ..sequences import UNKNOWN
 
 __all__ = ["METHODS", "Attribute", "attribute_in_batches"]
@@ -52,18 +52,18 @@ def integrated_gradients(
     gap = _gap(network, ids, lengths, columns)
     scale = gap.abs().clamp(min=_SMALLEST)
     way = _Way(network, ids, lengths, columns)
-    shares = _linear_shares(network, ids, columns) + _integral(way, scale)
-    _check((shares.sum(dim=1) - gap).abs() / scale)
-    return shares
+    token_contributions = _linear_shares(network, ids, columns) + _integral(way, scale)
+    _check((token_contributions.sum(dim=1) - gap).abs() / scale)
+    return token_contributions
 
 
 def occlusion(network: RecurrentNetwork, ids: Tensor, lengths: Tensor, columns: Tensor) -> Tensor:
     """Return how far the logit falls where a token is read as unknown: (N, T)."""
     method = _captum("FeatureAblation")(lambda ids, lengths: network(ids, lengths))
-    shares: Tensor = method.attribute(
+    token_contributions: Tensor = method.attribute(
         ids, baselines=UNKNOWN, target=columns, additional_forward_args=(lengths,)
     )
-    return shares
+    return token_contributions
 
 
 METHODS: dict[str, Attribute] = {
@@ -84,17 +84,17 @@ def attribute_in_batches(
     """Return what each token adds to its text's logit, text by text, in their order."""
     dataset = SequenceDataset(values)
     order = LengthSortedBatches(dataset).order  # of similar length: little is computed in vain
-    shares: list[NDArray[np.float64]] = [np.empty(0)] * len(order)
-    with steady_arithmetic(), tqdm(total=len(order), unit="text", disable=not verbose) as bar:
+    token_contributions: list[NDArray[np.float64]] = [np.empty(0)] * len(order)
+    with single_threaded_math(), tqdm(total=len(order), unit="text", disable=not verbose) as bar:
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
             inputs, _ = dataset[places]
             tensors = (inputs["sequences"], inputs["lengths"], torch.from_numpy(columns[places]))
             found = method(network, *(tensor.to(device) for tensor in tensors))
             for place, row in zip(places, found.detach().cpu().double().numpy(), strict=True):
-                shares[place] = row[: np.count_nonzero(values[place])].copy()
+                token_contributions[place] = row[: np.count_nonzero(values[place])].copy()
             bar.update(len(places))
-    return shares
+    return token_contributions
 
 
 class _Way:
@@ -187,8 +187,8 @@ def _linear_shares(network: RecurrentNetwork, ids: Tensor, columns: Tensor) -> T
     """Return what each token adds to the linear model's logit: (N, T) -> (N, T)."""
     if network.linear is None:
         return torch.zeros(ids.shape, device=ids.device)
-    shares = network.linear.shares(ids)  # (N, T, C)
-    return shares.gather(2, columns[:, None, None].expand(*ids.shape, 1))[..., 0]
+    token_contributions = network.linear.token_contributions(ids)  # (N, T, C)
+    return token_contributions.gather(2, columns[:, None, None].expand(*ids.shape, 1))[..., 0]
 
 
 @torch.no_grad()

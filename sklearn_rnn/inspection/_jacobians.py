@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from .._data.batches import LengthSortedBatches, SequenceDataset
 from .._network.network import RecurrentNetwork
-from .._utils.threads import steady_arithmetic
+from .._utils.threads import single_threaded_math
 
 __all__ = ["ENDS", "jacobian_norms", "norms_by_distance"]
 
@@ -61,7 +61,7 @@ def norms_by_distance(
     dataset = SequenceDataset(values)
     totals = np.zeros(int(dataset.lengths.max()))
     n_texts = np.zeros(len(totals), np.int64)
-    with steady_arithmetic():
+    with single_threaded_math():
         for inputs, _ in tqdm(LengthSortedBatches(dataset), unit="batch", disable=not verbose):
             tensors = (inputs["sequences"].to(device), inputs["lengths"].to(device))
             norms = jacobian_norms(network, read, *tensors).cpu().double().numpy()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._data.inputs import check_known
-from .._utils.pipelines import before_last, final_estimator
+from .._utils.pipelines import final_estimator, transform_until_last
 from ._jacobians import ENDS, norms_by_distance
 
 __all__ = ["MemoryProfile", "memory_profile"]
@@ -87,7 +87,7 @@ def memory_profile(
     if of not in ENDS:
         raise ValueError(f"memory_profile: of must be one of {sorted(ENDS)}, got {of!r}.")
     final = final_estimator("memory_profile", estimator)
-    values = check_known(final, before_last(estimator, X), final._plan).values
+    values = check_known(final, transform_until_last(estimator, X), final._plan).values
     network, device = final.net_.module_, final.net_.device
     norms, n_texts = norms_by_distance(network, ENDS[of], values, device, bool(verbose))
     return MemoryProfile(np.arange(len(norms)), norms, n_texts, of)

@@ -19,7 +19,7 @@ from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
-from .._utils.files import open_regular, replacing
+from .._utils.files import atomic_write, open_regular
 from ..exceptions import ModelFileError
 from ._reading import SPOOLED_BYTES, read_model
 from ._signing import check_key, signed, unsigned_comment
@@ -127,7 +127,7 @@ def save(
     check_readable(io, data, trusted, overhead_mb)
     data = data if key is None else signed(data, key)
     if isinstance(target, Path):
-        with replacing(target) as file:
+        with atomic_write(target) as file:
             file.write(data)
     else:
         target.write(data)
