@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from copy import deepcopy
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -18,47 +17,50 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import (
     _check_feature_names,
-    _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
 )
 from torch import Tensor
 
 from ._data.batches import SequenceDataset
-from ._data.inputs import Inputs, check_inputs, check_known, check_vectors
+from ._data.inputs import Inputs, check_inputs, check_known, refuse_text
 from ._data.ngram_stream import NO_PAIRS
+from ._data.target_state import target_from_state, target_to_state
 from ._data.targets import Target
-from ._data.validation_split import hold_out
-from ._network.config import check_same_network, new_plan, ngrams_of, unread_ids
+from ._network.config import (
+    NetworkConfig,
+    check_same_config,
+    config_from_state,
+    config_to_state,
+    input_spec,
+)
 from ._network.inference import Answer, read_in_batches
 from ._network.network import RecurrentNetwork
 from ._network.summary import Summary, summarize
-from ._network.weights import (
-    build_network,
-    load_pretrained_embedding,
-    pretrained_embedding,
-    restore_network,
-    restore_target,
-    target_state,
-    tie_rare_to_unknown,
-    weights_to_arrays,
-)
-from ._parameters import CONSTRAINTS
-from ._training.checkpoint import Checkpoint, open_checkpoint
-from ._training.fingerprint import check_same_fit
-from ._training.history import history_arrays, kept_epoch
-from ._training.linear_updates import Counted, count_again, count_chunk
-from ._training.net import OptimizerState, make_net, training_device, usable_device
-from ._training.processes import current_process_group
-from ._training.train import freeze_vectors, train
+from ._network.weights import pretrained_embedding, restore_network, weights_to_arrays
+from ._training.device import training_device, usable_device
+from ._training.history import Figures, extended_history
+from ._training.linear_updates import Counted
+from ._training.model_state import ModelState, new_model
+from ._training.net import OptimizerState, make_net
+from ._training.settings import TrainingRun, TrainingSettings, training_settings
+from ._training.train import TrainingResult, train
+from ._training.unknown_words import UnknownWords
 from ._utils.snapshots import commit_on_success, on_snapshot
-from ._utils.validation import check_given, check_summable, seed_from
+from ._utils.validation import seed_from
 from ._utils.versioned_state import VersionedState
-from .exceptions import DivergenceError, ModelFileError
+from .exceptions import ModelFileError
 
 __all__ = ["BaseRecurrentEstimator"]
 
 _MOST_EPOCHS = 10**7
+
+
+class _Untrained(NamedTuple):
+    """A network that predicts, and for which no skorch net was made so far."""
+
+    network: RecurrentNetwork
+    device: str
 
 
 class BaseRecurrentEstimator(
@@ -66,78 +68,33 @@ class BaseRecurrentEstimator(
 ):
     """A recurrent network behind scikit-learn's interface.
 
-    The estimator holds a skorch net, which holds a torch module. A subclass says what kind
-    of target it learns: `_check_y` and `_new_target`.
+    A fit goes down from here: `fit` of a subclass encodes `y`, `_fit` reads X, and
+    `_training.train` does the rest. What it returns becomes attributes in `_store`, and what a
+    further fit has to know of them is collected in `_model_state`.
     """
 
-    _parameter_constraints = CONSTRAINTS
-    label_smoothing, term_weights = 0.0, "idf"  # parameters of classifiers
-    net_: Any
-    _target: Target
-    _plan: dict[str, Any]
-    _is_rare: NDArray[np.bool_] | None
-    _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
-    _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
-    _optimizer_state: OptimizerState | None
+    # Parameters that methods of this class read.
+    device: str | torch.device
+    random_state: int | np.random.RandomState | None
+    warm_start: bool
 
-    def __init__(
-        self,
-        *,
-        cell: str = "lstm",
-        hidden_size: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = True,
-        pooling: str = "max",
-        embedding_dim: int = 128,
-        freeze_embedding: bool | int = False,
-        input_dropout: float = 0.3,
-        dropout: float = 0.5,
-        linear: str = "pairs",
-        branch_dropout: float = 0.0,
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-        lr: float = 3e-3,
-        table_lr: float | None = 160.0,
-        lr_schedule: str = "linear",
-        max_epochs: int = 10,
-        batch_size: int = 32,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 2,
-        max_grad_norm: float | None = 5.0,
-        callbacks: Sequence[Any] | None = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        device: str | torch.device = "auto",
-        random_state: int | np.random.RandomState | None = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.embedding_dim = embedding_dim
-        self.freeze_embedding = freeze_embedding
-        self.input_dropout = input_dropout
-        self.dropout = dropout
-        self.linear = linear
-        self.branch_dropout = branch_dropout
-        self.optimizer = optimizer
-        self.lr = lr
-        self.table_lr = table_lr
-        self.lr_schedule = lr_schedule
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.max_grad_norm = max_grad_norm
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.device = device
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
+    # The fitted state, under the names that it has in saved files.
+    history_: Figures
+    n_iter_: int
+    best_epoch_: int
+    vocabulary_: tuple[str, ...] | None
+    n_features_in_: int
+    _config: NetworkConfig  # in files "_plan", a dict
+    _target: Target
+    _seed: int
+    _vectors: NDArray[np.float32] | None  # that came with the sequences
+    _has_vectors: bool
+    _is_rare: NDArray[np.bool_] | None
+    _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
+    _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
+    _waiting_pairs: NDArray[np.int64] = NO_PAIRS  # in files of earlier versions
+    _untrained: _Untrained | None = None
+    _optimizer_state: OptimizerState | None
 
     @_fit_context(prefer_skip_nested_validation=True)
     def initialize(self, X: Any, y: Any) -> Self:
@@ -166,19 +123,20 @@ class BaseRecurrentEstimator(
             If X or y cannot be used; the estimator stays as it was.
         """
         with commit_on_success(self) as fitted:
-            check_given(fitted, y)
             y = fitted._check_y(y)
-            fitted._seed = seed_from(fitted.random_state)
-            fitted._target = fitted._new_target(y, None).in_fixed_units()
-            inputs = check_inputs(fitted, X)
+            target = fitted._new_target(y, None).in_fixed_units()
+            seed, settings = seed_from(fitted.random_state), fitted._settings()
+            inputs = check_inputs(settings.who, X)
             check_consistent_length(inputs.values, y)
-            data = SequenceDataset(inputs.values, fitted._target.encode(y), None)
-            network = fitted._start(X, inputs, data).eval()
-            freeze_vectors(fitted, network)
-            device = training_device(type(fitted).__name__, fitted.device)
-            fitted.net_ = make_net(network, fitted._target, device=device)
-            fitted.best_epoch_, fitted._optimizer_state = 0, None
-            fitted._is_unread = None  # weights that come mean something before any text is read
+            data = SequenceDataset(inputs.values, target.encode(y)).left_aligned()
+            model = new_model(inputs, data, target, settings, TrainingRun(), seed)
+            model.freeze_embedding(settings)
+            device = training_device(settings.who, settings.device)
+            fitted._remember_inputs(X, inputs)
+            fitted._store_model(model)
+            fitted._store_network(_Untrained(model.network.eval(), device))
+            fitted.history_, fitted.best_epoch_ = {}, 0
+            fitted._is_unread = None  # weights that are set by hand mean something untrained
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -213,12 +171,19 @@ class BaseRecurrentEstimator(
             by itself where one works interactively; in a script, print it.
         """
         check_is_fitted(self)
-        return summarize(self.net_.module_, self.n_features_in_)
+        return summarize(self._network, self.n_features_in_)
+
+    @cached_property
+    def net_(self) -> Any:
+        """The skorch net; that of a loaded model is made when it is first asked for."""
+        if self._untrained is None:
+            raise AttributeError(f"{type(self).__name__} has no net_ before fit.")
+        return make_net(self._untrained.network, self._target, device=self._untrained.device)
 
     @property
     def embedding_vectors_(self) -> NDArray[np.float32]:
-        """The embedding table, of shape (n_ids, n_dimensions), as learned or as it came."""
-        embedding = self.net_.module_.embedding
+        """The embedding table, of shape (n_ids, n_dimensions)."""
+        embedding = self._network.embedding
         if embedding is None:
             raise AttributeError("A model of three-dimensional X has no embedding.")
         vectors: NDArray[np.float32] = embedding.weight.detach().cpu().numpy()
@@ -227,10 +192,16 @@ class BaseRecurrentEstimator(
 
     @property
     def n_parameters_(self) -> int:
-        """Numbers in the network's weights, those of a frozen embedding too."""
-        return sum(parameter.numel() for parameter in self.net_.module_.parameters())
+        """Number of weights of the network, those of a frozen embedding included."""
+        return sum(parameter.numel() for parameter in self._network.parameters())
 
-    # ---- What a subclass says -------------------------------------------------------------
+    def _set_parameters(self, arguments: Mapping[str, Any]) -> None:
+        """Assign a constructor's ``locals()`` to the attributes of the same names."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+    # ---- What `initialize` asks a subclass for ---------------------------------------------
 
     def _check_y(self, y: Any) -> NDArray[Any]:
         """Return `y` as an array, or raise."""
@@ -240,199 +211,129 @@ class BaseRecurrentEstimator(
         """Return the kind of target that `y` is."""
         raise NotImplementedError
 
-    def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
-        """Return what each text weighs in the loss, None where all weigh the same."""
-        if sample_weight is None:
-            return None
-        weights: NDArray[np.float64] = _check_sample_weight(
-            sample_weight, y, dtype=np.float64, ensure_non_negative=True
-        )
-        return weights
-
-    def _scores(self) -> list[Any]:
-        """Return callbacks that keep a score by epoch."""
-        return []
-
     # ---- Training -------------------------------------------------------------------------
 
     def _fit(
         self,
         X: Any,
-        y: Any,
-        sample_weight: Any,
-        *,
-        going_on: bool,
-        one_epoch: bool = False,
-        new_target: Callable[..., Target] | None = None,
+        y: NDArray[Any],
+        weights: NDArray[np.float64] | None,
+        target: Target,
+        run: TrainingRun,
     ) -> Self:
-        """Train, from new weights or from a copy of those at hand: a failure changes nothing."""
+        """Train on checked targets, on a copy of the estimator: a failure changes nothing."""
         with commit_on_success(self) as fitted:
-            check_given(fitted, y)
-            y = fitted._check_y(y)
-            with np.errstate(over="ignore"):  # it has an error of its own
-                weights = fitted._text_weights(y, sample_weight)
-                check_summable(fitted, weights, single=one_epoch)
-            if weights is not None and not one_epoch:
-                weights = weights / weights.mean()  # or else they would change the learning rate
-            make_target = new_target or fitted._new_target
-            target = fitted._target if going_on else make_target(y, weights)
-            if going_on and one_epoch:
-                target = target.with_chunk(y if weights is None else y[weights > 0])
-            inputs = (
-                check_known(fitted, X, fitted._plan, training=True)
-                if going_on
-                else check_inputs(fitted, X)
-            )
+            settings = fitted._settings()
+            if run.resume:
+                inputs = fitted._check_known(X, training=True)
+            else:
+                inputs = check_inputs(settings.who, X)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
-            if going_on:
-                check_same_network(fitted, fitted._plan)
-            check_same_fit(fitted, inputs, data, going_on, one_epoch)
-            with open_checkpoint(fitted, inputs, data, going_on, one_epoch) as checkpoint:
-                error = fitted._learn(X, inputs, data, target, going_on, one_epoch, checkpoint)
-        if error is not None:
-            raise error
+            if run.resume:
+                check_same_config(settings.who, settings.parameters, fitted._config)
+            start = fitted._model_state() if run.resume else None
+            result = train(start, inputs, data, target, settings, run)
+            if start is None:
+                fitted._remember_inputs(X, inputs)
+            fitted._store(result, start)
+        if result.error is not None:
+            raise result.error
         return self
 
-    def _learn(
-        self,
-        X: Any,
-        inputs: Inputs,
-        data: SequenceDataset,
-        target: Target,
-        going_on: bool,
-        one_epoch: bool,
-        checkpoint: Checkpoint | None,
-    ) -> DivergenceError | None:
-        """Train on data that were checked; return what ended training early, if anything did."""
-        if not going_on:
-            seed = seed_from(self.random_state)
-            self._seed = current_process_group().broadcast_object(lambda: seed)
-        self._target = target
-        if checkpoint is not None and checkpoint.seed is not None:
-            self._seed = checkpoint.seed
-        training, validation = (data, None) if one_epoch else self._split(data)
-        if going_on:
-            network, memory = deepcopy((self.net_.module_, self._optimizer_state))
-        else:
-            network, memory = self._start(X, inputs, None if one_epoch else training), None
-        if one_epoch:
-            self._is_rare = None  # chunks to come may hold it more often
-            self._count_on(network, memory, training)
-        elif going_on:
-            self._count_anew(network, inputs, training)
-        if self._is_unread is not None:
-            self._is_unread = self._is_unread & unread_ids(training, len(self._is_unread))
-        masks = [mask for mask in (self._is_rare, self._is_unread) if mask is not None]
-        network.rare_word_mask = torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
-        n_epochs, memory = (1, memory) if one_epoch else (self.max_epochs, None)
-        net, error = train(
-            self, network, training, validation, n_epochs, memory, checkpoint, is_chunk=one_epoch
+    def _settings(self) -> TrainingSettings:
+        """Return all parameters: by scikit-learn's contract, attributes without underscores."""
+        attributes = vars(self).items()
+        parameters = {n: v for n, v in attributes if not (n.startswith("_") or n.endswith("_"))}
+        return training_settings(type(self).__name__, parameters)
+
+    def _model_state(self) -> ModelState:
+        """Return what a further fit has to know of this model."""
+        return ModelState(
+            self._config,
+            self._network,
+            self._target,
+            self._seed,
+            self._has_vectors,
+            self.n_iter_,
+            UnknownWords(self._is_rare, self._is_unread),
+            Counted(self._n_texts_counted, self._waiting_pairs),
+            self._optimizer_state,
         )
-        self._record(net)
-        tie_rare_to_unknown(network)
-        return error
 
-    def _start(self, X: Any, inputs: Inputs, training: SequenceDataset | None) -> RecurrentNetwork:
-        """Return a new network for these inputs and the target, and remember them.
-
-        Its linear model knows the n-grams of the training texts; None: it knows none yet.
-        """
-        check_vectors(type(self).__name__, inputs)  # here alone: later ones are not read
-        ngrams = None if training is None else ngrams_of(self, inputs, training)
-        n_pairs = 0 if ngrams is None else len(ngrams.pairs)
-        self._plan = new_plan(self, inputs, self._target, n_pairs)
-        self._vectors, self._has_vectors = inputs.vectors, inputs.vectors is not None
-        self._is_rare = None
-        self._n_texts_counted = 0.0 if ngrams is None else ngrams.n_texts
-        self._waiting_pairs = NO_PAIRS
-        self._is_unread = None  # vectors that came with the sequences mean something untrained
-        if inputs.n_ids is not None and inputs.vectors is None:
-            self._is_unread = np.ones(inputs.n_ids, np.bool_)
+    def _remember_inputs(self, X: Any, inputs: Inputs) -> None:
+        """Note what the training data of a new network look like."""
+        self._vectors = inputs.vectors
         self.vocabulary_ = inputs.vocabulary
-        self.n_features_in_ = inputs.n_places
+        self.n_features_in_ = inputs.sequence_length
         _check_feature_names(self, X, reset=True)
-        self.n_iter_ = 0
-        self.history_: dict[str, NDArray[np.float64]] = {}
-        network = build_network(self._plan, self._seed)
-        if inputs.vectors is not None and network.embedding is not None:
-            load_pretrained_embedding(network.embedding, inputs.vectors)
-        if ngrams is not None and network.linear is not None:
-            network.linear.load_statistics(ngrams.pairs, ngrams.idf)
-            self._is_rare = None if self._has_vectors else ngrams.rare_word_mask
+
+    def _store(self, result: TrainingResult, start: ModelState | None) -> None:
+        """Turn what a fit ends with into attributes."""
+        n_before, before = (0, {}) if start is None else (start.n_epochs, self.history_)
+        self._store_model(result.model)
+        self._store_network(result.net)
+        self.history_ = extended_history(before, n_before, result.figures, result.n_epochs)
+        self.best_epoch_ = n_before + result.kept_epoch
+
+    def _store_model(self, model: ModelState) -> None:
+        self._config, self._target, self._seed = model.config, model.target, model.seed
+        self._has_vectors, self.n_iter_ = model.is_pretrained, model.n_epochs
+        self._is_rare, self._is_unread = model.unknown
+        self._n_texts_counted, self._waiting_pairs = model.counted
+        self._optimizer_state = model.optimizers
+
+    # ---- The network -----------------------------------------------------------------------
+
+    def _store_network(self, owner: Any) -> None:
+        """Keep a skorch net, or a network for which there is none yet."""
+        self.__dict__.pop("net_", None)
+        self._untrained = owner if isinstance(owner, _Untrained) else None
+        if self._untrained is None:
+            self.net_ = owner
+
+    @property
+    def _network(self) -> RecurrentNetwork:
+        net = vars(self).get("net_")
+        if net is None and self._untrained is not None:
+            return self._untrained.network
+        network: RecurrentNetwork = self.net_.module_
         return network
 
-    def _count_on(
-        self, network: RecurrentNetwork, memory: OptimizerState | None, chunk: SequenceDataset
-    ) -> None:
-        """Let the linear model know what a further chunk of a stream contains."""
-        if network.linear is None or self._n_texts_counted is None:
-            return
-        counted = Counted(self._n_texts_counted, getattr(self, "_waiting_pairs", NO_PAIRS))
-        self._n_texts_counted, self._waiting_pairs = count_chunk(
-            network.linear, self.linear, memory, chunk, counted
-        )
-
-    def _count_anew(
-        self, network: RecurrentNetwork, inputs: Inputs, training: SequenceDataset
-    ) -> None:
-        """Let the linear model of a warm start know what its training texts contain."""
-        ngrams = ngrams_of(self, inputs, training)
-        if network.linear is None or ngrams is None:
-            return
-        if self._is_rare is not None:  # what has a vector of its own keeps it
-            self._is_rare = self._is_rare & (ngrams.rare_word_mask | ngrams.is_absent)
-        self._n_texts_counted = ngrams.n_texts
-        count_again(network.linear, ngrams)
-
-    def _split(self, data: SequenceDataset) -> tuple[SequenceDataset, SequenceDataset | None]:
-        if not self.early_stopping:
-            return data, None
-        # The same in each fit of a warm start: what is watched is never trained on.
-        generator = np.random.default_rng(self._seed)
-        return hold_out(
-            type(self).__name__, data, self._target.strata, self.validation_fraction, generator
-        )
-
-    def _record(self, net: Any) -> None:
-        n_epochs, figures = history_arrays(net.history)
-        before, now = np.full(self.n_iter_, np.nan), np.full(n_epochs, np.nan)
-        self.history_ = {
-            name: np.concatenate([self.history_.get(name, before), figures.get(name, now)])
-            for name in {**self.history_, **figures}
-        }
-        self.best_epoch_ = self.n_iter_ + kept_epoch(net)
-        self.n_iter_ += n_epochs
-        # What predictions go by: a callback may have changed the one, further texts the other.
-        changed = {"branch_dropout": net.module_.branch_dropout.p}
-        if net.module_.linear is not None:
-            changed["n_pairs"] = len(net.module_.linear.pairs)
-        self._plan = {**self._plan, **changed}
-        self.net_ = net
-        self._optimizer_state = OptimizerState(net.optimizer_, net.sparse_optimizer_)
+    @property
+    def _device(self) -> str:
+        net = vars(self).get("net_")
+        return self._untrained.device if net is None and self._untrained else self.net_.device
 
     # ---- Prediction -----------------------------------------------------------------------
 
+    def _check_known(self, X: Any, training: bool = False) -> Inputs:
+        """Return X as the network reads it, or raise if it is of another kind."""
+        who = type(self).__name__
+        refuse_text(who, X)  # before the names of its columns
+        _check_feature_names(self, X, reset=False)
+        spec = input_spec(self._config, self.vocabulary_, self.n_features_in_)
+        return check_known(who, X, spec, training)
+
     def _answers(self, X: Any, answer: Answer) -> NDArray[Any]:
-        """Return what `answer` makes of the sequences' logits, in their order: (N, ...)."""
+        """Return what `answer` makes of the logits of X, in their order: (N, ...)."""
         return self._run(X, RecurrentNetwork.forward, answer)
 
     def _run(
         self, X: Any, read: Callable[..., Tensor], answer: Answer | None = None
     ) -> NDArray[Any]:
-        """Return what `read` makes of the sequences, in their order: (N, ...)."""
-        inputs = check_known(self, X, self._plan)
-        net = self.net_
-        return read_in_batches(net.module_, read, inputs.values, net.device, answer)
+        """Return what `read` makes of X, in their order: (N, ...)."""
+        inputs = self._check_known(X)
+        return read_in_batches(self._network, read, inputs.values, self._device, answer)
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.net_.module_.pooling.n_features)
+        return int(self._network.pooling.n_features)
 
     # ---- scikit-learn's protocol ----------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "net_")
+        return "net_" in vars(self) or self._untrained is not None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -443,31 +344,35 @@ class BaseRecurrentEstimator(
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    # ---- Saved files -----------------------------------------------------------------------
+
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        state.pop("_optimizer_state", None)
+        for name in ("net_", "_untrained", "_optimizer_state"):
+            state.pop(name, None)
         if isinstance(self.device, torch.device):
             state["device"] = str(self.device)
-        if "net_" in state:
-            vectors = state.pop("_vectors")
-            state["_network"] = weights_to_arrays(state.pop("net_").module_, vectors)
-            state["_target"] = target_state(state["_target"])
+        if self.__sklearn_is_fitted__():
+            state["_network"] = weights_to_arrays(self._network, state.pop("_vectors"))
+            state["_target"] = target_to_state(self._target)
+            state["_plan"] = config_to_state(state.pop("_config"))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         rest = dict(state)
-        weights = rest.pop("_network", None)
+        weights, config = rest.pop("_network", None), rest.pop("_plan", None)
         super().__setstate__(rest)
         if weights is None:
             return
         if not 0 <= self.n_iter_ <= _MOST_EPOCHS:  # each takes a place in the history
             raise ModelFileError(f"n_iter_={self.n_iter_}: the file was altered.")
-        network = restore_network(self._plan, self._seed, weights)
-        self._target = restore_target(rest["_target"], self._plan["n_outputs"])
+        self._config = config_from_state(config)
+        network = restore_network(self._config, self._seed, weights)
+        self._target = target_from_state(rest["_target"], self._config.n_outputs)
         self._optimizer_state = None
         self._vectors = pretrained_embedding(weights)
-        self.net_ = make_net(network, self._target, device=usable_device(self.device))
+        self._store_network(_Untrained(network, usable_device(self.device)))
 
 
 # Around what scikit-learn has made of it, which asks for the names of the columns afterwards.

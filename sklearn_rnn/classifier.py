@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -15,21 +13,22 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_y, _num_samples, check_is_fitted
 
 from ._base import BaseRecurrentEstimator
-from ._data.class_weight import check_weighted_labels, weights_by_label
+from ._data.class_weight import check_weighted_labels
 from ._data.targets import BinaryTarget, ClassTarget, MulticlassTarget, MultilabelTarget
-from ._parameters import CONSTRAINTS, documented
-from ._training.callbacks import score_callbacks
+from ._data.text_weights import text_weights
+from ._parameters import with_parameters
+from ._training.settings import TrainingRun
 from ._utils.snapshots import on_snapshot
+from ._utils.validation import check_given
 
 __all__ = ["RNNTextClassifier"]
 
 
-@documented
+@with_parameters
 class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     """Recurrent neural network that classifies texts.
 
@@ -78,12 +77,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     array(['+', '-'], dtype='<U1')
     """
 
-    _parameter_constraints = {
-        **CONSTRAINTS,
-        "term_weights": [StrOptions({"idf", "naive_bayes"})],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-    }
+    # Parameters that methods of this class read.
+    linear: str
+    term_weights: str
+    class_weight: Mapping[Any, float] | list[Any] | str | None
 
     _target: ClassTarget
 
@@ -121,38 +118,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         warm_start: bool = False,
         verbose: int = 0,
     ) -> None:
-        super().__init__(
-            cell=cell,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            pooling=pooling,
-            embedding_dim=embedding_dim,
-            freeze_embedding=freeze_embedding,
-            input_dropout=input_dropout,
-            dropout=dropout,
-            linear=linear,
-            branch_dropout=branch_dropout,
-            optimizer=optimizer,
-            lr=lr,
-            table_lr=table_lr,
-            lr_schedule=lr_schedule,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            max_grad_norm=max_grad_norm,
-            callbacks=callbacks,
-            checkpoint_dir=checkpoint_dir,
-            device=device,
-            random_state=random_state,
-            warm_start=warm_start,
-            verbose=verbose,
-        )
-        self.term_weights = term_weights
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
+        self._set_parameters(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -177,10 +143,12 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ValueError
             If X, y or sample_weight cannot be used; the classifier stays as it was.
         """
-        going_on = self.warm_start and hasattr(self, "net_")
-        if going_on:
-            self._check_weighted(self.classes_)
-        return self._fit(X, y, sample_weight, going_on=going_on)
+        run = TrainingRun(resume=self.warm_start and self.__sklearn_is_fitted__())
+        if run.resume:
+            self._check_class_weight(self.classes_)
+        labels, weights = self._labels_and_weights(y, sample_weight, run)
+        target = self._target if run.resume else self._new_target(labels, weights)
+        return self._fit(X, labels, weights, target, run)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -190,10 +158,10 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch on a chunk of the data. Early stopping takes no part.
+        """Train for one epoch on a chunk of the data, without early stopping.
 
-        The linear model goes on counting: words and pairs of neighbours that later chunks bring
-        become evidence as they come, so that it matters little how a stream is cut.
+        The linear model keeps counting: words and pairs of neighbours of later chunks are added
+        as they arrive, so that it matters little how a stream is cut.
 
         Parameters
         ----------
@@ -202,7 +170,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         y : array-like of shape (n_texts,) or (n_texts, n_labels)
             The chunk's labels.
         classes : array-like of shape (n_classes,), default=None
-            All the labels that will come, needed at the first call.
+            All labels that chunks may have, needed at the first call.
         sample_weight : array-like of shape (n_texts,), default=None
             Weights of the texts in the loss.
 
@@ -216,20 +184,15 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         ValueError
             If X, y or sample_weight cannot be used, if `classes` is missing at the first
             call or differs later, or with ``class_weight="balanced"`` or
-            ``term_weights="naive_bayes"``, which a chunk cannot tell.
+            ``term_weights="naive_bayes"``, which depend on all of the data.
         """
-        going_on = hasattr(self, "net_")
-        self._check_chunks(classes, going_on)
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            going_on=going_on,
-            one_epoch=True,
-            new_target=partial(_target_of_classes, classes=classes),
-        )
+        run = TrainingRun(resume=self.__sklearn_is_fitted__(), incremental=True)
+        self._check_chunks(classes, run.resume)
+        labels, weights = self._labels_and_weights(y, sample_weight, run)
+        target = self._target if run.resume else _target_of_classes(labels, classes)
+        return self._fit(X, labels, weights, target, run)
 
-    def _check_chunks(self, classes: ArrayLike | None, going_on: bool) -> None:
+    def _check_chunks(self, classes: ArrayLike | None, resume: bool) -> None:
         if self.class_weight == "balanced":
             raise ValueError(
                 'RNNTextClassifier: class_weight="balanced" cannot be told from a chunk. Give '
@@ -241,13 +204,13 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
                 'compares all texts of a label with all others. Set term_weights="idf" for '
                 "partial_fit."
             )
-        if classes is None and not going_on:
+        if classes is None and not resume:
             raise ValueError(
                 "RNNTextClassifier: the first call of partial_fit needs classes, all the "
                 "labels that will come."
             )
         if (
-            going_on
+            resume
             and classes is not None
             and not np.array_equal(self.classes_, np.unique(classes))
         ):
@@ -255,7 +218,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
                 f"RNNTextClassifier: classes={classes!r} differs from the first call's, "
                 f"{self.classes_!r}."
             )
-        self._check_weighted(self.classes_ if classes is None else np.unique(classes))
+        self._check_class_weight(self.classes_ if classes is None else np.unique(classes))
 
     @on_snapshot
     def predict(self, X: Any) -> NDArray[Any]:
@@ -367,6 +330,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
+        check_given(self, y)
         y = _check_y(y, multi_output=True, estimator=self)
         if sparse.issparse(y):
             y = y.toarray()
@@ -374,28 +338,27 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         is_matrix = type_of_target(y, input_name="y") == "multilabel-indicator"
         return y if is_matrix else column_or_1d(y, warn=True)
 
-    def _check_weighted(self, classes: NDArray[Any]) -> None:
+    def _check_class_weight(self, classes: NDArray[Any]) -> None:
         check_weighted_labels("RNNTextClassifier", self.class_weight, classes)
 
     def _new_target(self, y: NDArray[Any], weights: NDArray[np.float64] | None) -> ClassTarget:
         classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
-        self._check_weighted(classes)
+        self._check_class_weight(classes)
         if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
             raise ValueError(
                 "RNNTextClassifier: expected at least 2 classes whose weights (sample_weight "
                 "times class_weight) are above 0, got 1 class or none."
             )
-        return _target_of_classes(y, weights, classes=classes)
+        return _target_of_classes(y, classes)
 
-    def _text_weights(self, y: NDArray[Any], sample_weight: Any) -> NDArray[np.float64] | None:
-        weights = super()._text_weights(y, sample_weight)
-        if self.class_weight is None:
-            return weights
-        by_label = weights_by_label("RNNTextClassifier", self.class_weight, y)
-        return by_label if weights is None else by_label * weights
-
-    def _scores(self) -> list[Any]:
-        return score_callbacks("accuracy", self._target.accuracy)
+    def _labels_and_weights(
+        self, y: Any, sample_weight: Any, run: TrainingRun
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        labels = self._check_y(y)
+        who = type(self).__name__
+        return labels, text_weights(
+            who, labels, sample_weight, self.class_weight, incremental=run.incremental
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -403,9 +366,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return tags
 
 
-def _target_of_classes(
-    y: NDArray[Any], weights: NDArray[np.float64] | None, *, classes: Any
-) -> ClassTarget:
+def _target_of_classes(y: NDArray[Any], classes: Any) -> ClassTarget:
     labels = np.unique(classes)
     if y.ndim == 2:
         if len(labels) != y.shape[1]:

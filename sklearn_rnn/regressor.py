@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import check_array
@@ -12,15 +15,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseRecurrentEstimator
 from ._data.targets import NumericTarget, Target
-from ._parameters import documented
+from ._data.text_weights import text_weights
+from ._parameters import with_parameters
+from ._training.settings import TrainingRun
 from ._utils.snapshots import on_snapshot
+from ._utils.validation import check_given
 
 __all__ = ["RNNTextRegressor"]
 
 
-@documented
+@with_parameters
 class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
-    """Recurrent neural network that reads numbers off texts: star ratings, prices, scores.
+    """Recurrent neural network that predicts numbers from texts: star ratings, prices, scores.
 
     The network of :class:`~sklearn_rnn.classifier.RNNTextClassifier` with a squared loss.
     Targets are standardised inside, so that the learning rate suits any unit.
@@ -55,6 +61,39 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
     array([5., 1.])
     """
 
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "max",
+        embedding_dim: int = 128,
+        freeze_embedding: bool | int = False,
+        input_dropout: float = 0.3,
+        dropout: float = 0.5,
+        linear: str = "pairs",
+        branch_dropout: float = 0.0,
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        lr: float = 3e-3,
+        table_lr: float | None = 160.0,
+        lr_schedule: str = "linear",
+        max_epochs: int = 10,
+        batch_size: int = 32,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 2,
+        max_grad_norm: float | None = 5.0,
+        callbacks: Sequence[Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self._set_parameters(locals())
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
@@ -78,15 +117,19 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         ValueError
             If X, y or sample_weight cannot be used; the regressor stays as it was.
         """
-        return self._fit(X, y, sample_weight, going_on=self.warm_start and hasattr(self, "net_"))
+        run = TrainingRun(resume=self.warm_start and self.__sklearn_is_fitted__())
+        numbers = self._check_y(y)
+        weights = text_weights(type(self).__name__, numbers, sample_weight)
+        target = self._target if run.resume else self._new_target(numbers, weights)
+        return self._fit(X, numbers, weights, target, run)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train for one epoch on a chunk of the data. Early stopping takes no part.
+        """Train for one epoch on a chunk of the data, without early stopping.
 
-        The linear model goes on counting words and pairs of neighbours, and the targets are
-        standardised by the mean and spread of all chunks so far: it matters little how a stream
-        is cut.
+        The linear model keeps counting words and pairs of neighbours, and the targets are
+        standardised by the mean and standard deviation of all chunks so far: it matters little
+        how a stream is cut.
 
         Parameters
         ----------
@@ -107,7 +150,15 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         ValueError
             If X, y or sample_weight cannot be used.
         """
-        return self._fit(X, y, sample_weight, going_on=hasattr(self, "net_"), one_epoch=True)
+        run = TrainingRun(resume=self.__sklearn_is_fitted__(), incremental=True)
+        numbers = self._check_y(y)
+        weights = text_weights(type(self).__name__, numbers, sample_weight, incremental=True)
+        if run.resume:
+            chunk = numbers if weights is None else numbers[weights > 0]
+            target = self._target.with_chunk(chunk)
+        else:
+            target = self._new_target(numbers, weights)
+        return self._fit(X, numbers, weights, target, run)
 
     @on_snapshot
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -127,6 +178,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         return self._answers(X, self._target.predict)
 
     def _check_y(self, y: Any) -> NDArray[np.float64]:
+        check_given(self, y)
         numbers: NDArray[np.float64] = check_array(
             y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
         )

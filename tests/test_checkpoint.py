@@ -499,7 +499,7 @@ def test_an_array_of_another_shape_dtype_or_name_is_refused(task, half_way):
             if alter is not None:
                 others[name] = alter(array)
             write(model, others, record)
-            with pytest.raises(CheckpointError, match="does not hold what it should"):
+            with pytest.raises(CheckpointError, match="does not contain what it should"):
                 model.fit(*task)
     assert not hasattr(model, "net_")
 
@@ -510,7 +510,7 @@ def test_an_array_of_another_shape_dtype_or_name_is_refused(task, half_way):
 def test_an_array_that_nobody_asked_for_is_refused(task, half_way, name):
     model, arrays, record = half_way
     write(model, {**arrays, name: np.ones(3, np.float32)}, record)
-    with pytest.raises(CheckpointError, match="does not hold what it should"):
+    with pytest.raises(CheckpointError, match="does not contain what it should"):
         model.fit(*task)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,14 @@ from torch.utils.data import Dataset
 
 from ..sequences import PADDING, UNKNOWN
 
-__all__ = ["LengthSortedBatches", "SequenceDataset", "ShuffledBuckets", "left_align", "rounded"]
+__all__ = [
+    "Block",
+    "LengthSortedBatches",
+    "SequenceDataset",
+    "ShuffledBuckets",
+    "left_align",
+    "rounded",
+]
 
 Batch = tuple[dict[str, Any], Any]
 
@@ -32,7 +39,7 @@ _LOGITS_AT_ONCE = 2**21
 _ROWS_AT_ONCE = 1_024
 
 _STEPS = 8
-"""Batches have a multiple of so many steps: oneDNN prepares a kernel for each number it meets."""
+"""Batches have a multiple of this number of steps: oneDNN prepares a kernel for each number."""
 
 
 def rounded(n_steps: int) -> int:
@@ -57,7 +64,7 @@ def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]
     Parameters
     ----------
     ids : ndarray of int of shape (N, T)
-        Token ids; wherever the padding stands, it goes.
+        Token ids, with padding anywhere.
 
     Returns
     -------
@@ -73,6 +80,19 @@ def left_align(ids: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int64]]
     aligned[:, 0] = UNKNOWN  # stays where a text is empty
     aligned[np.arange(aligned.shape[1]) < n_tokens[:, None]] = ids[is_token]
     return aligned, lengths
+
+
+class Block(NamedTuple):
+    """Some texts of a dataset."""
+
+    ids: NDArray[np.int32]
+    """Left-aligned ids, (n, T)."""
+
+    lengths: NDArray[np.int64]
+    """Tokens of each text, (n,)."""
+
+    rows: NDArray[np.intp]
+    """Rows of the texts in the arrays of the dataset, (n,)."""
 
 
 class SequenceDataset(Dataset[Batch]):
@@ -99,14 +119,37 @@ class SequenceDataset(Dataset[Batch]):
         self.sample_weight = sample_weight
         self.rows = np.arange(len(values))
         self.lengths = _lengths(values)
+        self.is_aligned = values.ndim == 3  # embedded sequences have no padding
 
-    def subset(self, places: NDArray[np.intp]) -> SequenceDataset:
-        """Return the part at these places. It shares the arrays: nothing is copied.
+    def left_aligned(self) -> SequenceDataset:
+        """Return the dataset with the padding of all rows removed once, not at each reading.
+
+        Training reads the rows many times: to count n-grams, and then in each epoch. Ids in a
+        memory map stay on disk, and are left-aligned block by block as they are read.
+
+        Returns
+        -------
+        SequenceDataset
+            The same texts, targets and weights.
+        """
+        if self.is_aligned or isinstance(self.values, np.memmap):
+            return self
+        aligned = copy(self)
+        n_steps = rounded(int(self.lengths.max()))
+        aligned.values = np.full((len(self.values), n_steps), PADDING, np.int32)
+        for start in range(0, len(self.values), _ROWS_AT_ONCE):
+            block, _ = left_align(self.values[start : start + _ROWS_AT_ONCE])
+            aligned.values[start : start + len(block), : block.shape[1]] = block
+        aligned.is_aligned = True
+        return aligned
+
+    def subset(self, indices: NDArray[np.intp]) -> SequenceDataset:
+        """Return some of the texts. They share the arrays: nothing is copied.
 
         Parameters
         ----------
-        places : ndarray of int of shape (n_places,)
-            Places in this dataset.
+        indices : ndarray of int of shape (n_texts,)
+            Indices of the texts in this dataset.
 
         Returns
         -------
@@ -114,66 +157,85 @@ class SequenceDataset(Dataset[Batch]):
             The part.
         """
         part = copy(self)
-        part.rows, part.lengths = self.rows[places], self.lengths[places]
+        part.rows, part.lengths = self.rows[indices], self.lengths[indices]
         return part
 
-    def weighty(self) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
-        """Return the rows of `values` that weigh anything, and what each of them weighs.
+    def weighted(self) -> tuple[SequenceDataset, NDArray[np.float64] | None]:
+        """Return the texts whose weight is above 0, and their weights.
 
         Returns
         -------
-        rows : ndarray of int of shape (n_texts,)
-            Rows of the texts whose weight is above 0.
+        texts : SequenceDataset
+            The texts.
         weights : ndarray of float64 of shape (n_texts,), or None
             Their weights; None: all weigh the same.
         """
         if self.sample_weight is None:
-            return self.rows, None
-        rows = self.rows[self.sample_weight[self.rows] > 0]
-        return rows, self.sample_weight[rows]
+            return self, None
+        texts = self.subset(np.flatnonzero(self.sample_weight[self.rows] > 0))
+        return texts, self.sample_weight[texts.rows]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the texts block by block: a memory map is never loaded whole.
+
+        Yields
+        ------
+        Block
+            Some of the texts, in their order.
+        """
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            block = slice(start, start + _ROWS_AT_ONCE)
+            yield Block(*self._sequences(block), self.rows[block])
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: NDArray[np.intp]) -> Batch:
-        """Return the batch at these places: what the network reads, and the targets."""
-        return self._inputs(self.rows[places]), self._targets(self.rows[places])
+    def __getitem__(self, indices: NDArray[np.intp]) -> Batch:
+        """Return a batch: what the network reads, and the targets."""
+        return self._inputs(indices), self._targets(indices)
 
-    def sharded(self, places: NDArray[np.intp], shard: Shard) -> Batch:
+    def sharded(self, indices: NDArray[np.intp], shard: Shard) -> Batch:
         """Return what one of several processes reads of a batch, and the targets of all of it.
 
         Parameters
         ----------
-        places : ndarray of int of shape (n_places,)
-            Places of the batch.
+        indices : ndarray of int of shape (n_texts,)
+            Indices of the texts of the batch.
         shard : callable
-            Gives the slice of the places that the process reads, by their number. A process
-            for which no text is left gets the first.
+            Gives the slice of them that the process reads, by their number. A process for
+            which no text is left gets the first.
 
         Returns
         -------
         tuple of dict and Tensor
             The inputs of some texts, and the targets of all.
         """
-        own = places[shard(len(places))]
-        inputs = self._inputs(self.rows[own if len(own) else places[:1]])
-        return inputs, self._targets(self.rows[places])
+        own = indices[shard(len(indices))]
+        return self._inputs(own if len(own) else indices[:1]), self._targets(indices)
 
-    def _inputs(self, rows: NDArray[np.intp]) -> dict[str, Any]:
-        sequences, lengths = self._sequences(rows)
+    def _inputs(self, indices: NDArray[np.intp]) -> dict[str, Any]:
+        sequences, lengths = self._sequences(indices)
         inputs = {"sequences": torch.from_numpy(sequences), "lengths": torch.from_numpy(lengths)}
         if self.sample_weight is not None:
-            inputs["sample_weight"] = torch.from_numpy(self.sample_weight[rows].astype(np.float32))
+            weights = self.sample_weight[self.rows[indices]]
+            inputs["sample_weight"] = torch.from_numpy(weights.astype(np.float32))
         return inputs
 
-    def _targets(self, rows: NDArray[np.intp]) -> torch.Tensor:
-        return torch.empty(0) if self.target is None else torch.from_numpy(self.target[rows])
+    def _targets(self, indices: NDArray[np.intp]) -> torch.Tensor:
+        if self.target is None:
+            return torch.empty(0)
+        return torch.from_numpy(self.target[self.rows[indices]])
 
-    def _sequences(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        values = np.asarray(self.values[rows])  # a copy, also of a read-only memory map
-        if values.ndim == 2:
-            return left_align(values)
-        return values.astype(np.float32, copy=False), _lengths(values)
+    def _sequences(
+        self, indices: NDArray[np.intp] | slice
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return sequences and their lengths, cut at the longest one: a copy, never a view."""
+        rows, lengths = self.rows[indices], self.lengths[indices]
+        if self.values.ndim == 3:
+            return np.asarray(self.values[rows]).astype(np.float32, copy=False), lengths
+        if self.is_aligned:
+            return self.values[rows, : rounded(int(lengths.max()))], lengths
+        return left_align(np.asarray(self.values[rows]))
 
 
 def _lengths(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -194,7 +256,7 @@ class ShuffledBuckets:
     dataset : SequenceDataset
         The training texts.
     batch_size : int
-        Texts in a batch; the last one may hold fewer.
+        Texts in a batch; the last one may have fewer.
     generator : numpy.random.Generator
         Source of the order.
     shard : callable, default=None
@@ -223,8 +285,8 @@ class ShuffledBuckets:
         blurred = lengths * self.generator.uniform(low, high, len(lengths))
         order = np.argsort(blurred, kind="stable")
         for start in self.generator.permutation(len(self)) * self.batch_size:
-            places = order[start : start + self.batch_size]
-            yield self.dataset.sharded(places, self.shard) if self.shard else self.dataset[places]
+            batch = order[start : start + self.batch_size]
+            yield self.dataset.sharded(batch, self.shard) if self.shard else self.dataset[batch]
 
 
 class LengthSortedBatches:
@@ -235,14 +297,14 @@ class LengthSortedBatches:
     dataset : SequenceDataset
         The texts.
     batch_size : int, default=None
-        Ignored: a prediction does not depend on it. Part of the signature that skorch calls.
+        Not used: a prediction does not depend on it. skorch passes it to every iterator.
     n_outputs : int, default=1
-        Logits of a text: where they are many, batches hold fewer texts.
+        Logits of a text: the more there are, the fewer texts are in a batch.
 
     Attributes
     ----------
     order : ndarray of int of shape (N,)
-        Rows in the order in which the batches hold them.
+        Indices of the texts in the order in which the batches contain them.
     """
 
     def __init__(
@@ -259,9 +321,9 @@ class LengthSortedBatches:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __getitem__(self, place: int) -> Batch:
-        """Return the batch at a place."""
-        return self.dataset[self.order[self.starts[place] : self.starts[place + 1]]]
+    def __getitem__(self, index: int) -> Batch:
+        """Return one batch."""
+        return self.dataset[self.order[self.starts[index] : self.starts[index + 1]]]
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.__getitem__, range(len(self)))

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from .._utils.arrays import as_array, check_numbers, whole_numbers
 from .._utils.margins import Margin
 from .._utils.validation import check_ids
 from ..sequences import UNKNOWN, TokenSequences
 
-__all__ = ["Inputs", "check_inputs", "check_known", "check_vectors", "ids_that_occur"]
+__all__ = ["InputSpec", "Inputs", "check_inputs", "check_known", "check_vectors", "refuse_text"]
 
 _ROWS_AT_ONCE = 1_024
 
@@ -38,83 +37,98 @@ class Inputs(NamedTuple):
     """Number of different ids, None for floats."""
 
     vocabulary: tuple[str, ...] | None = None
-    """Tokens by id, where the sequences bring them."""
+    """Tokens by id, if the sequences have them."""
 
     vectors: NDArray[np.float32] | None = None
-    """Vectors by id, shape (n_ids, D), where the sequences bring any."""
+    """Vectors by id, shape (n_ids, D), if the sequences have them."""
 
     margin: Margin | None = None
-    """Places beside `T` that are padding in all of the sequences."""
+    """Columns beside the `T` ones that are padding in all of the sequences."""
 
     @property
-    def n_places(self) -> int:
-        """Places of a sequence."""
+    def sequence_length(self) -> int:
+        """Columns of a sequence, padding included."""
         return int(self.values.shape[1]) if self.margin is None else self.margin.n_tokens
 
 
-def check_inputs(estimator: Any, X: Any) -> Inputs:
-    """Return what an estimator was given as `Inputs`, or raise.
+class InputSpec(NamedTuple):
+    """What a fitted network can read."""
+
+    n_ids: int | None
+    """Number of different ids, None for floats."""
+
+    n_dimensions: int
+    """Size of a token's vector."""
+
+    fixed_length: int | None
+    """The only sequence length that flattened states take; None: any length."""
+
+    vocabulary: tuple[str, ...] | None
+    """Tokens by id, if the training data had them."""
+
+    n_features_in: int
+    """Columns of the training data, which a plain matrix of ids must have, too."""
+
+
+def check_inputs(who: str, X: Any) -> Inputs:
+    """Return X as `Inputs` for a new network, or raise.
 
     Parameters
     ----------
-    estimator : object
-        The estimator, for its name.
+    who : str
+        Name of the estimator, for messages.
     X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
-        What came.
+        What the estimator was given.
 
     Returns
     -------
     Inputs
-        The values, as they came: nothing is copied but what scikit-learn must convert.
+        The values; nothing is copied but what scikit-learn must convert.
     """
-    who = type(estimator).__name__
     inputs = _read(who, X)
     if inputs.vocabulary is None and inputs.n_ids is not None:
         _check_numbering(who, inputs.values, inputs.n_ids)
     return inputs
 
 
-def check_known(estimator: Any, X: Any, plan: dict[str, Any], training: bool = False) -> Inputs:
-    """Return what a fitted estimator was given, if it is what its network was built for.
+def check_known(who: str, X: Any, spec: InputSpec, training: bool = False) -> Inputs:
+    """Return X as `Inputs` for an existing network, or raise.
 
     Parameters
     ----------
-    estimator : object
-        The estimator, with what it keeps of its training data.
+    who : str
+        Name of the estimator, for messages.
     X : TokenSequences, array-like of int (N, T), or array-like of float (N, T, D)
-        What came.
-    plan : dict
-        What the network was built from.
+        What the estimator was given.
+    spec : InputSpec
+        What the network can read.
     training : bool, default=False
         Whether the network is to learn from them.
 
     Returns
     -------
     Inputs
-        The values, of as many ids as the network knows.
+        The values, with no ids but those that the network knows.
     """
-    who = type(estimator).__name__
-    _refuse_text(who, X)  # before the names of its columns
-    _check_feature_names(estimator, X, reset=False)
     inputs = _read(who, X)
-    shape = len(inputs.values), inputs.n_places, *inputs.values.shape[2:]
-    if (inputs.n_ids is None) != (plan["n_ids"] is None):
+    shape = len(inputs.values), inputs.sequence_length, *inputs.values.shape[2:]
+    if (inputs.n_ids is None) != (spec.n_ids is None):
         kinds = ("ids of shape (n_texts, n_tokens)", "floats of three dimensions")
         raise ValueError(
-            f"{who}: was fitted on {kinds[plan['n_ids'] is None]}, got X of shape {shape}. "
+            f"{who}: was fitted on {kinds[spec.n_ids is None]}, got X of shape {shape}. "
             "Pass X of that kind, or fit a new estimator."
         )
-    if inputs.n_ids is None:
-        _check_dimensions(who, shape[2], plan["n_dimensions"])
+    if inputs.n_ids is None or spec.n_ids is None:
+        _check_dimensions(who, shape[2], spec.n_dimensions)
     else:
-        _check_same_vocabulary(estimator, inputs)
-        if training and inputs.n_ids > plan["n_ids"]:
-            _warn_of_new_ids(who, inputs.n_ids, plan["n_ids"])
-        ids = _known_ids(estimator, inputs.values, plan["n_ids"])
-        inputs = inputs._replace(values=ids, n_ids=plan["n_ids"])
-    if plan["pooling"] == "flatten" and shape[1] != plan["n_places"]:
+        _check_same_vocabulary(who, inputs, spec)
+        if training and inputs.n_ids > spec.n_ids:
+            _warn_of_new_ids(who, inputs.n_ids, spec.n_ids)
+        ids = _known_ids(who, inputs.values, spec.n_ids, spec.vocabulary)
+        inputs = inputs._replace(values=ids, n_ids=spec.n_ids)
+    if spec.fixed_length not in (None, shape[1]):
         raise ValueError(
-            f'{who}: pooling="flatten" was fitted on sequences of {plan["n_places"]} places, '
+            f'{who}: pooling="flatten" was fitted on sequences of {spec.fixed_length} places, '
             f"got {shape[1]}. Pad to the same max_len, or take another pooling."
         )
     return inputs
@@ -126,7 +140,7 @@ def _warn_of_new_ids(who: str, n_ids: int, n_known: int) -> None:
         f"up to {n_ids - 1}: it learns to read these as unknown. Give the first texts the largest "
         "id, or pass TokenSequences, whose vocabulary tells how many ids there are.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,  # above _fit, partial_fit and scikit-learn's wrapper
     )
 
 
@@ -151,39 +165,17 @@ def check_vectors(who: str, inputs: Inputs) -> None:
         )
 
 
-def ids_that_occur(
-    values: NDArray[Any], n_ids: int, rows: NDArray[np.intp] | None = None
-) -> NDArray[np.bool_]:
-    """Return which ids stand in sequences.
-
-    Parameters
-    ----------
-    values : ndarray of int of shape (N, T)
-        Token ids.
-    n_ids : int
-        Number of ids `V`.
-    rows : ndarray of int of shape (n_rows,), default=None
-        Rows to look at; None: all.
-
-    Returns
-    -------
-    ndarray of bool of shape (V,)
-        True where an id occurs.
-    """
-    occurs = np.zeros(n_ids, bool)
-    for start in range(0, len(values if rows is None else rows), _ROWS_AT_ONCE):
-        block = slice(start, start + _ROWS_AT_ONCE)  # a memory map is never loaded whole
-        occurs[values[block if rows is None else rows[block]]] = True
-    return occurs
-
-
-def _check_same_vocabulary(estimator: Any, inputs: Inputs) -> None:
-    who = type(estimator).__name__
+def _check_same_vocabulary(who: str, inputs: Inputs, spec: InputSpec) -> None:
     if inputs.vocabulary is None:
-        # For scikit-learn a plain matrix has a fixed number of columns. Only the carrier
-        # says that its columns are places, of which padding may add any number.
-        _check_n_features(estimator, inputs.values, reset=False)
-    elif estimator.vocabulary_ not in (None, inputs.vocabulary):
+        # For scikit-learn a plain matrix has a fixed number of columns, and this is how it says
+        # so. Only TokenSequences say that columns are tokens, and padding any number of them.
+        n_features = inputs.values.shape[1]
+        if n_features != spec.n_features_in:
+            raise ValueError(
+                f"X has {n_features} features, but {who} is expecting {spec.n_features_in} "
+                "features as input."
+            )
+    elif spec.vocabulary not in (None, inputs.vocabulary):
         raise ValueError(
             f"{who}: X has another vocabulary than the training data: its ids mean other "
             "words. Transform texts with the vectorizer that made the training data, or fit "
@@ -191,12 +183,14 @@ def _check_same_vocabulary(estimator: Any, inputs: Inputs) -> None:
         )
 
 
-def _known_ids(estimator: Any, ids: NDArray[Any], n_ids: int) -> NDArray[Any]:
-    """Return ids that have a row in the embedding: others read as unknown, as words do."""
+def _known_ids(
+    who: str, ids: NDArray[Any], n_ids: int, vocabulary: tuple[str, ...] | None
+) -> NDArray[Any]:
+    """Return ids that have a row in the embedding; others become the unknown token's."""
     if ids.max() < n_ids:
         return ids
-    if estimator.vocabulary_ is not None:  # which has no words beyond its own
-        check_ids(type(estimator).__name__, ids, n_ids)
+    if vocabulary is not None:  # which has no words beyond its own
+        check_ids(who, ids, n_ids)
     return np.where(ids < n_ids, ids, UNKNOWN)
 
 
@@ -208,11 +202,11 @@ def _check_dimensions(who: str, got: int, expected: int) -> None:
         )
 
 
-# ---- From what came to numbers ---------------------------------------------------------------
+# ---- From X to numbers -----------------------------------------------------------------------
 
 
 def _read(who: str, X: Any) -> Inputs:
-    """Return what came as ids that are at least 0, or as floats."""
+    """Return X as ids that are at least 0, or as floats."""
     if isinstance(X, TokenSequences):
         ids = _not_empty(who, X._stored)
         check_ids(who, ids, len(X.vocabulary))
@@ -233,8 +227,8 @@ def _read(who: str, X: Any) -> Inputs:
 
 
 def _array(who: str, X: Any) -> NDArray[Any]:
-    """Return what came as an array of finite numbers."""
-    _refuse_text(who, X)
+    """Return X as an array of finite numbers."""
+    refuse_text(who, X)
     if sparse.issparse(X):
         raise TypeError(
             f"{who}: expected TokenSequences or a dense array, got a sparse one. Ids do not mix "
@@ -252,7 +246,7 @@ def _check_numbering(who: str, ids: NDArray[Any], n_ids: int) -> None:
         return
     limit = min(_ROWS_PER_ID * ids.size, 2**31)
     if n_ids <= limit:
-        limit = _ROWS_PER_ID * int(ids_that_occur(ids, n_ids).sum())
+        limit = _ROWS_PER_ID * _n_different(ids, n_ids)
     if n_ids > limit:
         raise ValueError(
             f"{who}: ids must be numbered one after the other, from 2 on, since the embedding has "
@@ -260,6 +254,13 @@ def _check_numbering(who: str, ids: NDArray[Any], n_ids: int) -> None:
             "Hashes, times and keys are numbered with np.searchsorted: see "
             '"Ids of your own" in the recipes.'
         )
+
+
+def _n_different(ids: NDArray[Any], n_ids: int) -> int:
+    occurs = np.zeros(n_ids, bool)
+    for start in range(0, len(ids), _ROWS_AT_ONCE):  # a memory map is never loaded whole
+        occurs[ids[start : start + _ROWS_AT_ONCE]] = True
+    return int(occurs.sum())
 
 
 def _not_empty(who: str, values: NDArray[Any]) -> NDArray[Any]:
@@ -281,8 +282,16 @@ def _single_precision(who: str, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _refuse_text(who: str, X: Any) -> None:
-    """Raise if X is made of str or bytes, or of several sequences, whatever holds them."""
+def refuse_text(who: str, X: Any) -> None:
+    """Raise if X is made of str or bytes, or of several sequences, whatever contains them.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    X : object
+        What the estimator was given.
+    """
     first = X
     while isinstance(first, Sequence) and not isinstance(first, str | bytes) and len(first):
         first = first[0]

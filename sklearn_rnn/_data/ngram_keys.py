@@ -1,12 +1,10 @@
-"""Words and pairs of neighbours as keys: which of them texts hold.
+"""Words and pairs of neighbours as keys, by which they are counted and looked up.
 
 Axes: `N` texts, `T` tokens, `V` vocabulary entries, `P` pairs, `C` labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -14,158 +12,97 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..sequences import UNKNOWN
-from .batches import left_align
 
-__all__ = ["PAIR", "distinct", "in_blocks", "look_up", "ngrams_in", "pair_keys", "text_digests"]
+__all__ = ["PAIR", "find_keys", "ngrams_in", "pair_keys", "unique_by_row"]
 
 PAIR = 2**31
 """A pair's key is `first * PAIR + second`: ids are below 2**31."""
 
-_TEXTS_AT_ONCE = 1_024
 
-
-def in_blocks(
-    values: NDArray[Any], rows: NDArray[np.intp]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
-    """Give texts block by block: a memory map is never read whole.
-
-    Parameters
-    ----------
-    values : ndarray of int of shape (N, T)
-        Token ids.
-    rows : ndarray of int of shape (n_texts,)
-        Which of them.
-
-    Yields
-    ------
-    ids : ndarray of int64 of shape (n, T)
-        Some of the texts, left-aligned.
-    rows : ndarray of int of shape (n,)
-        Which they are.
-    """
-    for start in range(0, len(rows), _TEXTS_AT_ONCE):
-        block = rows[start : start + _TEXTS_AT_ONCE]
-        yield left_align(np.asarray(values[block]))[0].astype(np.int64), block
-
-
-def pair_keys(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+def pair_keys(ids: NDArray[Any]) -> NDArray[np.int64]:
     """Return the key of each pair of neighbours: (n, T) -> (n, T - 1).
 
     Parameters
     ----------
-    ids : ndarray of int64 of shape (n, T)
+    ids : ndarray of int of shape (n, T)
         Left-aligned texts.
 
     Returns
     -------
     ndarray of int64 of shape (n, T - 1)
-        The keys, 0 where one of the two is no word.
+        The keys; 0 where one of the two is padding or the unknown token.
     """
-    first, second = ids[:, :-1], ids[:, 1:]
+    first, second = ids[:, :-1].astype(np.int64), ids[:, 1:]
     are_words = (first > UNKNOWN) & (second > UNKNOWN)
     return np.where(are_words, first * PAIR + second, 0)
 
 
-def ngrams_in(ids: NDArray[np.int64], pairs: NDArray[np.int64], n_ids: int) -> sparse.csr_array:
-    """Return which words and pairs texts hold.
+def ngrams_in(ids: NDArray[Any], pairs: NDArray[np.int64], n_ids: int) -> sparse.csr_array:
+    """Return which words and known pairs each text contains.
 
     Parameters
     ----------
-    ids : ndarray of int64 of shape (n, T)
+    ids : ndarray of int of shape (n, T)
         Left-aligned texts.
     pairs : ndarray of int64 of shape (P,)
-        Sorted keys of the pairs.
+        Sorted keys of the known pairs.
     n_ids : int
-        Rows `V` of the vocabulary.
+        Number of rows `V` of the vocabulary.
 
     Returns
     -------
     sparse array of shape (n, V + P)
-        1 where a text holds a word or pair.
+        1 where a text contains a word or pair.
     """
-    places, known = look_up(pairs, pair_keys(ids))
-    columns = np.concatenate([ids, np.where(known, n_ids + places, 0)], axis=1)
+    indices, is_known = find_keys(pairs, pair_keys(ids))
+    columns = np.concatenate([ids, np.where(is_known, n_ids + indices, 0)], axis=1)
     starts = np.arange(len(columns) + 1) * columns.shape[1]
-    held = sparse.csr_array(
+    contained = sparse.csr_array(
         (np.ones(columns.size), columns.ravel(), starts), shape=(len(columns), n_ids + len(pairs))
     )
-    held.sum_duplicates()
-    held.data[:] = 1
-    return held
+    contained.sum_duplicates()
+    contained.data[:] = 1
+    return contained
 
 
-def look_up(
-    pairs: NDArray[np.int64], keys: NDArray[np.int64]
+def find_keys(
+    sorted_keys: NDArray[np.int64], keys: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return where keys are among sorted ones.
+    """Return the indices of keys among sorted ones.
 
     Parameters
     ----------
-    pairs : ndarray of int64 of shape (P,)
-        Sorted keys.
+    sorted_keys : ndarray of int64 of shape (P,)
+        Where to look.
     keys : ndarray of int64 of any shape
-        Keys to look up.
+        What to look up.
 
     Returns
     -------
-    places : ndarray of int of the shape of `keys`
-        Where each is, or would be.
-    known : ndarray of bool of the shape of `keys`
-        Whether it is there.
+    indices : ndarray of int of the shape of `keys`
+        The index of each key, or the index at which it would be inserted.
+    is_known : ndarray of bool of the shape of `keys`
+        Whether the key is among the sorted ones.
     """
-    places = np.searchsorted(pairs, keys)
-    known = np.zeros(keys.shape, bool)
-    inside = places < len(pairs)
-    known[inside] = pairs[places[inside]] == keys[inside]
-    return places, known
+    indices = np.searchsorted(sorted_keys, keys)
+    is_known = np.zeros(keys.shape, bool)
+    is_inside = indices < len(sorted_keys)
+    is_known[is_inside] = sorted_keys[indices[is_inside]] == keys[is_inside]
+    return indices, is_known
 
 
-def text_digests(
-    values: NDArray[Any], rows: NDArray[np.intp], labels: sparse.csr_array | None = None
-) -> NDArray[np.int64]:
-    """Return what tells texts, and their labels, apart, in 16 bytes: (n, 2).
+def unique_by_row(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the different values of each row, without zeros: (n, T) -> (k,).
 
     Parameters
     ----------
-    values : ndarray of int of shape (N, T)
-        Token ids.
-    rows : ndarray of int of shape (n,)
-        Which of them.
-    labels : sparse array of shape (N, C), default=None
-        Their labels, where those tell texts apart too.
-
-    Returns
-    -------
-    ndarray of int64 of shape (n, 2)
-        Hashes: padding changes none.
-    """
-    digests = np.empty((len(rows), 2), np.int64)
-    for start in range(0, len(rows), _TEXTS_AT_ONCE):
-        block = rows[start : start + _TEXTS_AT_ONCE]
-        ids, lengths = left_align(np.asarray(values[block]))
-        found = bytearray()
-        for text, length, row in zip(ids, lengths, block, strict=True):
-            digest = blake2b(text[:length].tobytes(), digest_size=16)
-            if labels is not None:
-                of_text = slice(*labels.indptr[row : row + 2])
-                digest.update(b"labels" + np.sort(labels.indices[of_text]).tobytes())
-            found += digest.digest()
-        digests[start : start + len(block)] = np.frombuffer(found, np.int64).reshape(-1, 2)
-    return digests
-
-
-def distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the values of each row, each once per row, but for zeros: (n, T) -> (k,).
-
-    Parameters
-    ----------
-    rows : ndarray of int64 of shape (n, T)
+    rows : ndarray of int of shape (n, T)
         Ids or keys, 0 where there is none.
 
     Returns
     -------
-    ndarray of int64 of shape (k,)
-        Row after row.
+    ndarray of int of shape (k,)
+        The values of the first row, then those of the second, and so on.
     """
     ordered = np.sort(rows, axis=1)
     is_first = np.ones(rows.shape, bool)

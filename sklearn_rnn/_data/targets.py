@@ -1,4 +1,7 @@
-"""What a network learns to say: labels and numbers, as its loss reads them and back."""
+"""Targets: labels and numbers as the loss reads them, and logits as labels and numbers.
+
+One class for each kind of `y`. It encodes `y`, has the loss, and turns logits into predictions.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,13 @@ __all__ = [
     "MulticlassTarget",
     "MultilabelTarget",
     "NumericTarget",
+    "Score",
     "SelectedLogits",
     "Target",
 ]
+
+Score = Callable[[Tensor, Tensor], Tensor]
+"""Scores a batch, from its logits and targets."""
 
 _ROWS_AT_ONCE = 256
 
@@ -34,27 +41,30 @@ def _binary_cross_entropy(
 
 
 class SelectedLogits(NamedTuple):
-    """Which logit speaks for what is asked about."""
+    """One logit of each text: that of a label, or of a column of numbers."""
 
     columns: NDArray[np.intp]
-    """The logit of each text, (N,)."""
+    """The column of the logit, by text, (N,)."""
 
     sign: float
-    """-1 where it speaks for it by being low."""
+    """-1 for the first of two classes, whose logit is that of the second, negated."""
 
     names: list[Any]
-    """The label that it speaks for, by text; None for numbers."""
+    """The label, by text; None for numbers."""
 
 
 class Target:
     """One kind of target."""
+
+    owner: str
+    """The estimator that error messages name."""
 
     n_outputs: int
     loss: Callable[..., Tensor]
 
     @property
     def table_rate(self) -> float:
-        """How large a step of plain gradient descent may be, beside that of one logit."""
+        """Factor by which steps of plain gradient descent may be larger than for one logit."""
         return 1.0
 
     def encode(self, y: NDArray[Any]) -> NDArray[Any]:
@@ -62,28 +72,33 @@ class Target:
         raise NotImplementedError
 
     def with_chunk(self, y: NDArray[Any]) -> Target:
-        """Return the target of a stream that goes on with `y`."""
+        """Return the target of a stream that continues with `y`."""
         return self
 
     def in_fixed_units(self) -> Target:
-        """Return the target whose units no chunk changes: weights that come are made for them."""
+        """Return the target with units that no chunk changes, for weights that are set by hand."""
         return self
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """Scores that training records for each batch, by name."""
+        return {}
 
     def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
         """Return 1 where a text has a label, (N, n_outputs)."""
         raise NotImplementedError
 
     def strata(self, encoded: NDArray[Any]) -> NDArray[Any]:
-        """Return what a split keeps in proportion, (N,)."""
+        """Return the values whose distribution a split preserves, (N,)."""
         return encoded
 
     def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         """Return predictions in the terms of `y`."""
         raise NotImplementedError
 
-    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
-        """Return the logit that speaks for a label, or for a column of numbers."""
-        columns = np.full(len(logits), _column(wanted, self.n_outputs))
+    def select_logits(self, logits: NDArray[np.float64], target: Any) -> SelectedLogits:
+        """Return the logits of a label, or of a column of numbers."""
+        columns = np.full(len(logits), _column(target, self.n_outputs))
         return SelectedLogits(columns, 1.0, self._names(columns))
 
     def _names(self, columns: NDArray[np.intp]) -> list[Any]:
@@ -91,19 +106,24 @@ class Target:
 
 
 class ClassTarget(Target):
-    """Labels: each logit, or their softmax, gives the probability of one."""
+    """Labels: each logit, or the softmax of all, gives the probability of one."""
 
+    owner = "RNNTextClassifier"
     classes: NDArray[Any]
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        return {"accuracy": self.accuracy}
 
     def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
         return sparse.csr_array(encoded, dtype=np.int64)
 
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the share of texts that are right."""
+        """Return the share of texts whose label is predicted."""
         raise NotImplementedError
 
     def decision_values(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the decision compares, (N, len(classes)), or (N,) for two classes."""
+        """Return what `predict` compares, (N, len(classes)), or (N,) for two classes."""
         return logits
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,14 +147,14 @@ class _OneLabel(ClassTarget):
     def _codes(self, y: NDArray[Any]) -> NDArray[np.int64]:
         if y.ndim != 1:
             raise ValueError(
-                "RNNTextClassifier: was fitted on one label per text, got an indicator matrix "
+                f"{self.owner}: was fitted on one label per text, got an indicator matrix "
                 f"of shape {y.shape}. Fit a new classifier to it."
             )
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = np.unique(y[self.classes[codes] != y])
         if len(unknown):
             raise ValueError(
-                f"RNNTextClassifier: y holds labels that were not there at first, "
+                f"{self.owner}: y contains labels that were not there at first, "
                 f"{unknown.tolist()}: expected some of {self.classes.tolist()}. Name all labels "
                 "in the first fit, or in partial_fit's classes."
             )
@@ -168,13 +188,11 @@ class BinaryTarget(_OneLabel):
     def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[(logits[:, 0] > 0).astype(np.intp)]
 
-    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
-        """By default that of the second class."""
-        place = 1 if wanted is None else _place(self.classes, wanted)
-        n_texts = len(logits)
-        return SelectedLogits(
-            np.zeros(n_texts, np.intp), 2.0 * place - 1, [self.classes[place]] * n_texts
-        )
+    def select_logits(self, logits: NDArray[np.float64], target: Any) -> SelectedLogits:
+        """By default those of the second class."""
+        index = 1 if target is None else _index(self.classes, target)
+        columns = np.zeros(len(logits), np.intp)
+        return SelectedLogits(columns, 2.0 * index - 1, [self.classes[index]] * len(logits))
 
 
 class MulticlassTarget(_OneLabel):
@@ -190,8 +208,9 @@ class MulticlassTarget(_OneLabel):
         return self._codes(y)
 
     def indicators(self, encoded: NDArray[Any]) -> sparse.csr_array:
-        places = encoded, np.arange(len(encoded) + 1)
-        return sparse.csr_array((np.ones_like(encoded), *places), (len(encoded), self.n_outputs))
+        columns_and_starts = encoded, np.arange(len(encoded) + 1)
+        shape = len(encoded), self.n_outputs
+        return sparse.csr_array((np.ones_like(encoded), *columns_and_starts), shape)
 
     def accuracy(self, logits: Tensor, target: Tensor) -> Tensor:
         return (logits.argmax(dim=1) == target).float().mean()
@@ -207,10 +226,11 @@ class MulticlassTarget(_OneLabel):
     def predict(self, logits: NDArray[Any]) -> NDArray[Any]:
         return self.classes[logits.argmax(axis=1)]
 
-    def select_logits(self, logits: NDArray[np.float64], wanted: Any) -> SelectedLogits:
+    def select_logits(self, logits: NDArray[np.float64], target: Any) -> SelectedLogits:
         """By default those of the labels that are predicted."""
-        predicted = logits.argmax(axis=1)
-        columns = predicted if wanted is None else predicted * 0 + _place(self.classes, wanted)
+        columns = logits.argmax(axis=1)
+        if target is not None:
+            columns = np.full_like(columns, _index(self.classes, target))
         return SelectedLogits(columns, 1.0, self._names(columns))
 
 
@@ -226,7 +246,7 @@ class MultilabelTarget(ClassTarget):
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         if y.shape[1:] != (self.n_outputs,):
             raise ValueError(
-                f"RNNTextClassifier: was fitted on an indicator matrix of {self.n_outputs} "
+                f"{self.owner}: was fitted on an indicator matrix of {self.n_outputs} "
                 f"columns, got y of shape {y.shape}. Fit a new classifier to it."
             )
         return y.astype(np.float32)
@@ -254,7 +274,7 @@ class MultilabelTarget(ClassTarget):
         return (logits > 0).astype(np.int64)
 
     def packed(self, logits: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return the decisions, a bit for each: (N, C) -> (N, ceil(C / 8))."""
+        """Return the predictions, one bit each: (N, C) -> (N, ceil(C / 8))."""
         return np.packbits(logits > 0, axis=1)
 
     def are_right(self, packed: NDArray[np.uint8], y: Any) -> NDArray[np.bool_]:
@@ -271,10 +291,11 @@ class MultilabelTarget(ClassTarget):
 class NumericTarget(Target):
     """Numbers, standardised: the network's outputs start around 0, in any unit of `y`."""
 
+    owner = "RNNTextRegressor"
     loss = staticmethod(F.mse_loss)
 
     n_texts: int | None = None
-    """How many texts mean and spread are of; None where chunks leave them, as in old files."""
+    """Number of texts behind mean and spread; None if chunks do not change them."""
 
     def __init__(self, y: NDArray[np.float64]) -> None:
         columns = y.reshape(len(y), -1)
@@ -285,7 +306,7 @@ class NumericTarget(Target):
             self.mean, spread = columns.mean(axis=0), columns.std(axis=0)
         if not np.isfinite(self.mean + spread).all():
             raise ValueError(
-                "RNNTextRegressor: the numbers in y are too large for their spread to be a "
+                f"{self.owner}: the numbers in y are too large for their spread to be a "
                 f"number: the largest is {np.abs(columns).max():g}. Scale y."
             )
         self.spread = spread
@@ -294,8 +315,8 @@ class NumericTarget(Target):
     def with_chunk(self, y: NDArray[Any]) -> NumericTarget:
         """Return the target with the mean and spread of all texts so far.
 
-        Networks go on with the logits that they give, in the new units: those of the first few
-        texts may be far off.
+        The network keeps its logits, which are then read in the new units: those of the first
+        few texts may be far off.
 
         References
         ----------
@@ -322,7 +343,9 @@ class NumericTarget(Target):
 
     @property
     def table_rate(self) -> float:
-        return self.n_outputs / 8  # a square is eight times as curved as a logit's loss
+        # The mean over outputs divides each gradient. The squared error's second derivative is
+        # 2, that of a logit's cross-entropy at most 1/4: steps have to be eight times shorter.
+        return self.n_outputs / 8
 
     def encode(self, y: NDArray[Any]) -> NDArray[np.float32]:
         columns = y.reshape(len(y), -1)
@@ -332,7 +355,7 @@ class NumericTarget(Target):
     def _check_columns(self, n_columns: int, shape: tuple[int, ...]) -> None:
         if n_columns != self.n_outputs:
             raise ValueError(
-                f"RNNTextRegressor: was fitted on y of {self.n_outputs} columns, got shape "
+                f"{self.owner}: was fitted on y of {self.n_outputs} columns, got shape "
                 f"{shape}. Fit a new regressor to it."
             )
 
@@ -343,18 +366,18 @@ class NumericTarget(Target):
         with np.errstate(over="ignore"):
             numbers = logits * self.scale + self.mean
         if not np.isfinite(numbers).all():
-            raise ValueError("RNNTextRegressor: an answer is too large to be a finite number.")
+            raise ValueError(f"{self.owner}: a prediction is too large to be a finite number.")
         return numbers[:, 0] if self.one_dimensional else numbers
 
 
-def _column(wanted: Any, n_outputs: int) -> int:
-    if wanted is None and n_outputs > 1:
+def _column(target: Any, n_outputs: int) -> int:
+    if target is None and n_outputs > 1:
         raise ValueError(f"target: name the column to look into, from 0 to {n_outputs - 1}.")
-    return _place(range(n_outputs), 0 if wanted is None else wanted)
+    return _index(range(n_outputs), 0 if target is None else target)
 
 
-def _place(choices: Any, wanted: Any) -> int:
+def _index(choices: Any, target: Any) -> int:
     listed = np.asarray(choices).tolist()
-    if not np.isscalar(wanted) or wanted not in listed:
-        raise ValueError(f"target must be one of {listed}, got {wanted!r}.")
-    return listed.index(wanted)
+    if not np.isscalar(target) or target not in listed:
+        raise ValueError(f"target must be one of {listed}, got {target!r}.")
+    return listed.index(target)

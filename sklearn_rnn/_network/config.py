@@ -1,70 +1,204 @@
-"""What a network is built from, and whether parameters still ask for the same one."""
+"""The network's configuration: what it is built from, in plain numbers and words."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .._data.batches import SequenceDataset
-from .._data.inputs import Inputs, ids_that_occur
-from .._data.ngrams import NGrams, label_contrast, learn_ngrams
+from .._data.inputs import Inputs, InputSpec
 from .._data.targets import Target
-from ..sequences import UNKNOWN
+from ..exceptions import ModelFileError
 
-__all__ = ["check_same_network", "new_plan", "ngrams_of", "unread_ids"]
+__all__ = [
+    "NetworkConfig",
+    "check_same_config",
+    "config_from_state",
+    "config_to_state",
+    "input_spec",
+    "network_config",
+]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a network is built from.
+
+    The first five fields follow from the data, the others are parameters of the estimator.
+
+    Parameters
+    ----------
+    n_ids : int or None
+        Rows `V` of the embedding table; None for sequences that are embedded already.
+    n_dimensions : int
+        Size `D` of a token's vector.
+    n_outputs : int
+        Number of logits `C`.
+    sequence_length : int
+        Length of the training sequences: that of all others, with ``pooling="flatten"``.
+    n_pairs : int
+        Pairs that the linear model knows.
+    bidirectional : bool
+        Whether each layer reads in both directions.
+    cell : {"rnn", "lstm", "gru"}
+        Kind of the recurrent layers.
+    hidden_size : int
+        Hidden units of a layer, in one direction.
+    num_layers : int
+        Number of stacked recurrent layers.
+    pooling : {"last", "max", "mean", "attention", "flatten"}
+        How the states of all steps become one vector.
+    linear : {"none", "words", "pairs"}
+        The linear model beside the recurrent layers; of ids only.
+    input_dropout : float
+        Share of each recurrent layer's inputs dropped, with one mask for all steps of a text.
+    dropout : float
+        Share of the pooled vector dropped.
+    branch_dropout : float
+        Share of texts that train the linear model alone, and share of texts that train the
+        recurrent layers alone.
+    """
+
+    n_ids: int | None
+    n_dimensions: int
+    n_outputs: int
+    sequence_length: int
+    n_pairs: int
+    bidirectional: bool
+    cell: str
+    hidden_size: int
+    num_layers: int
+    pooling: str
+    linear: str
+    input_dropout: float
+    dropout: float
+    branch_dropout: float
+
+
+_NAMES = [field.name for field in fields(NetworkConfig)]
+_PARAMETERS = _NAMES[_NAMES.index("bidirectional") :]
 
 _SHAPING = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "linear")
-"""Parameters that decide what weights there are."""
+"""Parameters that decide which weights there are."""
+
+_SAVED_AS = {"sequence_length": "n_places"}
+"""Names of fields in saved files, where they differ."""
 
 
-def new_plan(estimator: Any, inputs: Inputs, target: Target, n_pairs: int) -> dict[str, Any]:
-    """Return what a network is built from, in plain numbers and words."""
+def network_config(
+    parameters: Mapping[str, Any], inputs: Inputs, target: Target, n_pairs: int
+) -> NetworkConfig:
+    """Return the configuration of a new network.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        The estimator's parameters.
+    inputs : Inputs
+        The training sequences.
+    target : Target
+        What the network learns to predict.
+    n_pairs : int
+        Pairs that the linear model knows.
+
+    Returns
+    -------
+    NetworkConfig
+        The configuration.
+    """
     source = inputs.vectors if inputs.n_ids is not None else inputs.values
-    return {
-        "n_ids": inputs.n_ids,
-        "n_dimensions": estimator.embedding_dim if source is None else source.shape[-1],
-        "n_outputs": target.n_outputs,
-        "n_places": inputs.n_places,
-        "n_pairs": n_pairs,
-        "bidirectional": bool(estimator.bidirectional),
-        "cell": estimator.cell,
-        "hidden_size": estimator.hidden_size,
-        "num_layers": estimator.num_layers,
-        "pooling": estimator.pooling,
-        "linear": estimator.linear,
-        "input_dropout": estimator.input_dropout,
-        "dropout": estimator.dropout,
-        "branch_dropout": estimator.branch_dropout,
-    }
+    given = {name: parameters[name] for name in _PARAMETERS}
+    return NetworkConfig(
+        n_ids=inputs.n_ids,
+        n_dimensions=parameters["embedding_dim"] if source is None else source.shape[-1],
+        n_outputs=target.n_outputs,
+        sequence_length=inputs.sequence_length,
+        n_pairs=n_pairs,
+        **{**given, "bidirectional": bool(given["bidirectional"])},
+    )
 
 
-def check_same_network(estimator: Any, plan: dict[str, Any]) -> None:
-    """Raise if parameters ask for another network than the one at hand."""
-    changed = [name for name in _SHAPING if getattr(estimator, name) != plan[name]]
+def check_same_config(who: str, parameters: Mapping[str, Any], config: NetworkConfig) -> None:
+    """Raise if parameters ask for another network than the one to be trained further.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for the message.
+    parameters : mapping of str to object
+        The estimator's parameters.
+    config : NetworkConfig
+        What the network was built from.
+    """
+    changed = [name for name in _SHAPING if parameters[name] != getattr(config, name)]
     if changed:
         raise ValueError(
-            f"{type(estimator).__name__}: {', '.join(changed)} changed since the last fit, whose "
+            f"{who}: {', '.join(changed)} changed since the last fit, whose "
             "network this one goes on with. Clone the estimator, or set warm_start=False."
         )
 
 
-def ngrams_of(estimator: Any, inputs: Inputs, training: SequenceDataset) -> NGrams | None:
-    """Return what the linear model of a new network knows; None if there is no such model."""
-    if inputs.n_ids is None or estimator.linear == "none":
-        return None
-    rows, weights = training.weighty()
-    ngrams = learn_ngrams(inputs.values, rows, inputs.n_ids, estimator.linear, weights)
-    if estimator.term_weights == "idf":
-        return ngrams
-    labels = estimator._target.indicators(training.target)
-    contrast = label_contrast(inputs.values, rows, labels, ngrams)
-    return ngrams._replace(idf=ngrams.idf * contrast, n_texts=None)
+def input_spec(
+    config: NetworkConfig, vocabulary: tuple[str, ...] | None, n_features_in: int
+) -> InputSpec:
+    """Return what a network can read.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        What it was built from.
+    vocabulary : tuple of str or None
+        Tokens by id, if the training data had them.
+    n_features_in : int
+        Columns of the training data.
+
+    Returns
+    -------
+    InputSpec
+        The specification.
+    """
+    fixed_length = config.sequence_length if config.pooling == "flatten" else None
+    return InputSpec(config.n_ids, config.n_dimensions, fixed_length, vocabulary, n_features_in)
 
 
-def unread_ids(data: SequenceDataset, n_ids: int) -> NDArray[np.bool_]:
-    """Return which words stand in no text that weighs anything: (V,)."""
-    occurs = ids_that_occur(data.values, n_ids, data.weighty()[0])
-    occurs[: UNKNOWN + 1] = True
-    return ~occurs
+def config_to_state(config: NetworkConfig) -> dict[str, Any]:
+    """Return what a file contains of a configuration.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        The configuration.
+
+    Returns
+    -------
+    dict of str to object
+        Its fields.
+    """
+    return {_SAVED_AS.get(name, name): getattr(config, name) for name in _NAMES}
+
+
+def config_from_state(state: Mapping[str, Any]) -> NetworkConfig:
+    """Return the configuration that a file contains.
+
+    Parameters
+    ----------
+    state : mapping of str to object
+        What `config_to_state` returned.
+
+    Returns
+    -------
+    NetworkConfig
+        The configuration.
+
+    Raises
+    ------
+    ModelFileError
+        If a field is missing, or there is another one.
+    """
+    expected = {_SAVED_AS.get(name, name): name for name in _NAMES}
+    if wrong := state.keys() ^ expected.keys():
+        raise ModelFileError(
+            f"{min(map(str, wrong))} is missing in the network's configuration, or should not be "
+            "there: the file was altered."
+        )
+    return NetworkConfig(**{name: state[saved] for saved, name in expected.items()})

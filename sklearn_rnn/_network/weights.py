@@ -1,4 +1,4 @@
-"""What a fitted estimator keeps: NumPy arrays to pickle."""
+"""The network's weights: drawn from a seed, and saved as and restored from NumPy arrays."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from .._data.targets import BinaryTarget, MulticlassTarget, MultilabelTarget, NumericTarget, Target
 from .._tables import SharedTable, shared_table
 from .._utils.threads import all_finite, one_blas_thread, single_threaded_math
 from ..exceptions import ModelFileError
-from ..sequences import PADDING, UNKNOWN
+from ..sequences import PADDING
+from .config import NetworkConfig, config_to_state
 from .network import RecurrentNetwork
 
 __all__ = [
@@ -23,20 +23,47 @@ __all__ = [
     "load_pretrained_embedding",
     "pretrained_embedding",
     "restore_network",
-    "restore_target",
-    "target_state",
-    "tie_rare_to_unknown",
     "weights_to_arrays",
 ]
 
 _EMBEDDING = "embedding.weight"
 
-_TARGETS: dict[str, type[Target]] = {
-    "binary": BinaryTarget,
-    "multiclass": MulticlassTarget,
-    "multilabel": MultilabelTarget,
-    "numbers": NumericTarget,
-}
+
+def build_network(config: NetworkConfig, seed: int) -> RecurrentNetwork:
+    """Return a network with random weights.
+
+    On one thread: the last bits of an orthogonal matrix depend on how the work was shared.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        What to build it from.
+    seed : int
+        Seed of the weights.
+
+    Returns
+    -------
+    RecurrentNetwork
+        The network.
+    """
+    with one_blas_thread(), single_threaded_math():
+        generator = torch.Generator("cpu").manual_seed(seed)
+        return RecurrentNetwork(**config_to_state(config), generator=generator)
+
+
+def load_pretrained_embedding(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
+    """Copy the vectors that came with the sequences into a new embedding.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        The embedding.
+    vectors : ndarray of float32 of shape (V, D)
+        The vectors.
+    """
+    with torch.no_grad():
+        embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
+        embedding.weight[PADDING] = 0
 
 
 def weights_to_arrays(
@@ -44,80 +71,76 @@ def weights_to_arrays(
 ) -> dict[str, Any]:
     """Return a network's weights as NumPy arrays, and which of them are frozen.
 
-    A frozen embedding is the table that came: the very array, so that a file which holds the
-    step that it came from holds it once.
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        The network.
+    vectors : ndarray of float32 of shape (V, D), or None
+        The vectors that came with the sequences. A frozen embedding is saved as this very
+        array, so that a file that contains the embedding step too contains the table once.
+
+    Returns
+    -------
+    dict
+        ``"arrays"`` by name, the names of ``"frozen"`` ones, and a ``"digest"`` of all.
     """
     arrays: dict[str, Any] = {n: t.cpu().numpy() for n, t in network.state_dict().items()}
     frozen = [name for name, p in network.named_parameters() if not p.requires_grad]
-    as_it_came = vectors is not None and np.array_equal(arrays.get(_EMBEDDING, 0), vectors)
-    if vectors is not None and as_it_came and _EMBEDDING in frozen:
+    is_unchanged = vectors is not None and np.array_equal(arrays.get(_EMBEDDING, 0), vectors)
+    if vectors is not None and is_unchanged and _EMBEDDING in frozen:
         arrays[_EMBEDDING] = shared_table(vectors)
     return {"arrays": arrays, "frozen": frozen, "digest": _digest(arrays)}
 
 
-def build_network(plan: dict[str, Any], seed: int) -> RecurrentNetwork:
-    """Return the network of a plan, with weights drawn from a seed.
-
-    On one thread: the last bits of an orthogonal matrix hang on how the work was shared.
-    """
-    with one_blas_thread(), single_threaded_math():
-        return RecurrentNetwork(**plan, generator=torch.Generator("cpu").manual_seed(seed))
-
-
-def load_pretrained_embedding(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:
-    """Let a new embedding start from the table that came with the sequences."""
-    with torch.no_grad():
-        embedding.weight.copy_(torch.from_numpy(np.array(vectors)))
-        embedding.weight[PADDING] = 0
-
-
-def tie_rare_to_unknown(network: RecurrentNetwork) -> None:
-    """Give words that were read as the unknown token in training, if any, its vector."""
-    if network.embedding is not None and network.rare_word_mask is not None:
-        with torch.no_grad():
-            table = network.embedding.weight
-            table[network.rare_word_mask] = table[UNKNOWN].clone()
-    network.rare_word_mask = None
-
-
 def pretrained_embedding(state: dict[str, Any]) -> NDArray[np.float32] | None:
-    """Return the table that came with the sequences, where it is still as it came."""
+    """Return the vectors that came with the sequences, if the embedding was frozen.
+
+    Parameters
+    ----------
+    state : dict
+        What `weights_to_arrays` returned.
+
+    Returns
+    -------
+    ndarray of float32 of shape (V, D), or None
+        The vectors.
+    """
     table = state["arrays"].get(_EMBEDDING)
     return table.array if isinstance(table, SharedTable) else None
 
 
-def _check_plan(plan: dict[str, Any], arrays: Any) -> None:
-    """Raise if a plan asks for what no parameters can, or for more layers than have weights."""
-    of_layers = [
-        name
-        for name, array in (_plain(arrays) if isinstance(arrays, dict) else {}).items()
-        if name.startswith("layers.") and isinstance(array, np.ndarray)
-    ]
-    if plan["num_layers"] > len(of_layers) / 3:  # weights of inputs, of states, intercepts
-        raise ModelFileError(
-            f"The model has weights of fewer layers than its {plan['num_layers']}: the file was "
-            "altered."
-        )
-    for name, highest in (("input_dropout", 1), ("dropout", 1), ("branch_dropout", 0.5)):
-        if not 0 <= plan.get(name, 0) < highest:
-            raise ModelFileError(
-                f"{name}: expected a number from 0 to less than {highest}, got {plan[name]!r}: "
-                "the file was altered."
-            )
+def restore_network(config: NetworkConfig, seed: int, state: dict[str, Any]) -> RecurrentNetwork:
+    """Return a network with saved weights.
 
+    It is built without memory of its own (on torch's "meta" device), and takes over the arrays:
+    a file that asks for more than it contains is refused before anything is allocated.
 
-def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> RecurrentNetwork:
-    """Return the network of a plan, with the weights that `weights_to_arrays` returned.
+    Parameters
+    ----------
+    config : NetworkConfig
+        What to build it from.
+    seed : int
+        Seed of its generator.
+    state : dict
+        What `weights_to_arrays` returned.
 
-    Its parts get no memory of their own: a file that asks for more than it holds is refused
-    before anything is made.
+    Returns
+    -------
+    RecurrentNetwork
+        The network, set to prediction.
+
+    Raises
+    ------
+    ModelFileError
+        If the weights do not fit the configuration, or are not those that were saved.
     """
-    _check_plan(plan, state["arrays"])
+    arrays = _unshared(state["arrays"])
+    _check_config(config, arrays)
     with torch.device("meta"):
-        network = build_network(plan, seed)
-    tensors = {name: _tensor(array) for name, array in _plain(state["arrays"]).items()}
-    if not any(isinstance(array, np.memmap) for array in _plain(state["arrays"]).values()):
-        _check_weights(network, tensors)  # of memory maps nobody reads more than is asked for
+        network = build_network(config, seed)
+    tensors = {name: _tensor(array) for name, array in arrays.items()}
+    if not any(isinstance(array, np.memmap) for array in arrays.values()):
+        _check_weights(network, tensors)  # of a memory map, nobody reads more than is needed
         if state["digest"] != _digest(state["arrays"]):
             raise ModelFileError("The weights are not those that were saved: the file is damaged.")
     network.load_state_dict(tensors, assign=True)
@@ -126,21 +149,43 @@ def restore_network(plan: dict[str, Any], seed: int, state: dict[str, Any]) -> R
     return network.eval()
 
 
-def _plain(arrays: dict[str, Any]) -> dict[str, NDArray[Any]]:
+def _check_config(config: NetworkConfig, arrays: dict[str, NDArray[Any]]) -> None:
+    """Raise if there are weights of fewer layers, or if no parameters allow a configuration."""
+    of_layers = [
+        name
+        for name, array in arrays.items()
+        if name.startswith("layers.") and isinstance(array, np.ndarray)
+    ]
+    if config.num_layers > len(of_layers) / 3:  # input weight, recurrent weight, intercept
+        raise ModelFileError(
+            f"The model has weights of fewer layers than its {config.num_layers}: the file was "
+            "altered."
+        )
+    for name, highest in (("input_dropout", 1), ("dropout", 1), ("branch_dropout", 0.5)):
+        if not 0 <= getattr(config, name) < highest:
+            raise ModelFileError(
+                f"{name}: expected a number from 0 to less than {highest}, got "
+                f"{getattr(config, name)!r}: the file was altered."
+            )
+
+
+def _unshared(arrays: Any) -> dict[str, NDArray[Any]]:
+    if not isinstance(arrays, dict):
+        return {}
     return {n: a.array if isinstance(a, SharedTable) else a for n, a in arrays.items()}
 
 
 def _digest(arrays: dict[str, Any]) -> str:
-    """Return a sum over the bytes of all arrays."""
+    """Return a hash of all arrays."""
     digest = blake2b(digest_size=16)
-    for name, array in sorted(_plain(arrays).items()):
+    for name, array in sorted(_unshared(arrays).items()):
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
 def _check_weights(network: RecurrentNetwork, tensors: dict[str, torch.Tensor]) -> None:
-    """Raise if weights are of another kind than the network's, or are no numbers."""
+    """Raise if weights have another dtype than the network's, or are not finite."""
     for name, expected in network.state_dict().items():
         found = tensors.get(name, expected)
         if found.dtype != expected.dtype or not all_finite(found):
@@ -151,9 +196,9 @@ def _check_weights(network: RecurrentNetwork, tensors: dict[str, torch.Tensor]) 
 
 
 def _tensor(array: NDArray[Any]) -> torch.Tensor:
-    """Return an array as a tensor in the same memory, also where that is a map of a file.
+    """Return an array as a tensor in the same memory, even if that is a memory map.
 
-    Nobody writes to it: whoever goes on training does so with a copy of the network.
+    Nobody writes to it: training continues on a copy of the network.
     """
     if array.flags.writeable:
         return torch.from_numpy(array)
@@ -162,29 +207,3 @@ def _tensor(array: NDArray[Any]) -> torch.Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(np.asarray(array))
-
-
-def target_state(target: Target) -> dict[str, Any]:
-    """Return a target as its kind's name and its arrays: no private class in a file."""
-    (kind,) = (name for name, cls in _TARGETS.items() if type(target) is cls)
-    return {"kind": kind, **vars(target)}
-
-
-def restore_target(state: dict[str, Any], n_outputs: int) -> Target:
-    """Return the target that `target_state` described, of a network with so many outputs."""
-    cls = _TARGETS[state["kind"]]
-    target = cls.__new__(cls)
-    vars(target).update({name: value for name, value in state.items() if name != "kind"})
-    for name in ("mean", "scale", "spread"):
-        number = state.get(name, 0.0)
-        if not np.isfinite(number).all() or np.shape(number) not in ((), (n_outputs,)):
-            raise ModelFileError(
-                f"{name}: expected {n_outputs} finite numbers, got {number!r}: the file was "
-                "altered."
-            )
-    n_labels = 2 if state["kind"] == "binary" else n_outputs
-    if target.n_outputs != n_outputs or len(state.get("classes", range(n_labels))) != n_labels:
-        raise ModelFileError(
-            f"The model has other labels than its {n_outputs} outputs: the file was altered."
-        )
-    return target

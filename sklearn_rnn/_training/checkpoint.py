@@ -1,8 +1,8 @@
-"""A fit's state on disk after each epoch: what was killed goes on from there, bit by bit.
+"""Checkpoints: the state of a fit on disk after each epoch, from which a killed fit resumes.
 
-A checkpoint is one file of arrays and JSON. It says what it is a checkpoint of: data,
-parameters and versions. Whatever training changes is in it, so that the epochs to come are the
-same as without the interruption.
+A checkpoint is one file of arrays and JSON. It contains the fingerprint of its fit (data,
+parameters and versions), and all that training changes: the remaining epochs are bit-identical to
+those of a fit that was not interrupted.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
 from .._data.batches import SequenceDataset
+from .._data.inputs import Inputs
 from .._utils.archives import read_json, read_npz
 from .._utils.files import atomic_write, check_replaceable, open_regular
 from .._utils.versioned_state import FORMAT
 from ..exceptions import CheckpointError
 from .fingerprint import Fingerprint, differences, fit_fingerprint
+from .model_state import ModelState
 from .processes import current_process_group
-from .training_state import Arrays, put_back, taken_arrays, taken_record
+from .settings import TrainingRun, TrainingSettings
+from .training_state import Arrays, arrays_of, record_of, restore
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 
 
 class Saved(NamedTuple):
-    """What stands in a checkpoint."""
+    """The contents of a checkpoint."""
 
     record: dict[str, Any]
     arrays: Arrays
@@ -42,38 +45,54 @@ class Saved(NamedTuple):
 
 @contextmanager
 def open_checkpoint(
-    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool, one_epoch: bool
+    settings: TrainingSettings,
+    inputs: Inputs,
+    data: SequenceDataset,
+    start: ModelState | None,
+    run: TrainingRun,
 ) -> Iterator[Checkpoint | None]:
-    """Give the checkpoint of a fit, whose folder is this fit's within the block.
+    """Yield the checkpoint of a fit, whose folder is locked within the block.
 
-    None if the estimator keeps none, or learns one epoch at a time. Of several processes the
-    main one reads and writes, and tells the others what it has read.
+    None if the estimator keeps none, or trains incrementally. Of several processes the main one
+    reads and writes, and broadcasts what it has read.
+
+    Parameters
+    ----------
+    settings, inputs, data, start
+        What the fit depends on, as of `fit_fingerprint`.
+    run : TrainingRun
+        Which kind of fit this is.
+
+    Yields
+    ------
+    Checkpoint or None
+        The checkpoint.
 
     Raises
     ------
     CheckpointError
         If there is one already, of another fit, or another fit writes into the folder.
     """
-    if one_epoch or estimator.checkpoint_dir is None:
+    if run.incremental or settings.checkpoint_dir is None:
         yield None
         return
-    who, processes = type(estimator).__name__, current_process_group()
-    _check_parameters(who, estimator)
-    path = Path(estimator.checkpoint_dir, "checkpoint.npz")
-    identity = fit_fingerprint("checkpoint_dir", estimator, inputs, data, going_on)
+    who, processes = settings.who, current_process_group()
+    _check_parameters(settings)
+    path = Path(settings.checkpoint_dir, "checkpoint.npz")
+    fingerprint = fit_fingerprint("checkpoint_dir", settings, inputs, data, start)
     with _Folder(who, path.parent) as folder:
         saved = processes.broadcast_object(lambda: _saved_in(folder, who, path))
         if saved is not None:
-            _check_same(who, path, identity, saved.record["identity"])
-        yield Checkpoint(path, identity, saved, folder, writes=processes.is_main)
+            _check_same(who, path, fingerprint, saved.record["identity"])
+        yield Checkpoint(path, fingerprint, saved, folder, writes=processes.is_main)
 
 
 def _saved_in(folder: _Folder, who: str, path: Path) -> Saved | None:
-    """Make a folder this fit's, and return what an earlier process has left in it."""
-    folder.hold()
+    """Lock a folder, and return what an earlier process has left in it."""
+    folder.lock()
     for part in path.parent.glob(".checkpoint.npz.*.part"):  # of processes that were killed
         part.unlink(missing_ok=True)
-    check_replaceable(path, who)  # now, and not when an epoch has been trained
+    check_replaceable(path, who)  # now, not after the first epoch
     return _read(who, path) if path.exists() else None
 
 
@@ -87,35 +106,35 @@ def _check_same(who: str, path: Path, ours: Fingerprint, theirs: Fingerprint) ->
         )
 
 
-def _check_parameters(who: str, estimator: Any) -> None:
-    if estimator.callbacks:
+def _check_parameters(settings: TrainingSettings) -> None:
+    if settings.callbacks:
         raise ValueError(
-            f"{who}: checkpoint_dir needs callbacks=None: what callbacks remember is theirs, and "
-            "a fit that goes on would go on without it."
+            f"{settings.who}: checkpoint_dir needs callbacks=None: the state of callbacks is not "
+            "saved, so that a fit would resume without it."
         )
-    if isinstance(estimator.random_state, np.random.RandomState):
+    if isinstance(settings.random_state, np.random.RandomState):
         raise ValueError(
-            f"{who}: checkpoint_dir needs random_state=None or an int, got a RandomState: a fit "
-            "that is called again would find it moved on."
+            f"{settings.who}: checkpoint_dir needs random_state=None or an int, got a "
+            "RandomState: a fit that is called again would find it moved on."
         )
 
 
 class Checkpoint(Callback):
-    """Writes a fit's state when an epoch ends, and begins with the one that was written.
+    """Saves the state of a fit when an epoch ends, and restores the saved one when it begins.
 
-    To stand behind all callbacks that remember something.
+    It has to come after all callbacks whose state it saves.
     """
 
     def __init__(
         self,
         path: Path,
-        identity: Fingerprint,
+        fingerprint: Fingerprint,
         saved: Saved | None,
         folder: _Folder,
         writes: bool = True,
     ) -> None:
         self.path = path
-        self.identity = identity
+        self.fingerprint = fingerprint
         self.saved = saved
         self.folder = folder
         self.writes = writes
@@ -123,11 +142,11 @@ class Checkpoint(Callback):
 
     @property
     def seed(self) -> int | None:
-        """Where all that is random came from, in a fit that goes on."""
+        """The random seed of the fit that is resumed; None: it starts anew."""
         return None if self.saved is None else self.saved.record["seed"]
 
     def attach(self, net: Any, order: np.random.Generator, seed: int) -> int:
-        """Stand behind a net's callbacks; return how many of its epochs are behind us.
+        """Append this to a net's callbacks; return how many epochs are done already.
 
         Parameters
         ----------
@@ -136,48 +155,53 @@ class Checkpoint(Callback):
         order : numpy.random.Generator
             Source of the order of its texts.
         seed : int
-            Where its generators came from.
+            The random seed of the fit.
+
+        Returns
+        -------
+        int
+            Epochs of the fit that is resumed.
         """
         self.order, self.used_seed = order, seed
         net.callbacks_.append(("checkpoint", self))
         return 0 if self.saved is None else len(self.saved.record["history"])
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Put back what was saved."""
+        """Restore the saved state, if there is one."""
         if self.saved is not None:
             try:
-                put_back(net, self.order, *self.saved)
+                restore(net, self.order, *self.saved)
             except Exception as error:
                 raise CheckpointError(
-                    f"{str(self.path)!r} does not hold what it should ({error!r}). Delete it to "
-                    "train from the start."
+                    f"{str(self.path)!r} does not contain what it should ({error!r}). Delete it "
+                    "to train from the start."
                 ) from error
             self.saved = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Write all that the next epoch depends on."""
+        """Save all that the next epoch depends on."""
         if not self.writes:
             return
         record = {
             "format": FORMAT,
-            "identity": self.identity,
+            "identity": self.fingerprint,
             "seed": self.used_seed,
-            **taken_record(net, self.order),
+            **record_of(net, self.order),
         }
         text = json.dumps(record, default=_plain_number)
-        arrays = {"record": np.frombuffer(text.encode(), np.uint8), **taken_arrays(net)}
+        arrays = {"record": np.frombuffer(text.encode(), np.uint8), **arrays_of(net)}
         try:
             self._write(arrays)
         except (OSError, CheckpointError) as error:
             self._warn(len(net.history), error)
 
     def _write(self, arrays: Arrays) -> None:
-        self.folder.hold()
+        self.folder.lock()
         with atomic_write(self.path) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def _warn(self, n_epochs: int, error: Exception) -> None:
-        """Say that a disk is full, or a folder gone: no reason to lose what was trained."""
+        """Warn of a full disk or a deleted folder: no reason to lose what was trained."""
         if self.has_warned:
             return
         self.has_warned = True
@@ -196,7 +220,7 @@ def _plain_number(value: Any) -> Any:
     except Exception as error:
         raise ValueError(
             f"checkpoint_dir: the optimizer keeps {type(value).__name__}, which no checkpoint "
-            "holds. Choose another optimizer, or checkpoint_dir=None."
+            "can contain. Choose another optimizer, or checkpoint_dir=None."
         ) from error
 
 
@@ -206,7 +230,7 @@ def _plain_number(value: Any) -> Any:
 _BATCHES = re.compile(rb'"batches": \[[^][]*\]')
 
 _RECORD_BYTES = 2**25
-"""What the objects of a record may take, and as much again as the file has bytes."""
+"""Memory for the objects of a record, beside as much as the file has bytes."""
 
 
 def _read(who: str, path: Path) -> Saved:
@@ -224,10 +248,10 @@ def _read(who: str, path: Path) -> Saved:
 
 
 def _record(text: NDArray[Any], limit: int) -> dict[str, Any]:
-    """Return what is in a record, whose parts that are read before training are as they were.
+    """Return a record, after a check of the parts that are read before training.
 
-    Without the figures of single batches, which versions before this one wrote: there is one
-    for each batch of the last epoch, and nobody reads them.
+    Without the figures of the last epoch's batches, which former versions wrote, and which
+    nobody reads.
     """
     record = read_json(_BATCHES.sub(b'"batches": []', text.data), limit)
     identity, seed = record["identity"], record["seed"]
@@ -243,22 +267,22 @@ def _record(text: NDArray[Any], limit: int) -> dict[str, Any]:
 
 
 class _Folder:
-    """A folder that is one fit's, made anew where somebody has deleted it."""
+    """A folder that is locked for one fit, and made again if somebody deletes it."""
 
     def __init__(self, who: str, path: Path) -> None:
         self.who = who
         self.path = path
         self._lock: BinaryIO | None = None
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> _Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._held.close()
+        self._stack.close()
 
-    def hold(self) -> None:
-        """Let no other fit write into the folder, until the end of the block.
+    def lock(self) -> None:
+        """Make the folder, and keep other fits from writing into it until the end of the block.
 
         Raises
         ------
@@ -267,14 +291,14 @@ class _Folder:
         OSError
             If the folder cannot be made, or not be written to.
         """
-        if self._lock is not None and self._is_there(self._lock):
+        if self._lock is not None and self._is_intact(self._lock):
             return
-        self._held.close()
+        self._stack.close()
         self._lock = None
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._held.enter_context(_locked(self.who, self.path))
+        self._lock = self._stack.enter_context(_locked(self.who, self.path))
 
-    def _is_there(self, lock: BinaryIO) -> bool:
+    def _is_intact(self, lock: BinaryIO) -> bool:
         try:
             return os.path.samestat(os.fstat(lock.fileno()), os.stat(self.path / ".lock"))
         except OSError:
@@ -283,7 +307,7 @@ class _Folder:
 
 @contextmanager
 def _locked(who: str, folder: Path) -> Iterator[BinaryIO]:
-    """Let one fit at a time write into a folder; a process that ends lets go of it."""
+    """Lock a folder within the block; the lock ends with the process, too."""
     with open_regular(folder / ".lock", "ab", who) as lock:
         try:
             if os.name == "posix":

@@ -1,6 +1,7 @@
-"""What decides about a fit, in a form that can be compared with another's.
+"""A fit's fingerprint: what its result depends on, in a form that can be compared.
 
-With what a checkpoint was made of, or what another process was given.
+Of a checkpoint, to tell whether it belongs to this fit. Of each process that trains the same
+network, to tell whether they were given the same.
 """
 
 from __future__ import annotations
@@ -14,116 +15,151 @@ import joblib
 import numpy as np
 import skorch
 import torch
+from numpy.typing import NDArray
 
 from .._data.batches import SequenceDataset
+from .._data.inputs import Inputs
 from .._network.weights import weights_to_arrays
 from .._utils.versioned_state import FORMAT
-from .net import training_device
+from .device import training_device
+from .model_state import ModelState
 from .processes import current_process_group
+from .settings import TrainingRun, TrainingSettings
 
 __all__ = ["Fingerprint", "check_same_fit", "differences", "fit_fingerprint"]
 
 Fingerprint = dict[str, Any]
 
 _FREE = {"checkpoint_dir", "verbose"}
-"""Parameters that change nothing about the fit."""
+"""Parameters on which the result does not depend."""
 
-_ROWS_AT_ONCE, _PLACES_AT_ONCE = 1_024, 2**20
+_ROWS_AT_ONCE, _TOKENS_AT_ONCE = 1_024, 2**20
 
 
 def fit_fingerprint(
-    needs: str, estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool
+    needed_by: str,
+    settings: TrainingSettings,
+    inputs: Inputs,
+    data: SequenceDataset,
+    start: ModelState | None,
 ) -> Fingerprint:
-    """Return what decides about a fit, in a form that can be compared with another's.
+    """Return what the result of a fit depends on.
 
     Parameters
     ----------
-    needs : str
-        What needs it, for an error about a parameter that has no such form.
-    estimator : estimator
-        What is fitted.
+    needed_by : str
+        What needs it, for an error about a parameter that cannot be compared.
+    settings : TrainingSettings
+        The estimator's parameters.
     inputs : Inputs
         The sequences, with their vocabulary and vectors.
     data : SequenceDataset
-        The sequences, with targets and weights.
-    going_on : bool
-        Whether the fit begins with what the estimator has learned before.
+        Targets and weights.
+    start : ModelState or None
+        The model that is trained further; None: a new one.
+
+    Returns
+    -------
+    dict
+        Hashes and texts.
 
     Raises
     ------
     ValueError
-        If a parameter is something that only this process knows.
+        If a parameter is an object that exists in this process alone.
     """
-    who = type(estimator).__name__
     parameters = {
-        name: [_hash(who, needs, name, value), repr(value)]
-        for name, value in estimator.get_params(deep=False).items()
+        name: [_hash(settings.who, needed_by, name, value), repr(value)]
+        for name, value in settings.parameters.items()
         if name not in _FREE
     }
     versions = {package.__name__: package.__version__ for package in (np, skorch, torch)}
+    device = training_device(settings.who, settings.device)
     return {
         "parameters": parameters,
         "versions": {
             **versions,
             "numba": "there" if find_spec("numba") else "missing",
-            "the device": torch.device(training_device(who, estimator.device)).type,
+            "the device": torch.device(device).type,
             "the format": FORMAT,
         },
-        "data": _digest(inputs, data),
-        "start": joblib.hash(_start(estimator)) if going_on else None,
+        "data": _data_digest(inputs, data),
+        "start": None if start is None else joblib.hash(_start(start)),
     }
 
 
 def check_same_fit(
-    estimator: Any, inputs: Any, data: SequenceDataset, going_on: bool, one_epoch: bool
+    settings: TrainingSettings,
+    inputs: Inputs,
+    data: SequenceDataset,
+    start: ModelState | None,
+    run: TrainingRun,
 ) -> None:
-    """Raise, in each process, if the processes that train together were not given the same."""
-    if current_process_group().size == 1:
+    """Raise, in each process, if the processes that train together were not given the same.
+
+    Parameters
+    ----------
+    settings, inputs, data, start
+        As of `fit_fingerprint`.
+    run : TrainingRun
+        Which kind of fit this is.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    processes = current_process_group()
+    if processes.size == 1:
         return
-    ours = fit_fingerprint("data_parallel", estimator, inputs, data, going_on)
-    keeps = estimator.checkpoint_dir is not None
-    ours["versions"] |= {"checkpoint_dir": "a folder" if keeps else None}
-    ours["versions"] |= {"the method": "partial_fit" if one_epoch else "fit"}
-    first, *others = current_process_group().all_gather_object(ours)
+    ours = fit_fingerprint("data_parallel", settings, inputs, data, start)
+    keeps_checkpoints = settings.checkpoint_dir is not None
+    ours["call"] = {
+        "checkpoint_dir": "a folder" if keeps_checkpoints else None,
+        "the method": "partial_fit" if run.incremental else "fit",
+    }
+    first, *others = processes.all_gather_object(ours)
     for rank, other in enumerate(others, start=1):
         differing = list(differences(other, first, ("in process 0", f"in process {rank}")))
         if differing:
             raise ValueError(
-                f"{type(estimator).__name__}: the processes were not given the same fit: "
+                f"{settings.who}: the processes were not given the same fit: "
                 f"{', '.join(differing)}. Give all of them the same parameters and all data, in "
                 "the same order, and a random_state to the steps before this one."
             )
 
 
-def _hash(who: str, needs: str, name: str, value: Any) -> str:
+def _hash(who: str, needed_by: str, name: str, value: Any) -> str:
     try:
         return str(joblib.hash(value))
     except Exception as error:
         raise ValueError(
-            f"{who}: {needs} needs parameters that another process can be given, and "
+            f"{who}: {needed_by} needs parameters that another process can be given, and "
             f"{name}={value!r} is none ({error}). Define a function at the top of a module."
         ) from error
 
 
-def _start(estimator: Any) -> list[Any]:
-    """Return what a warm start goes on with."""
-    weights = weights_to_arrays(estimator.net_.module_, None)
-    return [weights, estimator.n_iter_, estimator._seed]
+def _start(start: ModelState) -> list[Any]:
+    return [weights_to_arrays(start.network, None), start.n_epochs, start.seed]
 
 
-def _digest(inputs: Any, data: SequenceDataset) -> str:
+def _data_digest(inputs: Inputs, data: SequenceDataset) -> str:
     digest = blake2b(digest_size=16)
-    n_rows = min(_ROWS_AT_ONCE, _PLACES_AT_ONCE // inputs.n_places + 1)  # of a memory map, too
-    for array in (data.values, data.target, data.sample_weight, inputs.vectors):
-        if array is not None:
-            # In full, as checkpoints have it that were written by former versions.
-            margin = inputs.margin if array is data.values else None
-            shape = array.shape if margin is None else (len(array), margin.n_tokens)
-            digest.update(f"{array.dtype} {shape}".encode())
-            for start in range(0, len(array), n_rows):
-                rows = array[start : start + n_rows]
-                rows = rows if margin is None else margin.beside(rows)
-                digest.update(np.ascontiguousarray(rows).data)
+    # Some rows at a time: the ids may be in a memory map.
+    n_rows = min(_ROWS_AT_ONCE, _TOKENS_AT_ONCE // inputs.sequence_length + 1)
+    arrays: tuple[NDArray[Any] | None, ...]
+    arrays = (inputs.values, data.target, data.sample_weight, inputs.vectors)
+    for array in arrays:
+        if array is None:
+            continue
+        # With the margin, as in the checkpoints of former versions.
+        margin = inputs.margin if array is inputs.values else None
+        shape = array.shape if margin is None else (len(array), margin.n_tokens)
+        digest.update(f"{array.dtype} {shape}".encode())
+        for start in range(0, len(array), n_rows):
+            rows = array[start : start + n_rows]
+            rows = rows if margin is None else margin.beside(rows)  # type: ignore[arg-type]
+            digest.update(np.ascontiguousarray(rows).data)
     digest.update(repr(inputs.vocabulary).encode())
     return digest.hexdigest()
 
@@ -136,7 +172,7 @@ def differences(
     Parameters
     ----------
     ours, theirs : dict
-        What decides about each of the two.
+        The fingerprints of the two.
     when : tuple of str
         What introduces theirs, and what introduces ours.
 
@@ -150,9 +186,10 @@ def differences(
         digest_then, shown_then = theirs["parameters"].get(name, (None, "unknown"))
         if digest != digest_then:
             yield f"{name} {then} {shown_then}, {now} {shown}"
-    for name, version in ours["versions"].items():
-        if version != theirs["versions"].get(name):
-            yield f"{name} {then} {theirs['versions'].get(name)}, {now} {version}"
+    for part in ("versions", "call"):
+        for name, value in ours.get(part, {}).items():
+            if value != theirs.get(part, {}).get(name):
+                yield f"{name} {then} {theirs.get(part, {}).get(name)}, {now} {value}"
     if ours["data"] != theirs["data"]:
         yield "the data differ"
     if ours["start"] != theirs["start"]:

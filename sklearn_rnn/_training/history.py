@@ -1,4 +1,4 @@
-"""skorch's history of a training run: judged, and as arrays."""
+"""The history of a fit: its figures by epoch as arrays, and whether it went well."""
 
 from __future__ import annotations
 
@@ -10,12 +10,30 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import DivergenceError
+from .early_stopping import has_stopped_early
 
-__all__ = ["check_training", "diverged", "figures_of", "history_arrays", "kept_epoch"]
+__all__ = ["check_training", "diverged", "extended_history", "figures_of", "history_arrays"]
 
 
-def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
-    """Return the number of finished epochs, and their losses, scores and seconds."""
+Figures = dict[str, NDArray[np.float64]]
+"""Losses, scores and seconds by epoch, by name."""
+
+
+def history_arrays(history: Any) -> tuple[int, Figures]:
+    """Return what skorch recorded of the epochs that were finished.
+
+    Parameters
+    ----------
+    history : skorch.history.History
+        The history of a net.
+
+    Returns
+    -------
+    n_epochs : int
+        Number of finished epochs.
+    figures : dict of str to ndarray of float64 of shape (n_epochs,)
+        Losses, scores and seconds; NaN where an epoch lacks one.
+    """
     epochs = [epoch for epoch in history if "dur" in epoch]  # written when an epoch ends
     names = dict.fromkeys(name for epoch in epochs for name in figures_of(epoch))
     arrays = {
@@ -24,23 +42,63 @@ def history_arrays(history: Any) -> tuple[int, dict[str, NDArray[np.float64]]]:
     return len(epochs), arrays
 
 
-def kept_epoch(net: Any) -> int:
-    """Return the epoch whose weights a net has: the best one where somebody kept it."""
-    keepers = [c for _, c in net.callbacks_ if getattr(c, "load_best", False)]
-    n_epochs = history_arrays(net.history)[0]
-    return min([keeper.best_epoch_ for keeper in keepers] or [n_epochs])
+def extended_history(before: Figures, n_before: int, figures: Figures, n_epochs: int) -> Figures:
+    """Return the figures of earlier fits followed by those of a further one.
+
+    Parameters
+    ----------
+    before, figures : dict of str to ndarray of float64
+        The figures of the earlier fits, and of the further one.
+    n_before, n_epochs : int
+        The numbers of their epochs.
+
+    Returns
+    -------
+    dict of str to ndarray of float64 of shape (n_before + n_epochs,)
+        All figures; NaN where a fit has none of a name.
+    """
+    missing_before, missing = np.full(n_before, np.nan), np.full(n_epochs, np.nan)
+    return {
+        name: np.concatenate([before.get(name, missing_before), figures.get(name, missing)])
+        for name in {**before, **figures}
+    }
 
 
 def figures_of(epoch: Any) -> list[str]:
-    """Return the names of an epoch's figures: not skorch's bookkeeping."""
+    """Return the names of an epoch's figures, without skorch's bookkeeping.
+
+    Parameters
+    ----------
+    epoch : dict
+        The row of a history.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
     return [name for name, value in epoch.items() if isinstance(value, float | np.floating)]
 
 
 def check_training(who: str, net: Any) -> None:
-    """Raise or warn where a net's training went wrong."""
+    """Raise or warn if a net's training went wrong.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator, for messages.
+    net : SequenceNet
+        A net that was trained.
+
+    Raises
+    ------
+    DivergenceError
+        If a loss is not finite.
+    """
     n_epochs, figures = history_arrays(net.history)
-    if n_epochs < net.max_epochs and not _was_stopped(net):
-        net.processes_.barrier()  # in vain, where others were not interrupted in the same step
+    if n_epochs < net.max_epochs and not has_stopped_early(net):
+        # Raises if other processes were not interrupted in the same step.
+        net.processes.barrier()
         net.broadcast_weights()
         warnings.warn(
             f"{who}: training was interrupted in epoch {n_epochs + 1}. The model keeps what it "
@@ -54,15 +112,26 @@ def check_training(who: str, net: Any) -> None:
         raise diverged(who, net, f"the loss is {loss}", int(bad[0]) + 1)
 
 
-def _was_stopped(net: Any) -> bool:
-    """Return whether early stopping, ours or one of skorch's, has ended training."""
-    stoppers = [c for _, c in net.callbacks_ if hasattr(c, "misses_") and hasattr(c, "patience")]
-    return any(stopper.misses_ >= stopper.patience for stopper in stoppers)
-
-
 def diverged(who: str, net: Any, what: str, epoch: int) -> DivergenceError:
-    """Return the error that says where training met numbers that are not finite."""
-    tables = "" if net.sparse_optimizer_ is None else f" or table_lr (now {net.sparse_lr_})"
+    """Return the error for training that met numbers that are not finite.
+
+    Parameters
+    ----------
+    who : str
+        Name of the estimator.
+    net : SequenceNet
+        The net, for its learning rates.
+    what : str
+        What is not finite.
+    epoch : int
+        When, from 1.
+
+    Returns
+    -------
+    DivergenceError
+        The error.
+    """
+    tables = "" if net.sparse_optimizer_ is None else f" or table_lr (now {net.table_lr})"
     return DivergenceError(
         f"{who}: training diverged: {what} in epoch {epoch}. Lower lr (now {net.lr}){tables}, or "
         "scale X and y."

@@ -1,4 +1,13 @@
-"""skorch's training loop, told about this library's batches."""
+"""skorch's training loop, with this library's batches, gradients and optimizers.
+
+A step of training, as skorch calls it:
+
+    run_single_epoch        all batches of an epoch; opens the threads or processes that compute
+      train_step            one batch
+        train_step_single   its logits, loss and gradients      -> gradients.py, data_parallel.py
+        optimizer_.step     a step of most weights              -> optimizers.py
+        sparse_optimizer_   a step of the tables' rows that the batch contains
+"""
 
 from __future__ import annotations
 
@@ -14,73 +23,119 @@ from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.helper import predefined_split
 from skorch.utils import to_tensor
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._data.batches import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .._data.targets import Target
 from .._network.network import RecurrentNetwork
+from .._utils.threads import one_blas_thread, single_threaded_math
 from .data_parallel import DataParallelGradients, gather_logits
 from .gradients import MicroBatchGradients, has_hooks
+from .loss import PerTextLoss
 from .optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
-from .processes import SINGLE_PROCESS, ProcessGroup, current_process_group
+from .processes import SINGLE_PROCESS, ProcessGroup
 
-__all__ = ["OptimizerState", "make_net", "training_device", "usable_device"]
+__all__ = ["OptimizerState", "SequenceNet", "make_net"]
 
 
 class OptimizerState(NamedTuple):
-    """What optimizers remember of the steps behind them."""
+    """What optimizers know of earlier steps, such as running averages of gradients."""
 
     optimizer: torch.optim.Optimizer
     sparse_optimizer: TableOptimizer | None
 
     def move_rows(self, table: Tensor, rows: Tensor) -> None:
-        """Keep what is remembered of each row of a table: where it is now, (previous V,)."""
+        """Follow the rows of a table to their new places: indices of shape (previous V,)."""
         move_state_rows(self.optimizer, table, rows)
         if self.sparse_optimizer is not None:
             self.sparse_optimizer.move_rows(table, rows)
 
 
 class SequenceNet(NeuralNet):
-    """A skorch net that trains on halves of batches, which may carry weights of their texts."""
+    """A skorch net that computes gradients on parts of batches, and has a second optimizer.
 
-    n_threads_ = 1
-    processes_: ProcessGroup = SINGLE_PROCESS
-    gathered_logits_: deque[Tensor] | None = None
-    micro_batches_: MicroBatchGradients | None = None
-    sparse_lr_: float | None = None
-    sparse_optimizer_: TableOptimizer | None = None
+    Parameters
+    ----------
+    module : RecurrentNetwork
+        The network, whose weights are set already.
+    target : Target
+        What it learns to predict.
+    table_lr : float or None
+        Learning rate of the sparse parameters; None: the optimizer takes care of them, too.
+    full_batch : int
+        Texts from which on a step of the sparse parameters is a whole one.
+    processes : ProcessGroup
+        The processes that train the network together.
+    **kwargs : dict
+        As of `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: RecurrentNetwork,
+        *,
+        target: Target,
+        table_lr: float | None,
+        full_batch: int,
+        processes: ProcessGroup,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(module, **kwargs)
+        self.target = target
+        self.table_lr = table_lr
+        self.full_batch = full_batch
+        self.processes = processes
+
+    def initialize(self) -> Self:
+        """Make the optimizers and callbacks; no text is read yet."""
+        self.n_threads_ = 1
+        self.micro_batches_: MicroBatchGradients | None = None
+        self.gathered_logits_: deque[Tensor] | None = None
+        super().initialize()
+        return self
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Self:
-        """Make the optimizer, of all weights but those that `sparse_optimizer_` takes care of."""
-        sparse_parameters = (
-            {id(table) for table in self.module_.sparse_parameters} if self.sparse_lr_ else set()
-        )
-        weights = [
-            (n, w) for n, w in self.get_all_learnable_params() if id(w) not in sparse_parameters
-        ]
+        """Make the optimizer, and that of the sparse parameters if they have a rate."""
+        sparse = [] if self.table_lr is None else self.module_.sparse_parameters
+        is_sparse = {id(weight) for weight in sparse}
+        weights = [(n, w) for n, w in self.get_all_learnable_params() if id(w) not in is_sparse]
         args, kwargs = self.get_params_for_optimizer("optimizer", weights)
         if "lr" in kwargs:
             kwargs["lr"] = as_rate(kwargs["lr"])
         self.optimizer_ = self.optimizer(*args, **kwargs)
+        self.sparse_optimizer_: TableOptimizer | None = None
+        if sparse and self.table_lr is not None:
+            rate = as_rate(self.table_lr) * self.target.table_rate
+            rates = [rate * share for share in self.module_.sparse_rates]
+            self.sparse_optimizer_ = TableOptimizer(sparse, rates, self.full_batch)
         return self
 
-    def load_optimizers(self, memory: OptimizerState) -> None:
-        """Go on with optimizers that were at work before, at the rates of now."""
-        for group in memory.optimizer.param_groups:
+    def load_optimizers(self, state: OptimizerState) -> None:
+        """Continue with optimizers of earlier steps, at today's rates."""
+        if (state.sparse_optimizer is None) != (self.sparse_optimizer_ is None):
+            return  # `table_lr` was set, or unset, in between
+        for group in state.optimizer.param_groups:
             rate = as_rate(self.lr)
             group.update(lr=rate, initial_lr=rate)  # the latter is for schedulers
-        self.optimizer_ = memory.optimizer
-        if self.sparse_optimizer_ is not None and memory.sparse_optimizer is not None:
-            self.sparse_optimizer_.sums = memory.sparse_optimizer.sums
+        self.optimizer_ = state.optimizer
+        if self.sparse_optimizer_ is not None and state.sparse_optimizer is not None:
+            self.sparse_optimizer_.sums = state.sparse_optimizer.sums
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
+        """Train, in threads that are this library's own."""
+        with one_blas_thread(), single_threaded_math() as n_threads:
+            self.n_threads_ = n_threads
+            super().partial_fit(X, y, classes, **fit_params)
+        return self
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        """Open an epoch's history; of all before the last, forget the batches: they add up."""
+        """Start an epoch's history, and drop the batches of the one before: they add up."""
         if len(self.history) > 1:
             self.history[-2]["batches"] = []
         super().on_epoch_begin(net, **kwargs)
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
-        """Compute gradients and let all weights follow."""
+        """Compute gradients and take a step of all weights."""
         step: dict[str, Tensor] = super().train_step(batch, **fit_params)
         if self.sparse_optimizer_ is not None:
             self.sparse_optimizer_.step(n_texts=len(step["y_pred"]))
@@ -91,23 +146,22 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Read all batches once, to train or to validate."""
         with ExitStack() as epoch:
-            halves = self._micro_batches() if training else None
-            if halves is not None:
-                self.micro_batches_ = epoch.enter_context(halves)
+            gradients = self._gradients() if training else None
+            if gradients is not None:
+                self.micro_batches_ = epoch.enter_context(gradients)
                 epoch.callback(setattr, self, "micro_batches_", None)
-            if not training and iterator is not None and self.processes_.size > 1:
-                self.gathered_logits_ = deque(
-                    gather_logits(self._validated, iterator, self.processes_)
-                )
+            if not training and iterator is not None and self.processes.size > 1:
+                logits = gather_logits(self._validated, iterator, self.processes)
+                self.gathered_logits_ = deque(logits)
                 epoch.callback(setattr, self, "gathered_logits_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         if training:
             self.broadcast_weights()
 
     def broadcast_weights(self) -> None:
-        """Have the main process's weights in each: the same, but for processors that round."""
+        """Give each process the main one's weights: the same, but for rounding of other CPUs."""
         numbers = [*self.module_.parameters(), *self.module_.buffers()]
-        self.processes_.broadcast([tensor for tensor in numbers if tensor.is_floating_point()])
+        self.processes.broadcast([tensor for tensor in numbers if tensor.is_floating_point()])
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the logits and the loss of a batch, whose logits may be known already."""
@@ -124,19 +178,20 @@ class SequenceNet(NeuralNet):
         with torch.no_grad():
             return self.infer(inputs)
 
-    def _micro_batches(self) -> MicroBatchGradients | None:
-        apart = self.sparse_optimizer_ is not None
-        if self.processes_.size > 1:
-            return DataParallelGradients(self.module_, self._mean_loss, self.processes_, apart)
-        on_cpu = torch.device(self.device).type == "cpu"
-        if on_cpu and not has_hooks(self.module_):
-            return MicroBatchGradients(self.module_, self._mean_loss, self.n_threads_, apart)
+    def _gradients(self) -> MicroBatchGradients | None:
+        """Return what computes the gradients of a batch in parts; None: torch does, in one."""
+        is_sparse = self.sparse_optimizer_ is not None
+        if self.processes.size > 1:
+            return DataParallelGradients(self.module_, self._mean_loss, self.processes, is_sparse)
+        is_on_cpu = torch.device(self.device).type == "cpu"
+        if is_on_cpu and not has_hooks(self.module_):
+            return MicroBatchGradients(self.module_, self._mean_loss, self.n_threads_, is_sparse)
         return None
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
     ) -> None:
-        """Count the texts of the batch, also those that other processes read."""
+        """Count the texts of the batch, those that other processes read included."""
         side = "train" if training else "valid"
         self.history.record_batch(f"{side}_batch_size", len(batch[1]))
 
@@ -165,46 +220,32 @@ class SequenceNet(NeuralNet):
         return losses.mean()
 
     # For skorch's scoring callbacks, which know targets as the loss reads them. Rows are in
-    # the order of the batches, as these callbacks collect the targets too.
+    # the order of the batches, in which these callbacks collect the targets too.
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return predictions in the encoding of the targets."""
-        return self.target_.encode(self._answers(X, self.target_.predict))
+        return self.target.encode(self._answers(X, self.target.predict))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class."""
-        return self._answers(X, self.target_.probabilities)
+        return self._answers(X, self.target.probabilities)  # type: ignore[attr-defined]
 
     @property
     def classes_(self) -> NDArray[np.int64]:
         """The codes of the labels."""
-        return np.arange(len(self.target_.classes))
+        return np.arange(len(self.target.classes))  # type: ignore[attr-defined]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if hasattr(self.target_, "classes"):
+        if hasattr(self.target, "classes"):
             tags.estimator_type = "classifier"
             tags.classifier_tags = ClassifierTags()
         return tags
 
     def _answers(self, X: Any, answer: Callable[..., NDArray[Any]]) -> NDArray[Any]:
-        """Return what the target makes of logits, batch by batch: all of them may not fit."""
+        """Apply `answer` to the logits batch by batch: all of them may not fit into memory."""
         logits = self.forward_iter(X)
         return np.concatenate([answer(each.cpu().numpy().astype(np.float64)) for each in logits])
-
-
-class PerTextLoss(nn.Module):
-    """A loss for each text: the mean over its outputs where it has several."""
-
-    def __init__(self, elementwise: Callable[..., Tensor], label_smoothing: float) -> None:
-        super().__init__()
-        self.elementwise = elementwise
-        self.smoothing = {"label_smoothing": label_smoothing} if label_smoothing else {}
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        smoothing = self.smoothing if self.training else {}
-        losses = self.elementwise(logits, target, reduction="none", **smoothing)  # (N,) or (N, C)
-        return losses if losses.ndim == 1 else losses.mean(dim=1)
 
 
 def make_net(
@@ -213,7 +254,6 @@ def make_net(
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-    memory: OptimizerState | None = None,
     lr: float = 1e-3,
     table_lr: float | None = None,
     full_batch: int = FULL_BATCH,
@@ -225,9 +265,40 @@ def make_net(
     callbacks: Sequence[Any] = (),
     processes: ProcessGroup = SINGLE_PROCESS,
 ) -> SequenceNet:
-    """Return an initialized skorch net around a module whose weights are set already."""
+    """Return an initialized skorch net around a network whose weights are set already.
+
+    Parameters
+    ----------
+    module : RecurrentNetwork
+        The network.
+    target : Target
+        What it learns to predict.
+    device : str
+        Where to compute.
+    optimizer, lr, table_lr, max_epochs, batch_size, label_smoothing
+        As of the estimators.
+    full_batch : int, default=32
+        Texts from which on a step of the sparse parameters is a whole one.
+    generator : numpy.random.Generator, default=None
+        Source of the order of the training texts.
+    validation : SequenceDataset, default=None
+        Texts to validate on after each epoch.
+    callbacks : sequence of skorch callbacks, default=()
+        What the training loop calls.
+    processes : ProcessGroup, default=SINGLE_PROCESS
+        The processes that train the network together.
+
+    Returns
+    -------
+    SequenceNet
+        The net.
+    """
     net = SequenceNet(
         module,
+        target=target,
+        table_lr=table_lr,
+        full_batch=full_batch,
+        processes=processes,
         criterion=PerTextLoss(target.loss, label_smoothing),
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         lr=lr,
@@ -243,43 +314,4 @@ def make_net(
         verbose=0,
         device=device,
     )
-    net.target_, net.sparse_lr_, net.processes_ = target, table_lr, processes
-    net.initialize()
-    if table_lr and module.sparse_parameters:
-        rates = [as_rate(table_lr) * target.table_rate * share for share in module.sparse_rates]
-        net.sparse_optimizer_ = TableOptimizer(module.sparse_parameters, rates, full_batch)
-    if memory is not None and (memory.sparse_optimizer is None) == (net.sparse_optimizer_ is None):
-        net.load_optimizers(memory)
-    return net
-
-
-def training_device(who: str, device: str | torch.device) -> str:
-    """Return the device to train on, or raise if this machine has none such, or another one."""
-    device = str(device)
-    shared = current_process_group().device
-    if shared is not None:
-        if device not in ("auto", shared, torch.device(shared).type):
-            raise ValueError(
-                f"{who}: expected the device on which the processes train together, {shared!r}, "
-                f'got {device!r}. Set device="auto".'
-            )
-        return shared
-    usable = usable_device(device)
-    if device not in ("auto", usable):
-        raise ValueError(
-            f'{who}: expected a device of this machine ("auto", "cpu", or one of its '
-            f"{torch.cuda.device_count()} CUDA devices), got {device!r}."
-        )
-    return usable
-
-
-def usable_device(device: str | torch.device) -> str:
-    """Return a device to predict on: a model made on a GPU opens without one."""
-    device = str(device)
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros((), device=device).item()  # torch's "meta" device has no numbers
-    except Exception:  # each back end raises its own kind
-        return "cpu"
-    return device
+    return net.initialize()

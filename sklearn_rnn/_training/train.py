@@ -1,152 +1,209 @@
-"""From a network and its data to a trained net: seeds, callbacks, skorch's loop, its end."""
+"""The way of a fit, from checked data to a trained network.
+
+1. Do all processes that train together have the same data and parameters?
+2. Is there a checkpoint to resume from?
+3. Which texts are set aside for validation?
+4. A new network, or a copy of the last fit's; its linear model counts n-grams.
+5. skorch's loop, with this library's callbacks, batches, gradients and optimizers.
+"""
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-from skorch.callbacks import LRScheduler
 
 from .._data.batches import SequenceDataset
-from .._network.network import RecurrentNetwork
-from .._utils.threads import one_blas_thread, single_threaded_math
+from .._data.inputs import Inputs
+from .._data.targets import Target
+from .._data.validation_split import hold_out
+from .._utils.validation import seed_from
 from ..exceptions import DivergenceError
-from .callbacks import (
-    EarlyStopping,
-    LinearWarmupDecay,
-    Progress,
-    SoundGradients,
-    SyncEpochMetrics,
-    UnfreezeEmbedding,
-    check_callbacks,
-)
-from .checkpoint import Checkpoint
-from .history import check_training
-from .net import OptimizerState, SequenceNet, make_net, training_device
-from .optimizers import FULL_BATCH, as_rate
+from .callbacks import RestoreLastFinite, training_callbacks
+from .checkpoint import Checkpoint, open_checkpoint
+from .device import training_device
+from .early_stopping import kept_epoch
+from .fingerprint import check_same_fit
+from .history import Figures, check_training, history_arrays
+from .model_state import ModelState, new_model, resumed_model
+from .net import OptimizerState, SequenceNet, make_net
+from .optimizers import FULL_BATCH
 from .processes import current_process_group
+from .settings import TrainingRun, TrainingSettings
 
-__all__ = ["freeze_vectors", "train"]
+__all__ = ["TrainingResult", "train"]
+
+
+class TrainingResult(NamedTuple):
+    """What a fit ends with."""
+
+    model: ModelState
+    """The trained model."""
+
+    net: SequenceNet
+    """The skorch net around its network."""
+
+    n_epochs: int
+    """Epochs of this fit that were finished."""
+
+    figures: Figures
+    """Losses and scores of these epochs."""
+
+    kept_epoch: int
+    """The epoch of this fit whose weights the network has."""
+
+    error: DivergenceError | None
+    """What ended training early, after epochs that went well."""
 
 
 def train(
-    estimator: Any,
-    network: RecurrentNetwork,
-    training: SequenceDataset,
-    validation: SequenceDataset | None,
-    n_epochs: int,
-    memory: OptimizerState | None = None,
-    checkpoint: Checkpoint | None = None,
-    is_chunk: bool = False,
-) -> tuple[SequenceNet, DivergenceError | None]:
-    """Train a network by an estimator's parameters.
+    start: ModelState | None,
+    inputs: Inputs,
+    data: SequenceDataset,
+    target: Target,
+    settings: TrainingSettings,
+    run: TrainingRun,
+) -> TrainingResult:
+    """Train a new network, or a copy of one that was trained before.
+
+    Parameters
+    ----------
+    start : ModelState or None
+        The model to resume from, which stays as it is; None: a new one.
+    inputs : Inputs
+        The sequences, with their vocabulary and vectors.
+    data : SequenceDataset
+        The sequences with their targets and weights.
+    target : Target
+        What the network learns to predict.
+    settings : TrainingSettings
+        The estimator's parameters.
+    run : TrainingRun
+        Which kind of fit this is.
 
     Returns
     -------
-    net : SequenceNet
-        The net around the network.
-    error : DivergenceError or None
-        What ended training early, after epochs that were sound: the network has the weights
-        of the last of them.
+    TrainingResult
+        The trained model.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint is another fit's, or cannot be read.
+    DivergenceError
+        If the first epoch diverges.
     """
-    who = type(estimator).__name__
-    # Seeds follow from the epochs behind us: going on needs no generator's state.
-    order, masks = np.random.SeedSequence((estimator._seed, estimator.n_iter_)).spawn(2)
+    check_same_fit(settings, inputs, data, start, run)
+    with open_checkpoint(settings, inputs, data, start, run) as checkpoint:
+        seed = _seed(start, settings, checkpoint)
+        data = data.left_aligned()
+        training, validation = _split(data, target, settings, run, seed)
+        if start is None:
+            model = new_model(inputs, training, target, settings, run, seed)
+        else:
+            model = resumed_model(start, inputs, training, target, settings, run)
+            model = replace(model, seed=seed)
+        model = replace(model, unknown=model.unknown.after_reading(training))
+        with model.unknown.read_as_unknown(model.network):
+            net, error = _fit_net(model, training, validation, settings, run, checkpoint)
+    return _result(model, net, error)
+
+
+def _seed(
+    start: ModelState | None, settings: TrainingSettings, checkpoint: Checkpoint | None
+) -> int:
+    """Return the random seed, which is the same in all processes and in all fits of a model."""
+    if start is not None:
+        seed = start.seed
+    else:
+        drawn = seed_from(settings.random_state)
+        seed = current_process_group().broadcast_object(lambda: drawn)
+    return seed if checkpoint is None or checkpoint.seed is None else checkpoint.seed
+
+
+def _split(
+    data: SequenceDataset, target: Target, settings: TrainingSettings, run: TrainingRun, seed: int
+) -> tuple[SequenceDataset, SequenceDataset | None]:
+    if run.incremental or not settings.early_stopping:
+        return data, None
+    # The same in each fit of a warm start: what is validated on is never trained on.
+    generator = np.random.default_rng(seed)
+    return hold_out(settings.who, data, target.strata, settings.validation_fraction, generator)
+
+
+def _fit_net(
+    model: ModelState,
+    training: SequenceDataset,
+    validation: SequenceDataset | None,
+    settings: TrainingSettings,
+    run: TrainingRun,
+    checkpoint: Checkpoint | None,
+) -> tuple[SequenceNet, DivergenceError | None]:
+    """Run skorch's loop; return the net, and what ended training after epochs that went well."""
+    network, n_epochs = model.network, 1 if run.incremental else settings.max_epochs
+    # Derived from the number of epochs so far: to resume takes no generator's state.
+    order, masks = np.random.SeedSequence((model.seed, model.n_epochs)).spawn(2)
     generator = np.random.default_rng(order)
-    for name in ("input_dropout", "dropout", "branch_dropout"):
-        getattr(network, name).p = getattr(estimator, name)
     network.generator.manual_seed(int(masks.generate_state(1)[0]))
-    freeze_vectors(estimator, network)
-    longest = None if estimator.max_grad_norm is None else as_rate(estimator.max_grad_norm)
-    sound = SoundGradients(who, longest, keeps_weights=n_epochs > 1)
+    for name in ("input_dropout", "dropout", "branch_dropout"):
+        getattr(network, name).p = getattr(settings, name)
+    model.freeze_embedding(settings)
+    last_finite = RestoreLastFinite(settings.who, keeps_weights=n_epochs > 1)
     net = make_net(
         network,
-        estimator._target,
-        optimizer=estimator.optimizer,
-        memory=memory,
-        lr=estimator.lr,
-        table_lr=estimator.table_lr,
-        # Where all texts are few, a batch of all of them is a full one; a chunk is not.
-        full_batch=FULL_BATCH if is_chunk else min(FULL_BATCH, len(training)),
-        label_smoothing=estimator.label_smoothing,
+        model.target,
+        device=training_device(settings.who, settings.device),
+        optimizer=settings.optimizer,
+        lr=settings.lr,
+        table_lr=settings.table_lr,
+        # If all texts are few, a batch of all of them is a full one; a chunk is not.
+        full_batch=FULL_BATCH if run.incremental else min(FULL_BATCH, len(training)),
+        label_smoothing=settings.label_smoothing,
         max_epochs=n_epochs,
-        batch_size=estimator.batch_size,
+        batch_size=settings.batch_size,
         generator=generator,
         validation=validation,
-        callbacks=[
-            SyncEpochMetrics(),
-            sound,
-            *_callbacks(estimator, validation is not None, n_epochs),
-        ],
+        callbacks=training_callbacks(
+            settings,
+            model.target,
+            is_pretrained=model.is_pretrained,
+            n_epochs_before=model.n_epochs,
+            n_epochs=n_epochs,
+            validates=validation is not None,
+            last_finite=last_finite,
+        ),
         processes=current_process_group(),
-        device=training_device(who, estimator.device),
     )
+    if model.optimizers is not None:
+        net.load_optimizers(model.optimizers)
     if checkpoint is not None:
-        n_epochs -= checkpoint.attach(net, generator, estimator._seed)
-    error = _run(net, training, n_epochs, sound)
-    sound.sound_weights = None  # a copy of the weights; gradients are as large too
+        n_epochs -= checkpoint.attach(net, generator, model.seed)
+    error = None
+    try:
+        net.partial_fit(training, epochs=n_epochs)
+    except DivergenceError as divergence:
+        if not last_finite.restore(net):
+            raise
+        error = divergence
+    last_finite.weights = None  # a copy of all weights; gradients are as large
     network.eval().zero_grad()
-    net.train_split = None  # lets go of the data
+    net.train_split = None  # refers to the data
     if error is None:
-        check_training(who, net)
+        check_training(settings.who, net)
     return net, error
 
 
-def freeze_vectors(estimator: Any, network: RecurrentNetwork) -> None:
-    """Freeze vectors that came with the sequences, or free them, by an estimator's parameters."""
-    if estimator._has_vectors and network.embedding is not None:
-        network.embedding.weight.requires_grad_(_learns_vectors(estimator))
-
-
-def _run(
-    net: SequenceNet, training: SequenceDataset, n_epochs: int, sound: SoundGradients
-) -> DivergenceError | None:
-    try:
-        with one_blas_thread(), single_threaded_math() as net.n_threads_:
-            net.partial_fit(training, epochs=n_epochs)
-    except DivergenceError as error:
-        if not sound.put_back(net):
-            raise
-        return error
-    return None
-
-
-def _learns_vectors(estimator: Any) -> bool:
-    freeze = estimator.freeze_embedding
-    is_flag = isinstance(freeze, bool | np.bool_)
-    return not freeze if is_flag else bool(estimator.n_iter_ >= freeze)
-
-
-def _callbacks(estimator: Any, watched: bool, n_epochs: int) -> list[Any]:
-    check_callbacks(type(estimator).__name__, estimator.callbacks)
-    callbacks = [*estimator._scores(), *deepcopy(list(estimator.callbacks or ()))]
-    freeze = estimator.freeze_embedding
-    if estimator._has_vectors and not _learns_vectors(estimator) and freeze is not True:
-        callbacks.append(UnfreezeEmbedding(freeze - estimator.n_iter_))
-    _check_monitors(type(estimator).__name__, callbacks, watched)
-    has_schedule = any(isinstance(_plain(entry), LRScheduler) for entry in callbacks)
-    if estimator.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
-        callbacks.append(LinearWarmupDecay())
-    if estimator.verbose and current_process_group().is_main:
-        callbacks.append(Progress())
-    if watched:  # last, since it ends the epoch for all that come after it
-        callbacks.append(
-            EarlyStopping(patience=estimator.n_iter_no_change, threshold=0, load_best=True)
-        )
-    return callbacks
-
-
-def _plain(entry: Any) -> Any:
-    """Return the callback of a callback, or of a pair of a name and one."""
-    return entry[1] if isinstance(entry, tuple) else entry
-
-
-def _check_monitors(who: str, callbacks: list[Any], watched: bool) -> None:
-    for callback in map(_plain, callbacks):
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(monitor, str) and monitor.startswith("valid_") and not watched:
-            raise ValueError(
-                f"{who}: the callback {type(callback).__name__} watches {monitor!r}, but no texts "
-                'are set aside. Set early_stopping=True, or monitor="train_loss".'
-            )
+def _result(model: ModelState, net: SequenceNet, error: DivergenceError | None) -> TrainingResult:
+    n_epochs, figures = history_arrays(net.history)
+    # A callback may have changed the rate, and further texts have brought further pairs.
+    config = replace(model.config, branch_dropout=model.network.branch_dropout.p)
+    if model.network.linear is not None:
+        config = replace(config, n_pairs=len(model.network.linear.pairs))
+    trained = replace(
+        model,
+        config=config,
+        n_epochs=model.n_epochs + n_epochs,
+        optimizers=OptimizerState(net.optimizer_, net.sparse_optimizer_),
+    )
+    return TrainingResult(trained, net, n_epochs, figures, kept_epoch(net, n_epochs), error)

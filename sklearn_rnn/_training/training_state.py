@@ -1,7 +1,7 @@
-"""What training changes, as arrays and JSON: taken from a net, and given to another one.
+"""The state of training as arrays and JSON: taken from one net, restored in another.
 
-What is given comes from a file, and is checked: against the net's own tensors, and against what
-a first step of its optimizer makes.
+What is restored comes from a file, and is checked: against the net's own tensors, and against the
+state that a first step of its optimizer makes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,29 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import skorch.callbacks
 import torch
 from numpy.typing import NDArray
 from skorch.history import History
 from torch import Tensor
 
 from .._utils.threads import all_finite
+from .callbacks import LinearWarmupDecay
+from .early_stopping import early_stopping_callbacks
 
-__all__ = ["Arrays", "put_back", "taken_arrays", "taken_record"]
+__all__ = ["Arrays", "arrays_of", "record_of", "restore"]
 
 Arrays = dict[str, NDArray[Any]]
 
+_COUNTERS: dict[type, tuple[str, ...]] = {
+    skorch.callbacks.EarlyStopping: ("misses_", "dynamic_threshold_", "best_epoch_"),
+    skorch.callbacks.PassthroughScoring: ("best_score_",),
+    LinearWarmupDecay: ("n_steps_", "step_"),
+}
+"""Numbers by which callbacks decide, or compare epochs, and which therefore are saved."""
 
-def taken_record(net: Any, order: np.random.Generator) -> dict[str, Any]:
+
+def record_of(net: Any, order: np.random.Generator) -> dict[str, Any]:
     """Return what training has changed, but for arrays.
 
     Parameters
@@ -35,16 +45,16 @@ def taken_record(net: Any, order: np.random.Generator) -> dict[str, Any]:
         Source of the order of its texts.
     """
     return {
-        # Without its batches: the next epoch, which reads none of them, forgets them anyway.
+        # Without its batches: the next epoch does not read them, and drops them anyway.
         "history": [{**epoch, "batches": []} for epoch in net.history],
         "order": order.bit_generator.state,
-        "callbacks": _counts(net),
-        "optimizer": _plain(net.optimizer_),
+        "callbacks": _counters(net),
+        "optimizer": _optimizer_record(net.optimizer_),
     }
 
 
-def put_back(net: Any, order: np.random.Generator, record: dict[str, Any], arrays: Arrays) -> None:
-    """Give a net that is about to be trained what was taken from another one.
+def restore(net: Any, order: np.random.Generator, record: dict[str, Any], arrays: Arrays) -> None:
+    """Restore in a net that is about to be trained what was taken from another one.
 
     Raises
     ------
@@ -54,10 +64,10 @@ def put_back(net: Any, order: np.random.Generator, record: dict[str, Any], array
     _check_history(record["history"], net.max_epochs)
     net.history_ = History(record["history"])
     order.bit_generator.state = record["order"]
-    _give_counts(net, record["callbacks"])
+    _restore_counters(net, record["callbacks"])
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    _give_tensors(net, tensors)
-    _give_optimizer(net, record["optimizer"], tensors)
+    _restore_tensors(net, tensors)
+    _restore_optimizer(net, record["optimizer"], tensors)
 
 
 def _check_history(history: Any, max_epochs: int) -> None:
@@ -74,58 +84,54 @@ def _check_history(history: Any, max_epochs: int) -> None:
 # ---- Callbacks -------------------------------------------------------------------------------
 
 
-def _counts(net: Any) -> dict[str, dict[str, Real]]:
+def _counters(net: Any) -> dict[str, dict[str, Real]]:
     """Return what callbacks have counted and found best so far, by their names."""
     return {
-        name: {
-            key: value
-            for key, value in vars(callback).items()
-            if key.endswith("_") and isinstance(value, Real)
-        }
+        name: {key: getattr(callback, key) for key in _counters_of(callback)}
         for name, callback in net.callbacks_
+        if _counters_of(callback)
     }
 
 
-def _give_counts(net: Any, counts: dict[str, dict[str, Any]]) -> None:
+def _restore_counters(net: Any, counters: dict[str, dict[str, Any]]) -> None:
     for name, callback in net.callbacks_:
-        for key, value in counts.get(name, {}).items():
-            is_count = isinstance(getattr(callback, key, None), Real | None)
-            if not (key.endswith("_") and is_count and isinstance(value, Real)):
-                raise ValueError(f"the callback {name} counts no {key}")
+        for key in _counters_of(callback):
+            value = counters[name][key]
+            if not isinstance(value, Real):
+                raise ValueError(f"{key} of the callback {name} is {value!r}")
             setattr(callback, key, value)
 
 
-def _keepers_of_the_best(net: Any) -> list[Any]:
-    """Return the callbacks that keep the best epoch's weights: early stopping, or none."""
-    return [c for _, c in net.callbacks_ if hasattr(c, "best_model_weights_")]
+def _counters_of(callback: Any) -> tuple[str, ...]:
+    return next((keys for kind, keys in _COUNTERS.items() if isinstance(callback, kind)), ())
 
 
 # ---- Tensors ---------------------------------------------------------------------------------
 
 
 def _tensors(net: Any) -> dict[str, Tensor]:
-    """Return the tensors that change in their place, by names that a file may have."""
+    """Return the tensors that training changes in place, by their names in a file."""
     tensors = {f"weights/{name}": tensor for name, tensor in net.module_.state_dict().items()}
     for i, sums in enumerate([] if net.sparse_optimizer_ is None else net.sparse_optimizer_.sums):
         tensors[f"tables/{i}"] = sums
     return tensors
 
 
-def taken_arrays(net: Any) -> Arrays:
-    """Return the arrays that training has changed, by names that `put_back` knows."""
+def arrays_of(net: Any) -> Arrays:
+    """Return the arrays that training has changed, by names that `restore` knows."""
     tensors = _tensors(net)
     for weight, entries in net.optimizer_.state_dict()["state"].items():
         for name, value in entries.items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer/{weight}/{name}"] = value
-    for keeper in _keepers_of_the_best(net):
+    for keeper in early_stopping_callbacks(net):
         for name, tensor in (keeper.best_model_weights_ or {}).items():
             tensors[f"best/{name}"] = tensor
     tensors["masks"] = net.module_.generator.get_state()
     return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
-def _give_tensors(net: Any, tensors: Mapping[str, Tensor]) -> None:
+def _restore_tensors(net: Any, tensors: Mapping[str, Tensor]) -> None:
     ours = _tensors(net)
     _check_like({n: t for n, t in tensors.items() if n.startswith(("weights/", "tables/"))}, ours)
     with torch.no_grad():
@@ -135,7 +141,7 @@ def _give_tensors(net: Any, tensors: Mapping[str, Tensor]) -> None:
     best = _below("best/", tensors)
     if best:
         _check_like(best, net.module_.state_dict())
-    for keeper in _keepers_of_the_best(net):
+    for keeper in early_stopping_callbacks(net):
         keeper.best_model_weights_ = best or None
 
 
@@ -157,7 +163,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # ---- The optimizer ---------------------------------------------------------------------------
 
 
-def _plain(optimizer: Any) -> dict[str, Any]:
+def _optimizer_record(optimizer: Any) -> dict[str, Any]:
     """Return what an optimizer keeps beside tensors."""
     state = optimizer.state_dict()
     entries = {
@@ -167,7 +173,7 @@ def _plain(optimizer: Any) -> dict[str, Any]:
     return {"state": entries, "param_groups": state["param_groups"]}
 
 
-def _give_optimizer(net: Any, plain: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def _restore_optimizer(net: Any, plain: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Give an optimizer its state: torch checks none of it, and its fused steps read any shape."""
     optimizer = net.optimizer_
     for group in plain["param_groups"]:

@@ -1,0 +1,32 @@
+"""The loss of each text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+__all__ = ["PerTextLoss"]
+
+
+class PerTextLoss(nn.Module):
+    """A loss for each text: the mean over its outputs, if it has several.
+
+    Parameters
+    ----------
+    elementwise : callable
+        The loss of each output, such as one of ``torch.nn.functional``.
+    label_smoothing : float
+        Share of a label's probability that is spread over all labels, in training.
+    """
+
+    def __init__(self, elementwise: Callable[..., Tensor], label_smoothing: float) -> None:
+        super().__init__()
+        self.elementwise = elementwise
+        self.smoothing = {"label_smoothing": label_smoothing} if label_smoothing else {}
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the losses: (N, C) and (N,) or (N, C) -> (N,)."""
+        smoothing = self.smoothing if self.training else {}
+        losses = self.elementwise(logits, target, reduction="none", **smoothing)  # (N,) or (N, C)
+        return losses if losses.ndim == 1 else losses.mean(dim=1)
