@@ -57,23 +57,23 @@ check-site: .venv/docs.stamp ## Read the site that `make docs` built in a headle
 .PHONY: fuzz
 fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) texts, open FUZZ_ARCHIVES (200,000) hostile files
 	FUZZ_TEXTS=$${FUZZ_TEXTS:-2000000} FUZZ_ARCHIVES=$${FUZZ_ARCHIVES:-200000} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -n 2 tests/test_any_text.py tests/test_skops_schema.py $(ARGS)
+		$(BIN)/python -m pytest -n 2 tests/promises/test_any_text.py tests/persistence/test_schema.py $(ARGS)
 
 .PHONY: soak
 soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: half an hour
 	SOAK_CYCLES=$${SOAK_CYCLES:-4500} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest tests/test_many_at_once.py -k memory -s $(ARGS)
+		$(BIN)/python -m pytest tests/promises/test_many_at_once.py -k memory -s $(ARGS)
 
 .PHONY: cluster-test
 cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (6) times
 	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-6} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest tests/test_clusters.py tests/test_distributed.py tests/test_data_parallel.py \
-		$(ARGS)
+		$(BIN)/python -m pytest tests/promises/test_clusters.py tests/test_distributed.py \
+		tests/training/test_data_parallel.py $(ARGS)
 
 .PHONY: large
 large: .venv/dev.stamp ## Read a corpus of CORPUS_MB (2,048) within LIMIT_MB (700) of private memory
 	CORPUS_MB=$${CORPUS_MB:-2048} LIMIT_MB=$${LIMIT_MB:-700} \
-		$(BIN)/python -m pytest tests/test_larger_than_memory.py -s $(ARGS)
+		$(BIN)/python -m pytest tests/promises/test_larger_than_memory.py -s $(ARGS)
 
 # In an environment of its own, since what it brings is no dependency of ours.
 .PHONY: audit

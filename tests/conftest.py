@@ -2,13 +2,13 @@
 
 import multiprocessing
 import os
-import runpy
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import hostile_files
+from paths import SHARED_DATA
 
 # No example is late: how long one takes depends on what else the machine does, and hypothesis may
 # report one that missed its deadline as "data generation behaved differently".
@@ -17,10 +17,6 @@ UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("by hand", **UNHURRIED)
 settings.register_profile("ci", derandomize=True, **UNHURRIED)
 settings.load_profile("ci" if os.environ.get("CI") else "by hand")
-
-sys.path.append(str(Path(__file__).parent))  # for what several tests share
-
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def real_data(name):
@@ -52,7 +48,7 @@ def forks():
 @pytest.fixture(scope="session")
 def hostile():
     """What makes files to exhaust a machine, and measures what reading them takes."""
-    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("hostile_files.py"))))
+    return SimpleNamespace(**vars(hostile_files))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.datasets import make_reviews
@@ -331,6 +330,6 @@ def test_processes_that_read_texts_load_no_torch():
         "SequenceVectorizer().fit_transform(['so good'])\n"
         "assert not {'torch', 'skorch', 'gensim'} & set(sys.modules)"
     )
-    home = str(Path(sklearn_rnn.__file__).parents[1])
+    home = str(PACKAGE_HOME)
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {home!r})\n{code}"]
     subprocess.run(command, check=True)

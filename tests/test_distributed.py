@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
+from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, distributed
 from sklearn_rnn.datasets import make_reviews
 
@@ -145,7 +145,7 @@ def test_texts_in_pieces_get_the_answers_of_the_whole(client, model, method):
 @pytest.fixture
 def notes_loads(client, monkeypatch):
     """A class that this process and the workers know by the same name."""
-    path = Path(__file__).with_name("notes_loads.py")
+    path = SCRIPTS / "notes_loads.py"
     spec = importlib.util.spec_from_file_location("notes_loads", path)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "notes_loads", module)

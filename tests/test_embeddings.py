@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
-import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
@@ -187,7 +187,7 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
         "import joblib; model, texts = joblib.load('model')\n"
         "joblib.dump(model.predict_proba(texts), 'answers')"
     )
-    package_home = Path(sklearn_rnn.__file__).parents[1]
+    package_home = PACKAGE_HOME
     subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(package_home)!r})\n{code}"],
         cwd=tmp_path,

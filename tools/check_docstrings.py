@@ -13,7 +13,7 @@ import sklearn_rnn
 
 NOT_ASKED = {
     "ES01",  # a summary may say it all
-    "EX01",  # tests/test_public_surface.py asks for it where users come first
+    "EX01",  # tests/promises/test_public_surface.py asks for it where users come first
     "RT02",  # scikit-learn names what it returns: `self : object`
     "SA01",  # not everything has a relative
 }

@@ -1,6 +1,6 @@
 """Write the models that all later versions must open: once for each format of the state.
 
-    PYTHONPATH=. python tools/write_format_files.py tests/data
+    PYTHONPATH=. python tools/write_format_files.py tests/saved_models
 
 Refuses to write over files that are there: a released format does not change.
 """

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
+from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn._data import analysis as _analysis
 from sklearn_rnn._data.analysis import in_form
@@ -341,7 +342,7 @@ def test_marks_without_end_are_put_in_order_in_time_that_grows_with_them(n):
 
 @pytest.fixture(scope="module")
 def former():
-    return joblib.load(Path(__file__).parent / "data" / "format-1.joblib")[0]
+    return joblib.load(SAVED_MODELS / "format-1.joblib")[0]
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=40))

@@ -10,7 +10,6 @@ import sys
 import warnings
 from contextlib import ExitStack, suppress
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch.callbacks import Callback, EpochScoring
 
+from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base
 from sklearn_rnn._training import checkpoint as _checkpoint
 from sklearn_rnn._training.net import SequenceNet
@@ -84,7 +84,7 @@ def assert_same(ours, theirs, X):
 @pytest.fixture(scope="module")
 def processes(forks):
     """Start fits as processes."""
-    script = str(Path(__file__).with_name("checkpointed_fit.py"))
+    script = str(SCRIPTS / "checkpointed_fit.py")
 
     def start(folder, dies_at=None):
         folder.mkdir(exist_ok=True)

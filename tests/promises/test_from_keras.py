@@ -2,16 +2,16 @@
 
 import pickle
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
 from sklearn.pipeline import make_pipeline
 
+from paths import ROOT
 from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "from_keras.py"
+EXAMPLE = ROOT / "examples" / "from_keras.py"
 WORDS = ["", "[UNK]", *"abcdefghij"]
 N_WORDS, D, H, N_TOKENS = len(WORDS), 3, 4, 9
 N_GATES = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}

@@ -10,7 +10,6 @@ import tarfile
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils import Bunch
 
+from paths import SHARED_DATA
 from sklearn_rnn.datasets import _imdb, fetch_imdb
 from sklearn_rnn.datasets._tar import TarStream
 from sklearn_rnn.exceptions import DatasetError, SklearnRNNError
 
-REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "imdb"
+REAL = SHARED_DATA / "imdb"
 
 # Written out of order, and with numbers that sort differently as texts.
 FILES = {

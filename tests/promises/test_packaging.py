@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import sklearn_rnn
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 TESTED_WHEEL = os.environ.get("TESTED_WHEEL")  # set by `make test`
 
 

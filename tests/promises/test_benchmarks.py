@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import sklearn_rnn
+from paths import PACKAGE_HOME, ROOT
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._data.ngrams import learn_ngrams
 from sklearn_rnn._network.linear import TfidfLinear
 from sklearn_rnn._training.optimizers import TableOptimizer
 from sklearn_rnn.datasets import make_reviews
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def laid_down(tmp_path_factory):
 
 
 def run(code, check=True):
-    package_home = str(Path(sklearn_rnn.__file__).parents[1])
+    package_home = str(PACKAGE_HOME)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_home, str(BENCHMARKS)])}
     return subprocess.run(
         [sys.executable, "-c", f"import json\nfrom pathlib import Path\n{code}"],

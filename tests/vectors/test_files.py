@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paths import SHARED_DATA
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._vectors import binary_format as _vector_binary
 from sklearn_rnn._vectors.files import read_vectors
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import SklearnRNNError, VectorFileError
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "vectors"
+REAL = SHARED_DATA / "vectors"
 TWITTER = "glove.twitter.27B.25d.12k.txt"
 GOOGLE = "GoogleNews-vectors-negative300-8000.bin.gz"
 

@@ -30,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
 
-import sklearn_rnn
+from paths import PACKAGE_HOME, SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn._utils import versioned_state as _format
 from sklearn_rnn._utils.versioned_state import FORMAT
@@ -43,7 +43,6 @@ skops = pytest.importorskip("skops.io")
 from sklearn_rnn import persistence  # noqa: E402
 
 PATTERN = re.compile(r"\w+")
-DATA = Path(__file__).with_name("data")
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 VECTORS = {"vector_size": 4, "epochs": 1, "random_state": 0}
@@ -649,7 +648,7 @@ persistence.save(RNNTextClassifier(hidden_size=2), path)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_kill_while_saving_leaves_the_old_file_whole(path, call):
     persistence.save(RNNTextClassifier(hidden_size=1), path)
-    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     command = [sys.executable, "-c", SAVES_AND_DIES, call, str(path)]
     assert subprocess.run(command, env=environment).returncode == -9
     assert persistence.load(path).hidden_size == 1
@@ -685,10 +684,10 @@ def test_a_model_of_a_later_version_says_so(models, kind, path, monkeypatch):
 
 @pytest.mark.parametrize("number", range(1, FORMAT + 1))
 def test_models_of_earlier_formats_open_for_ever(number):
-    expected = json.loads((DATA / f"format-{number}.json").read_text("utf-8"))
+    expected = json.loads((SAVED_MODELS / f"format-{number}.json").read_text("utf-8"))
     for model in (
-        persistence.load(DATA / f"format-{number}.skops"),
-        joblib.load(DATA / f"format-{number}.joblib"),
+        persistence.load(SAVED_MODELS / f"format-{number}.skops"),
+        joblib.load(SAVED_MODELS / f"format-{number}.joblib"),
     ):
         assert model.predict(expected["texts"]).tolist() == expected["labels"]
         np.testing.assert_allclose(
@@ -699,8 +698,8 @@ def test_models_of_earlier_formats_open_for_ever(number):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_models_of_the_first_format_go_on_learning(method):
     """They do not tell of how many texts they know, so that chunks leave what they know."""
-    expected = json.loads((DATA / "format-1.json").read_text("utf-8"))
-    model = joblib.load(DATA / "format-1.joblib")
+    expected = json.loads((SAVED_MODELS / "format-1.json").read_text("utf-8"))
+    model = joblib.load(SAVED_MODELS / "format-1.joblib")
     sequences, classifier = model[0].transform(expected["texts"]), model[-1]
     idf = classifier.net_.module_.linear.idf.clone()
     classifier.set_params(warm_start=True, max_epochs=1)

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import hostile_archives
 import joblib
 import numpy as np
 import pandas as pd
@@ -24,7 +23,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+import hostile_archives
 import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
 from sklearn_rnn._cli import arguments as _arguments
 from sklearn_rnn._cli import commands as _commands
@@ -35,7 +36,6 @@ from sklearn_rnn._training import callbacks as _callbacks
 from sklearn_rnn.datasets import make_reviews
 
 REVIEWS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
-PACKAGE_HOME = str(Path(sklearn_rnn.__file__).parents[1])
 FORMATS = ["csv", "tsv", "jsonl", "ndjson", "parquet"]
 # Quotes, separators, line ends, markup, both directions of writing, two scripts, an emoji, NUL.
 TRICKY = [

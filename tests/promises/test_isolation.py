@@ -3,16 +3,15 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import joblib
 import pytest
 from sklearn.pipeline import make_pipeline
 
-import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
 
 # The dependencies come first: what they change is theirs.
 IMPORTS = """

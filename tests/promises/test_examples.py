@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-import sklearn_rnn
+from paths import PACKAGE_HOME, ROOT
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def run(name, folder, *arguments):
     # Where the tests run from a checkout, the example's process has to find it too.
-    package_home = str(Path(sklearn_rnn.__file__).parents[1])
+    package_home = str(PACKAGE_HOME)
     environment = {**os.environ, "PYTHONPATH": package_home, "MPLBACKEND": "Agg"}
     command = [sys.executable, EXAMPLES / name, *map(str, arguments)]
     result = subprocess.run(

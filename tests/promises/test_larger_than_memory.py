@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, TokenSequences
 
 CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048
@@ -100,7 +99,7 @@ needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="r
 
 
 def run(code, folder):
-    home = str(Path(sklearn_rnn.__file__).parents[1])
+    home = str(PACKAGE_HOME)
     environment = {**os.environ, "PYTHONPATH": home}
     command = [sys.executable, "-c", PRELUDE + code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

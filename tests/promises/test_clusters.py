@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+from paths import SCRIPTS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs process groups and SIGKILL")
 
@@ -25,7 +26,7 @@ LONG = ALL if KILL_ROUNDS else ["grid"]
 """What the long form searches everywhere: each start of a cluster takes seconds."""
 
 LIMIT = 600  # seconds; some 15 are usual, and a busy machine stretches them
-SCRIPT = str(Path(__file__).with_name("cluster_searches.py"))
+SCRIPT = str(SCRIPTS / "cluster_searches.py")
 # The network, the processes and what is mounted are gone when this ends, however it ends.
 OF_ITS_OWN = (
     *("unshare", "--user", "--map-root-user", "--net", "--mount"),

@@ -8,7 +8,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -16,7 +15,7 @@ import pytest
 import torch
 from torch import distributed as dist
 
-import sklearn_rnn
+from paths import PACKAGE_HOME, SCRIPTS
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
 from sklearn_rnn._training.data_parallel import gather_logits
@@ -26,7 +25,7 @@ from sklearn_rnn.distributed import data_parallel
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork servers and SIGKILL")
 
-SCRIPT = Path(__file__).with_name("parallel_fit.py")
+SCRIPT = SCRIPTS / "parallel_fit.py"
 FITS = runpy.run_path(str(SCRIPT))
 LONGEST = 600  # seconds, for processes that take five: what hangs, hangs
 
@@ -136,7 +135,7 @@ def test_three_processes_follow_the_losses_of_one_within_rounding(forked, tmp_pa
 def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1]),
+        "PYTHONPATH": str(PACKAGE_HOME),
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-m", *launcher.split(), str(SCRIPT), str(tmp_path), "lstm"]

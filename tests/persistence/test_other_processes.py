@@ -5,7 +5,6 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 
@@ -64,7 +64,7 @@ def assert_same_answers(ours, theirs):
 
 def test_a_new_process_gives_the_same_answers_to_the_last_bit(all_fitted, tmp_path):
     joblib.dump([list(all_fitted.values()), TEXTS], tmp_path / "models.joblib")
-    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     command = [sys.executable, "-c", IN_A_NEW_PROCESS, "models.joblib", "answers.joblib"]
     subprocess.run(command, check=True, cwd=tmp_path, env=environment)
     theirs = joblib.load(tmp_path / "answers.joblib")
@@ -136,7 +136,7 @@ def test_processes_share_the_table_of_a_memory_mapped_model(tmp_path):
         model = RNNTextClassifier(**settings)
         model.fit(sklearn_rnn.TokenSequences(X, words[:n_words]), np.arange(4) % 2)
         joblib.dump(model, tmp_path / name)
-    environment = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     own = {}
     for mode in (None, "r"):
         command = [sys.executable, "-c", OPENS, "small", "large", repr(mode)]

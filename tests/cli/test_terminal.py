@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-import sklearn_rnn
+from paths import PACKAGE_HOME, SCRIPTS
 from sklearn_rnn._cli import commands as _commands
 from sklearn_rnn._cli import main as cli
 from sklearn_rnn._cli.terminal import as_argument, screens, shown
@@ -128,7 +128,7 @@ def test_a_bar_replaces_itself_and_nothing_else():
 # ---- Codes in every place --------------------------------------------------------------------
 
 
-ENV = {**os.environ, "PYTHONPATH": str(Path(sklearn_rnn.__file__).parents[1])}
+ENV = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
 
 
 class Ended:
@@ -146,7 +146,7 @@ class Ended:
 def command(forks, tmp_path_factory):
     """Run commands as processes."""
     folder = tmp_path_factory.mktemp("streams")
-    script = str(Path(__file__).with_name("one_command.py"))
+    script = str(SCRIPTS / "one_command.py")
 
     def run(*arguments, closed=(), out=None, stdin=os.devnull, setup=""):
         streams = [stdin, out or str(folder / "out"), str(folder / "err")]
