@@ -1287,9 +1287,9 @@ def test_a_reader_that_goes_away_ends_the_program_in_silence(trained, reviews):
 
 STARTS = """
 import sys
-from sklearn_rnn import cli
+from sklearn_rnn._cli.main import main
 try:
-    cli.main(["train", "--help"])
+    main(["train", "--help"])
 except SystemExit:
     print([name for name in ("torch", "sklearn", "numpy") if name in sys.modules])
 """

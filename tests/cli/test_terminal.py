@@ -409,10 +409,10 @@ def write_faulty_tables(name):
 
 
 DEFECT = f"""
-from sklearn_rnn import _commands
+from sklearn_rnn._cli import commands
 def complete_rows(*_):
     raise KeyError({CODES!r})
-_commands.complete_rows = complete_rows
+commands.complete_rows = complete_rows
 """
 
 
