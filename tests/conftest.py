@@ -82,3 +82,11 @@ def imdb_texts(imdb_home):
     from sklearn_rnn.datasets import fetch_imdb
 
     return fetch_imdb(imdb_home, subset="train").train.data[::25]
+
+
+@pytest.fixture(scope="session")
+def models():
+    """A fitted pipeline of each kind."""
+    from small_models import MODELS, fitted
+
+    return {kind: fitted(kind) for kind in MODELS}

@@ -1,11 +1,9 @@
-"""A model file takes no more memory and time than it may, whatever its bytes say."""
+"""Archives that chance alters are refused, or read within the bound, whatever they describe."""
 
 import copy
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 import zipfile
 from io import BytesIO
@@ -17,51 +15,18 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+import hostile_archives as hostile
+from processes import needs_memory_peaks
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
 
 pytest.importorskip("skops.io")
-import hostile_archives as hostile
-from sklearn_rnn import persistence
 
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 QUICK = {"hidden_size": 2, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
 FUZZED = int(os.environ.get("FUZZ_ARCHIVES", "300"))
-
-needs_proc = pytest.mark.skipif(
-    not os.access("/proc/self/clear_refs", os.W_OK), reason="needs Linux's count of memory"
-)
-
-
-@needs_proc
-def test_what_is_made_to_exhaust_a_machine_is_refused_within_the_bound():
-    harmless = {"a folder beside an array and words", "digits in a text"}
-    rows = what_loading_takes(hostile.MAKERS)
-    assert {row[0] for row in rows if row[3] != "ModelFileError"} == harmless
-
-
-@needs_proc
-def test_what_is_nearly_too_large_is_read_within_the_bound():
-    assert {row[3] for row in what_loading_takes(hostile.LARGEST)} == {"loaded"}
-
-
-def what_loading_takes(names):
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", hostile.__file__, *names],
-        capture_output=True,
-        text=True,
-        timeout=600,  # ends what would never
-    )
-    rows = [json.loads(line) for line in run.stdout.splitlines()]
-    print(run.stdout)
-    assert [row[0] for row in rows] == list(names), run.stderr
-    assert [row for row in rows if row[1] > row[2]] == []
-    return rows
-
-
-# ---- Archives by chance ----------------------------------------------------------------------
 
 
 def unpacked(model):
@@ -271,7 +236,7 @@ def check_answers(model):
     assert np.isfinite(answers).all()
 
 
-@needs_proc
+@needs_memory_peaks
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=FUZZED)
 @given(seed=st.integers(0, 2**63))
