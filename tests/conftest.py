@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -90,3 +91,13 @@ def models():
     from small_models import MODELS, fitted
 
     return {kind: fitted(kind) for kind in MODELS}
+
+
+@pytest.fixture
+def two_words():
+    """Two words that decide, among words that do not."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(4, 40, (160, 12))
+    y = rng.integers(2, size=160)
+    X[np.arange(160), rng.integers(12, size=160)] = 2 + y
+    return X, y

@@ -17,7 +17,7 @@ from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
-from word_vectors import LABELS, NETWORK, QUICK, TEXTS, keyed_vectors
+from word_vectors import LABELS, NETWORK, SMALL_VECTORS, TEXTS, keyed_vectors
 
 pytest.importorskip("gensim")
 
@@ -35,7 +35,9 @@ def pipeline(embedding, **parameters):
 
 def test_a_frozen_table_stays_bit_identical_and_a_free_one_learns():
     for freeze in (True, False):
-        model = pipeline(Word2VecEmbedding(**QUICK), freeze_embedding=freeze).fit(TEXTS, LABELS)
+        model = pipeline(Word2VecEmbedding(**SMALL_VECTORS), freeze_embedding=freeze).fit(
+            TEXTS, LABELS
+        )
         same = np.array_equal(model[-1].embedding_vectors_, model["embedding"].vectors_)
         assert same == freeze
 
@@ -44,7 +46,7 @@ def test_a_grid_compares_learning_the_embedding_with_pretraining_it():
     search = GridSearchCV(
         pipeline("passthrough"),
         {
-            "embedding": ["passthrough", Word2VecEmbedding(**QUICK)],
+            "embedding": ["passthrough", Word2VecEmbedding(**SMALL_VECTORS)],
             "rnn__freeze_embedding": [True, False],
         },
         cv=2,
@@ -66,7 +68,7 @@ class CountingEmbedding(Word2VecEmbedding):
 
 def test_a_pipeline_with_memory_trains_the_vectors_once_per_fold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    model = pipeline(CountingEmbedding(**QUICK)).set_params(memory=str(tmp_path / "cache"))
+    model = pipeline(CountingEmbedding(**SMALL_VECTORS)).set_params(memory=str(tmp_path / "cache"))
     grid = {"rnn__hidden_size": [2, 3, 4]}
     GridSearchCV(model, grid, cv=2, refit=False, error_score="raise").fit(TEXTS, LABELS)
     assert Path("fits").read_text() == "xx"
@@ -90,7 +92,7 @@ def test_a_file_holds_a_frozen_table_once(module, tmp_path):
 
 
 def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
-    model = pipeline(FastTextEmbedding(**QUICK, bucket=100), freeze_embedding=True)
+    model = pipeline(FastTextEmbedding(**SMALL_VECTORS, bucket=100), freeze_embedding=True)
     joblib.dump((model.fit(TEXTS, LABELS), TEXTS), tmp_path / "model")
     code = (
         "import sys; sys.modules['gensim'] = None\n"
@@ -107,7 +109,7 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
 
 
 def test_an_embedding_step_works_without_labels_and_with_feature_output_set():
-    steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**QUICK))
+    steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**SMALL_VECTORS))
     steps.set_output(transform="pandas")
     assert steps.fit(TEXTS).transform(TEXTS).vectors is steps[-1].vectors_
 

@@ -5,20 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counted_texts import N_IDS, ids_of_texts, learned
+from sklearn_rnn._data import batches
+from sklearn_rnn._data import ngrams as _ngrams
 from sklearn_rnn._data.batches import SequenceDataset
-from sklearn_rnn._data.ngrams import CONSTANT, SINGLE, learn_ngrams
-
-N_IDS = 9
+from sklearn_rnn._data.ngrams import CONSTANT, SINGLE
 
 texts_of_ids = st.lists(
     st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=1, max_size=12
 )
-
-
-def learned(texts, weights=None):
-    values = np.array([text + [0] * (8 - len(text)) for text in texts], np.int32)
-    weights = None if weights is None else np.asarray(weights, float)
-    return learn_ngrams(SequenceDataset(values, None, weights), N_IDS, "pairs")
 
 
 def assert_same(ours, theirs):
@@ -83,3 +78,59 @@ def test_what_many_copies_hold_is_frequent():
 def test_pairs_are_known_from_two_different_texts_on():
     assert len(learned([[2, 3]] * 50 + [[3, 2]]).pairs) == 0
     assert len(learned([[2, 3], [2, 3, 4]]).pairs) == 1
+
+
+# ---- Counted in parts ------------------------------------------------------------------------
+
+
+@given(ids_of_texts)
+def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
+    whole = learned(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
+        chunked = learned(texts)
+    for ours, theirs in zip(whole, chunked, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(ids_of_texts, st.integers(2, 9))
+def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
+    in_one_pass = learned(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
+        patch.setattr(_ngrams, "_PAIRS_AT_ONCE", n_at_once)
+        in_many = learned(texts)
+    for ours, theirs in zip(in_one_pass, in_many, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
+    """Or else passes over the texts would grow with their number."""
+    passes = []
+    monkeypatch.setattr(_ngrams, "_PAIRS_AT_ONCE", 4)
+    count = _ngrams.KeyCounts
+    monkeypatch.setattr(_ngrams, "KeyCounts", lambda *of: passes.append(of) or count(*of))
+    twelve_pairs = np.array([[2 + n, 3 + n] for n in range(12)])
+    for n_texts in (12, 40):
+        texts = np.resize(twelve_pairs, (n_texts, 2))
+        _ngrams._frequent_pairs(SequenceDataset(texts))
+    assert [limit for _, limit in passes] == [6, 6, 6, 20]
+
+
+def test_single_words_need_no_pairs():
+    assert len(learned([[2, 3], [2, 3, 4]], kind="words").pairs) == 0
+
+
+# ---- Rare words ------------------------------------------------------------------------------
+
+
+@given(ids_of_texts)
+def test_a_word_is_rare_if_no_two_texts_hold_it(texts):
+    n_texts = np.array([sum(word in t for t in set(map(tuple, texts))) for word in range(N_IDS)])
+    rare_word_mask = learned(texts).rare_word_mask
+    assert not rare_word_mask[:2].any()
+    if rare_word_mask.any():
+        np.testing.assert_array_equal(rare_word_mask[2:], n_texts[2:] < 2)
+        assert 2 * n_texts[n_texts < 2].sum() <= n_texts.sum()
+    else:
+        assert 2 * n_texts[n_texts < 2].sum() > n_texts.sum() or (n_texts[2:] > 1).all()

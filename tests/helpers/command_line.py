@@ -3,10 +3,10 @@
 import csv
 import re
 
+import small_models
 from sklearn_rnn._cli import main as cli
-from sklearn_rnn.datasets import make_reviews
 
-REVIEWS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
+REVIEWS, LABELS = small_models.TEXTS, small_models.LABELS
 FORMATS = ["csv", "tsv", "jsonl", "ndjson", "parquet"]
 # Quotes, separators, line ends, markup, both directions of writing, two scripts, an emoji, NUL.
 TRICKY = [

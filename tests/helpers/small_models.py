@@ -9,7 +9,10 @@ from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
 
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
+SMALL = {"hidden_size": 4, "embedding_dim": 4, "random_state": 0}
+QUICK = SMALL | {"max_epochs": 2}
+THREE_EPOCHS = SMALL | {"max_epochs": 3}
+FIVE_EPOCHS = SMALL | {"max_epochs": 5}
 VECTORS = {"vector_size": 4, "epochs": 1, "random_state": 0}
 MODELS = {
     "classifier": [RNNTextClassifier(**QUICK)],

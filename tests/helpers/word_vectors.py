@@ -11,10 +11,10 @@ models = pytest.importorskip("gensim.models")
 TEXTS, LABELS = make_reviews(80, n_filler=(0, 1), random_state=0)
 NETWORK = {"hidden_size": 4, "embedding_dim": 6, "max_epochs": 2, "lr": 1e-2, "random_state": 0}
 
-QUICK = {"vector_size": 8, "epochs": 2, "random_state": 0}
+SMALL_VECTORS = {"vector_size": 8, "epochs": 2, "random_state": 0}
 BOTH = pytest.mark.parametrize(
     "embedding",
-    [Word2VecEmbedding(**QUICK), FastTextEmbedding(**QUICK, bucket=1_000)],
+    [Word2VecEmbedding(**SMALL_VECTORS), FastTextEmbedding(**SMALL_VECTORS, bucket=1_000)],
     ids=["word2vec", "fastText"],
 )
 

@@ -11,9 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from sklearn_rnn._network.linear import TfidfLinear
-from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
 from sklearn_rnn.inspection import (
@@ -233,13 +233,9 @@ def test_the_evidence_of_the_linear_model_is_shared_out_to_the_last_bit_of_it(n_
 
 
 def network_of(cell, **more):
-    settings = {
-        "n_ids": None, "n_dimensions": 3, "n_outputs": 2, "n_places": 7, "hidden_size": 4,
-        "num_layers": 1, "bidirectional": False, "pooling": "max", "input_dropout": 0.5,
-        "dropout": 0.5, "linear": "none", "n_pairs": 0, "branch_dropout": 0.0,
-    }  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    return RecurrentNetwork(**settings | more, cell=cell, generator=generator).double().eval()
+    sizes = {"n_ids": None, "n_dimensions": 3, "n_places": 7, "hidden_size": 4}
+    dropped = {"input_dropout": 0.5, "dropout": 0.5}
+    return make_network(cell, **{"pooling": "max"} | sizes | dropped | more).double().eval()
 
 
 @pytest.mark.parametrize("of", ENDS)

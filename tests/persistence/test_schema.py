@@ -18,13 +18,12 @@ from sklearn.pipeline import make_pipeline
 import hostile_archives as hostile
 from processes import needs_memory_peaks
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
-from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
+from small_models import LABELS, TEXTS
 
 pytest.importorskip("skops.io")
 
-TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 QUICK = {"hidden_size": 2, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
 FUZZED = int(os.environ.get("FUZZ_ARCHIVES", "300"))
 

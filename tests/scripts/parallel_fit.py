@@ -139,7 +139,6 @@ def kept(folder, rank, dies_in=None):
     def mortal(*args, **kwargs):
         return [*callbacks(*args, **kwargs), Dies(dies_in)]
 
-
     checkpoints = folder / f"checkpoint {rank}"
     model = RNNTextClassifier(
         **SMALL, random_state=0, early_stopping=True, checkpoint_dir=checkpoints

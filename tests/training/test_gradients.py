@@ -8,31 +8,18 @@ import torch
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn._training.gradients import MicroBatchGradients
 from sklearn_rnn._utils.threads import one_blas_thread, single_threaded_math, thread_map
-
-PLAN = {
-    "n_ids": 30,
-    "n_dimensions": 5,
-    "n_outputs": 3,
-    "n_places": 20,
-    "cell": "lstm",
-    "hidden_size": 4,
-    "num_layers": 2,
-    "bidirectional": True,
-    "pooling": "max",
-    "input_dropout": 0.0,
-    "dropout": 0.0,
-    "linear": "none",
-    "n_pairs": 0,
-    "branch_dropout": 0.0,
-}
+from small_models import THREE_EPOCHS
 
 
 def network_of(**changes):
-    return RecurrentNetwork(**PLAN | changes, generator=torch.Generator().manual_seed(0))
+    sizes = {"n_ids": 30, "n_dimensions": 5, "n_outputs": 3, "n_places": 20, "hidden_size": 4}
+    return make_network(
+        **{"pooling": "max", "num_layers": 2, "bidirectional": True} | sizes | changes
+    )
 
 
 def batch_of(n_texts):
@@ -258,3 +245,22 @@ def test_a_new_optimizer_keeps_the_learning_rates_of_its_groups():
     model = RNNTextClassifier(optimizer=two_rates, lr=0.01, max_epochs=1, early_stopping=False)
     model.fit(np.arange(2, 34).reshape(16, 2), [0, 1] * 8)
     assert [group["lr"] for group in model.net_.optimizer_.param_groups] == [0.001, 0.01]
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"callbacks": None, "batch_size": 7}, {"linear": "words"}]
+)
+def test_sparse_and_dense_gradients_of_tables_train_the_same_model(two_words, changed):
+    """A callback that listens to a module makes batches whole, and gradients dense."""
+    X, y = two_words
+    settings = THREE_EPOCHS | {"dropout": 0, "input_dropout": 0, "branch_dropout": 0} | changed
+    halves = RNNTextClassifier(**settings).fit(X, y)
+    whole = RNNTextClassifier(**settings | {"callbacks": [Hook()]}).fit(X, y)
+    np.testing.assert_allclose(halves.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+
+
+class Hook(Callback):
+    """Have a hook at the network."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.head.register_forward_hook(lambda *_: None)

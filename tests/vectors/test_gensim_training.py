@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
-from word_vectors import BOTH, QUICK
+from word_vectors import BOTH, SMALL_VECTORS
 
 pytest.importorskip("gensim")
 
@@ -48,20 +48,22 @@ def test_the_loss_of_each_epoch_is_kept_and_falls(reviews):
 
 
 def test_fast_text_has_no_loss_to_show(reviews):
-    assert np.isnan(FastTextEmbedding(**QUICK, bucket=100).fit(reviews).loss_).all()
+    assert np.isnan(FastTextEmbedding(**SMALL_VECTORS, bucket=100).fit(reviews).loss_).all()
 
 
 def test_a_text_longer_than_gensim_reads_is_read_to_its_end():
     text = " ".join(["a b"] * 5_500 + ["last words"])
     sequences = SequenceVectorizer(max_len=None).fit_transform([text])
-    vectors = Word2VecEmbedding(**QUICK, sample=0).fit(sequences).vectors_
-    untrained = Word2VecEmbedding(**QUICK | {"epochs": 1}, alpha=1e-12).fit(sequences).vectors_
+    vectors = Word2VecEmbedding(**SMALL_VECTORS, sample=0).fit(sequences).vectors_
+    untrained = (
+        Word2VecEmbedding(**SMALL_VECTORS | {"epochs": 1}, alpha=1e-12).fit(sequences).vectors_
+    )
     assert np.abs(vectors - untrained)[sequences.vocabulary.index("last")].max() > 1e-6
 
 
 def test_global_generators_are_left_alone(reviews):
     before = np.random.get_state()[1].copy()
-    Word2VecEmbedding(**QUICK | {"random_state": None}).fit(reviews)
+    Word2VecEmbedding(**SMALL_VECTORS | {"random_state": None}).fit(reviews)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 

@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from sklearn_rnn import SequenceVectorizer, TokenSequences
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
-from word_vectors import BOTH, QUICK, TEXTS
+from word_vectors import BOTH, SMALL_VECTORS, TEXTS
 
 pytest.importorskip("gensim")
 ALL_UNKNOWN = TokenSequences(np.ones((3, 4), np.int32), ("<pad>", "<unk>", "word"))
@@ -25,7 +25,7 @@ def test_one_table_goes_along_with_the_sequences(reviews, embedding):
 
 
 def test_words_that_are_too_rare_get_zeros(reviews):
-    embedding = Word2VecEmbedding(**QUICK, min_count=5).fit(reviews)
+    embedding = Word2VecEmbedding(**SMALL_VECTORS, min_count=5).fit(reviews)
     counts = np.bincount(reviews.ids.ravel(), minlength=len(reviews.vocabulary))
     trained = embedding.vectors_.any(axis=1)
     np.testing.assert_array_equal(trained[2:], counts[2:] >= 5)
