@@ -2,14 +2,16 @@
 
 import multiprocessing
 import os
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-import hostile_files
-from paths import SHARED_DATA
+# Their assertions tell what was compared, as those in tests do.
+pytest.register_assert_rewrite(
+    *(path.stem for path in Path(__file__).with_name("helpers").glob("*.py"))
+)
 
 # No example is late: how long one takes depends on what else the machine does, and hypothesis may
 # report one that missed its deadline as "data generation behaved differently".
@@ -21,6 +23,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "by hand")
 
 
 def real_data(name):
+    from paths import SHARED_DATA
+
     home = SHARED_DATA / name
     if not home.is_dir():
         pytest.skip(f"needs real data in ../shared/data/{name}, seen from the project's root")
@@ -44,12 +48,6 @@ def forks():
     first.start()
     first.join()
     return context
-
-
-@pytest.fixture(scope="session")
-def hostile():
-    """What makes files to exhaust a machine, and measures what reading them takes."""
-    return SimpleNamespace(**vars(hostile_files))
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +89,16 @@ def models():
     from small_models import MODELS, fitted
 
     return {kind: fitted(kind) for kind in MODELS}
+
+
+@pytest.fixture(scope="session")
+def stopped_early():
+    """A pipeline that learned reviews of films, and watched its loss on some of them."""
+    from film_reviews import fitted
+    from sklearn_rnn import RNNTextClassifier
+    from small_models import THREE_EPOCHS
+
+    return fitted(RNNTextClassifier(**THREE_EPOCHS, early_stopping=True))
 
 
 @pytest.fixture

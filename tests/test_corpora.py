@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+import hostile
 from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
@@ -51,7 +52,7 @@ def test_a_byte_order_mark_is_dropped_at_the_start_of_a_file_only(tmp_path, enco
     assert list(TextFile(tmp_path / "texts", encoding)) == texts
 
 
-def test_a_packed_line_without_end_is_refused_before_it_fills_the_memory(hostile, tmp_path):
+def test_a_packed_line_without_end_is_refused_before_it_fills_the_memory(tmp_path):
     (tmp_path / "texts").write_bytes(gzip.compress(b"good\n" + b"a" * (100 * hostile.MEGABYTE)))
     peak, error = hostile.peak_of(list, TextFile(tmp_path / "texts"))
     assert isinstance(error, ValueError)

@@ -106,3 +106,18 @@ def test_another_linear_model_is_another_network(two_words):
     model = RNNTextClassifier(**THREE_EPOCHS, warm_start=True).fit(*two_words)
     with pytest.raises(ValueError, match="linear changed since the last fit"):
         model.set_params(linear="none").fit(*two_words)
+
+
+@pytest.mark.parametrize("n_pairs", [0, 7])
+def test_the_evidence_of_the_linear_model_is_shared_out_to_the_last_bit_of_it(n_pairs):
+    rng = np.random.default_rng(0)
+    linear = TfidfLinear(9, n_pairs, 3).double()
+    pairs = np.sort(rng.choice(49, n_pairs, replace=False))
+    keys = (pairs // 7 + 2) * 2**31 + pairs % 7 + 2
+    linear.load_statistics(keys, np.r_[0, 0, rng.uniform(1, 3, 7 + n_pairs)].astype(np.float32))
+    torch.nn.init.normal_(linear.weight, generator=torch.Generator().manual_seed(0))
+    ids = torch.from_numpy(rng.integers(1, 9, (30, 12)))
+    ids[::3, 6:] = 0
+    token_contributions = linear.token_contributions(ids)
+    torch.testing.assert_close(token_contributions.sum(dim=1), linear(ids))
+    assert (token_contributions[::3, 7:] == 0).all()

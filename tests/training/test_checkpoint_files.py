@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import hostile
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._training import checkpoint as _checkpoint
 from sklearn_rnn.exceptions import CheckpointError
@@ -55,7 +56,7 @@ def npz_of(**arrays):
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_a_record_is_read_within_the_size_of_its_file(hostile, tmp_path, kind):
+def test_a_record_is_read_within_the_size_of_its_file(tmp_path, kind):
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(npz_of(record=np.frombuffer(RECORDS[kind], np.uint8)))
     peak, error = hostile.peak_of(_checkpoint._read, "RNNTextClassifier", path)
@@ -63,7 +64,7 @@ def test_a_record_is_read_within_the_size_of_its_file(hostile, tmp_path, kind):
     assert peak < hostile.allowed(path.read_bytes())
 
 
-def test_any_archive_is_read_within_its_size_and_refused(hostile, tmp_path):
+def test_any_archive_is_read_within_its_size_and_refused(tmp_path):
     header = hostile.npy_header
     starts = [
         b"",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hostile
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import VectorFileError
@@ -195,7 +196,7 @@ METHODS = {"bzip2": zipfile.ZIP_BZIP2, "LZMA": zipfile.ZIP_LZMA}
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("said", [None, 100])
-def test_a_member_that_may_inflate_without_limit_is_refused(hostile, method, said):
+def test_a_member_that_may_inflate_without_limit_is_refused(method, said):
     data = hostile.zip_of([("a.txt", TEXT, 40 * hostile.MEGABYTE, METHODS[method], said)])
     peak, error = hostile.peak_of(read_bytes, data, WORDS)
     assert isinstance(error, VectorFileError)
@@ -203,7 +204,7 @@ def test_a_member_that_may_inflate_without_limit_is_refused(hostile, method, sai
     assert peak < 4 * hostile.MEGABYTE
 
 
-def test_how_other_members_are_packed_is_nobodys_concern(hostile):
+def test_how_other_members_are_packed_is_nobodys_concern():
     members = [("notes", b"", 1000, zipfile.ZIP_BZIP2, None), ("a.txt", TEXT, 0, 8, None)]
     handle, name = tempfile.mkstemp(suffix=".zip")
     try:
@@ -214,7 +215,7 @@ def test_how_other_members_are_packed_is_nobodys_concern(hostile):
         os.unlink(name)
 
 
-def test_an_archive_of_many_members_is_refused_before_they_are_listed(hostile):
+def test_an_archive_of_many_members_is_refused_before_they_are_listed():
     data = as_zip({f"{i:020}": b"" for i in range(40_000)})
     peak, error = hostile.peak_of(read_bytes, data, WORDS)
     assert isinstance(error, VectorFileError)
@@ -230,7 +231,7 @@ def test_names_of_members_are_shown_in_part_and_in_plain_letters(member):
     assert str(caught.value).isprintable()
 
 
-def test_any_archive_is_read_within_its_size(hostile):
+def test_any_archive_is_read_within_its_size():
     names = ["a.txt", "b.bin", "folder/", "../c.txt", "__MACOSX/a.txt"]
     starts = [b"", TEXT, BINARY, b"9999999 3\na 1 2 3\n", b"2 100000\na ", b"a 1\n"]
 
@@ -266,7 +267,7 @@ PIECES = [
 
 @settings(max_examples=40)
 @given(st.sampled_from(BEGINNINGS), st.sampled_from(PIECES), st.sampled_from(sorted(PACKED)))
-def test_any_file_is_read_within_its_size(hostile, beginning, piece, packed):
+def test_any_file_is_read_within_its_size(beginning, piece, packed):
     data = PACKED[packed](beginning + piece * min(1_000, 2_500_000 // len(piece)))
     peak, error = hostile.peak_of(read_or_refused, data, {"c"})
     assert error is None
