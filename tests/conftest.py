@@ -109,3 +109,14 @@ def two_words():
     y = rng.integers(2, size=160)
     X[np.arange(160), rng.integers(12, size=160)] = 2 + y
     return X, y
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A file of more texts than one chunk holds."""
+    from long_corpus import TEXTS
+    from sklearn_rnn.corpora import TextFile
+
+    path = tmp_path / "corpus.txt"
+    path.write_text("".join(f"{text}\n" for text in TEXTS))
+    return TextFile(path)

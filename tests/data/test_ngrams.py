@@ -1,39 +1,12 @@
-"""What is counted of the training texts: copies and weights, and what rarity may hide."""
+"""What is counted of the training texts, and what rarity may hide."""
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from counted_texts import N_IDS, ids_of_texts, learned
+from counted_texts import N_IDS, ids_of_texts, learned, texts_of_ids
 from sklearn_rnn._data import batches
-from sklearn_rnn._data import ngrams as _ngrams
-from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.ngrams import CONSTANT, SINGLE
-
-texts_of_ids = st.lists(
-    st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=1, max_size=12
-)
-
-
-def assert_same(ours, theirs):
-    np.testing.assert_array_equal(ours.pairs, theirs.pairs)
-    np.testing.assert_allclose(ours.idf, theirs.idf, rtol=1e-5)
-    np.testing.assert_array_equal(ours.rare_word_mask, theirs.rare_word_mask)
-
-
-@given(texts_of_ids, st.data())
-def test_a_text_that_comes_so_many_times_counts_as_one_of_so_much_weight(texts, data):
-    copies = data.draw(st.lists(st.integers(1, 4), min_size=len(texts), max_size=len(texts)))
-    repeated = [text for text, n in zip(texts, copies, strict=True) for _ in range(n)]
-    assert_same(learned(repeated), learned(texts, copies))
-
-
-@given(texts_of_ids, st.floats(1e-6, 1e6), st.integers(2, 5))
-def test_neither_copies_of_all_texts_nor_the_scale_of_weights_changes_anything(texts, scale, n):
-    weights = 1 + np.arange(len(texts)) % 3
-    assert_same(learned(texts, weights * scale), learned(texts, weights))
-    assert_same(learned(texts * n), learned(texts))
 
 
 @given(texts_of_ids)
@@ -68,19 +41,9 @@ def test_of_few_texts_what_one_of_them_holds_weighs_by_its_rarity():
     assert learned([[2, 3], [2, 4]]).idf[3] == pytest.approx(np.log(3 / 2) + 1)
 
 
-def test_what_many_copies_hold_is_frequent():
-    texts = [[2, 3], [2, 4], [5, 6], [5, 7]]
-    idf = learned(texts[:2] * 50 + texts[2:]).idf
-    assert idf[2] < idf[5]
-    assert learned(texts, [50, 50, 1, 1]).idf[2] == pytest.approx(idf[2])
-
-
 def test_pairs_are_known_from_two_different_texts_on():
     assert len(learned([[2, 3]] * 50 + [[3, 2]]).pairs) == 0
     assert len(learned([[2, 3], [2, 3, 4]]).pairs) == 1
-
-
-# ---- Counted in parts ------------------------------------------------------------------------
 
 
 @given(ids_of_texts)
@@ -93,35 +56,8 @@ def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@given(ids_of_texts, st.integers(2, 9))
-def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
-    in_one_pass = learned(texts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
-        patch.setattr(_ngrams, "_PAIRS_AT_ONCE", n_at_once)
-        in_many = learned(texts)
-    for ours, theirs in zip(in_one_pass, in_many, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
-    """Or else passes over the texts would grow with their number."""
-    passes = []
-    monkeypatch.setattr(_ngrams, "_PAIRS_AT_ONCE", 4)
-    count = _ngrams.KeyCounts
-    monkeypatch.setattr(_ngrams, "KeyCounts", lambda *of: passes.append(of) or count(*of))
-    twelve_pairs = np.array([[2 + n, 3 + n] for n in range(12)])
-    for n_texts in (12, 40):
-        texts = np.resize(twelve_pairs, (n_texts, 2))
-        _ngrams._frequent_pairs(SequenceDataset(texts))
-    assert [limit for _, limit in passes] == [6, 6, 6, 20]
-
-
 def test_single_words_need_no_pairs():
     assert len(learned([[2, 3], [2, 3, 4]], kind="words").pairs) == 0
-
-
-# ---- Rare words ------------------------------------------------------------------------------
 
 
 @given(ids_of_texts)

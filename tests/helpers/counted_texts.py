@@ -13,6 +13,9 @@ WORDS = tuple(map(str, range(40)))
 ids_of_texts = st.lists(
     st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=2, max_size=12
 )
+texts_of_ids = st.lists(
+    st.lists(st.integers(2, N_IDS - 1), min_size=1, max_size=7), min_size=1, max_size=12
+)
 
 
 def padded(texts, width=8):
@@ -26,3 +29,9 @@ def learned(texts, weights=None, kind="pairs"):
 
 def words_of(ids):
     return f"w{ids // PAIR} w{ids % PAIR}" if ids >= PAIR else f"w{ids}"
+
+
+def assert_same(ours, theirs):
+    np.testing.assert_array_equal(ours.pairs, theirs.pairs)
+    np.testing.assert_allclose(ours.idf, theirs.idf, rtol=1e-5)
+    np.testing.assert_array_equal(ours.rare_word_mask, theirs.rare_word_mask)

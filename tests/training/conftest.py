@@ -1,7 +1,10 @@
 """Fits that stop and go on, and small tasks."""
 
+import runpy
+
 import numpy as np
 import pytest
+from torch import distributed as dist
 
 from checkpoints import DiskError
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
@@ -56,3 +59,33 @@ def order_task():
     X[np.arange(640), first] = np.where(y, 2, 3)
     X[np.arange(640), second] = np.where(y, 3, 2)
     return X, y
+
+
+@pytest.fixture(scope="session")
+def forked(forks):
+    """Start processes that know of each other."""
+    from ranks import LONGEST, SCRIPT, environment
+
+    def start(size, *arguments):
+        # The place where they meet is this process's: nobody else can take its port.
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        given = [
+            {"ENVIRONMENT": environment(rank, size, store.port), "ARGUMENTS": arguments}
+            for rank in range(size)
+        ]
+        # Nothing of this module, which other processes may not be able to import.
+        ranks = [
+            forks.Process(target=runpy.run_path, args=(str(SCRIPT), globals_), daemon=True)
+            for globals_ in given
+        ]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(LONGEST)
+        unfinished = [rank for rank in ranks if rank.is_alive()]
+        for rank in unfinished:
+            rank.kill()
+        assert not unfinished, f"{len(unfinished)} of {size} processes hang"
+        return [rank.exitcode for rank in ranks]
+
+    return start

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier, TokenSequences
 from sklearn_rnn._training.gradients import MicroBatchGradients
-from sklearn_rnn._utils.threads import one_blas_thread, single_threaded_math, thread_map
+from sklearn_rnn._utils.threads import single_threaded_math
 from small_models import THREE_EPOCHS
 
 
@@ -129,39 +128,6 @@ def test_an_error_in_either_half_is_raised_and_ends_the_threads(set_threads, bro
     assert threading.active_count() == n_before
 
 
-def denormals_are_flushed(_=None):
-    return (torch.tensor([1e-20]) * torch.tensor([1e-20])).item() == 0.0
-
-
-def test_threads_flush_denormals_too():
-    with single_threaded_math():
-        if not denormals_are_flushed():
-            pytest.skip("this processor cannot flush denormal numbers")
-        assert all(thread_map(denormals_are_flushed, range(4), 2))
-
-
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
-def test_results_come_in_order_and_items_are_taken_as_needed(n_threads):
-    taken = []
-
-    def items():
-        for item in range(20):
-            taken.append(item)
-            yield item
-
-    results = thread_map(lambda item: item * item, items(), n_threads)
-    assert [next(results) for _ in range(3)] == [0, 1, 4]
-    assert len(taken) <= 3 + n_threads + 1
-    assert list(results) == [item * item for item in range(3, 20)]
-
-
-def test_an_error_for_one_item_is_raised_in_its_place():
-    results = thread_map(lambda item: 1 / (item - 2), range(5), 2)
-    assert [next(results), next(results)] == [-0.5, -1.0]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
 def test_a_batch_of_one_text_is_no_half():
     logits, _, learned = gradients(network_of(), 2, n_texts=1)
     assert logits.shape == (1, 3)
@@ -220,20 +186,6 @@ def test_a_rate_of_dropout_changed_in_the_middle_holds_for_both_halves():
         network.dropout.p = 0
         first, second = (micro_batches.backward(*batch_of(8))[0] for _ in range(2))
     torch.testing.assert_close(first, second)
-
-
-def test_overlapping_fits_put_the_threads_of_blas_back():
-    def blas():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        before, first, second = blas(), one_blas_thread(), one_blas_thread()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert set(blas()) == {1}
-        second.__exit__(None, None, None)
-        assert blas() == before
 
 
 def test_a_new_optimizer_keeps_the_learning_rates_of_its_groups():
