@@ -393,7 +393,7 @@ def test_a_network_learns_the_same_whatever_is_stored(pooling):
     digests = {
         str(
             fit_fingerprint(
-                "", models[0], check_inputs(models[0], X), SequenceDataset(X._stored), 0
+                "", models[0]._settings(), check_inputs("", X), SequenceDataset(X._stored), None
             )
         )
         for X in both

@@ -1184,7 +1184,7 @@ class Interrupt:
             if len(net.history) == epoch:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(_callbacks.SoundGradients, "on_batch_end", on_batch_end)
+        monkeypatch.setattr(_callbacks.RestoreLastFinite, "on_batch_end", on_batch_end)
 
 
 # The library warns of the interrupt; the command line has to show that.

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_rnn._data import ngram_stream as _ngram_stream
+from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._data.ngram_stream import NO_PAIRS, StreamNGrams
 from sklearn_rnn._data.ngrams import learn_ngrams
@@ -29,7 +30,7 @@ def as_ids(texts):
 def counted(chunks, kind="pairs", weights=None):
     stream = StreamNGrams(NO_PAIRS[0], np.zeros(N_IDS, np.float32), 0.0, NO_PAIRS)
     for chunk in chunks:
-        stream = stream.with_chunk(as_ids(chunk), np.arange(len(chunk)), kind, weights)
+        stream = stream.with_chunk(SequenceDataset(as_ids(chunk), None, weights), kind)
     return stream
 
 
@@ -41,7 +42,7 @@ def cut(texts, places):
 
 @given(different_texts, st.lists(st.integers(0, 12), max_size=6))
 def test_what_a_stream_has_shown_does_not_depend_on_how_it_is_cut(texts, places):
-    whole = learn_ngrams(as_ids(texts), np.arange(len(texts)), N_IDS, "pairs")
+    whole = learn_ngrams(SequenceDataset(as_ids(texts)), N_IDS, "pairs")
     stream = counted(cut(texts, places))
     np.testing.assert_array_equal(stream.pairs, whole.pairs)
     np.testing.assert_allclose(stream.idf, whole.idf, rtol=1e-4)
@@ -51,7 +52,7 @@ def test_what_a_stream_has_shown_does_not_depend_on_how_it_is_cut(texts, places)
 @given(different_texts, st.lists(st.integers(0, 12), max_size=6))
 def test_a_block_of_texts_is_cut_no_worse_than_a_chunk(texts, places):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_rnn._data.ngram_keys._TEXTS_AT_ONCE", 2)
+        patch.setattr("sklearn_rnn._data.batches._ROWS_AT_ONCE", 2)
         blocks = counted([texts])
     stream = counted(cut(texts, places))
     np.testing.assert_array_equal(stream.pairs, blocks.pairs)

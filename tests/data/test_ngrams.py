@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.ngrams import CONSTANT, SINGLE, learn_ngrams
 
 N_IDS = 9
@@ -17,7 +18,7 @@ texts_of_ids = st.lists(
 def learned(texts, weights=None):
     values = np.array([text + [0] * (8 - len(text)) for text in texts], np.int32)
     weights = None if weights is None else np.asarray(weights, float)
-    return learn_ngrams(values, np.arange(len(texts)), N_IDS, "pairs", weights)
+    return learn_ngrams(SequenceDataset(values, None, weights), N_IDS, "pairs")
 
 
 def assert_same(ours, theirs):

@@ -15,9 +15,9 @@ from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
-from sklearn_rnn._data import ngram_keys as _ngram_keys
+from sklearn_rnn._data import batches
 from sklearn_rnn._data import ngrams as _ngrams
-from sklearn_rnn._data.batches import left_align
+from sklearn_rnn._data.batches import SequenceDataset, left_align
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._data.ngrams import CONSTANT, label_contrast, learn_ngrams
 from sklearn_rnn._data.validation_split import split_for_validation
@@ -39,7 +39,7 @@ def padded(texts, width=8):
 
 
 def learned(texts, kind="pairs"):
-    return learn_ngrams(padded(texts), np.arange(len(texts)), N_IDS, kind)
+    return learn_ngrams(SequenceDataset(padded(texts)), N_IDS, kind)
 
 
 def evidence_of(ngrams, n_outputs=2):
@@ -95,7 +95,7 @@ def test_the_evidence_is_tf_idf_as_scikit_learn_has_it(texts):
 def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
     whole = learned(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
         chunked = learned(texts)
     for ours, theirs in zip(whole, chunked, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -105,7 +105,7 @@ def test_it_is_the_same_whether_texts_are_counted_at_once_or_in_chunks(texts):
 def test_pairs_are_the_same_in_any_number_of_passes(texts, n_at_once):
     in_one_pass = learned(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
         patch.setattr(_ngrams, "_PAIRS_AT_ONCE", n_at_once)
         in_many = learned(texts)
     for ours, theirs in zip(in_one_pass, in_many, strict=True):
@@ -116,12 +116,12 @@ def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
     """Or else passes over the texts would grow with their number."""
     passes = []
     monkeypatch.setattr(_ngrams, "_PAIRS_AT_ONCE", 4)
-    count = _ngrams._Counts
-    monkeypatch.setattr(_ngrams, "_Counts", lambda *of: passes.append(of) or count(*of))
+    count = _ngrams.KeyCounts
+    monkeypatch.setattr(_ngrams, "KeyCounts", lambda *of: passes.append(of) or count(*of))
     twelve_pairs = np.array([[2 + n, 3 + n] for n in range(12)])
     for n_texts in (12, 40):
         texts = np.resize(twelve_pairs, (n_texts, 2))
-        _ngrams._frequent_pairs(texts, np.arange(n_texts))
+        _ngrams._frequent_pairs(SequenceDataset(texts))
     assert [limit for _, limit in passes] == [6, 6, 6, 20]
 
 
@@ -141,7 +141,7 @@ def contrast_of(texts, labels):
     """Return the contrast of each word and pair by name: labels are of shape (N, C)."""
     ngrams = learned(texts)
     columns = sparse.csr_array(np.array(labels))
-    contrast = label_contrast(padded(texts), np.arange(len(texts)), columns, ngrams)
+    contrast = label_contrast(SequenceDataset(padded(texts)), columns, ngrams)
     keys = [*range(N_IDS), *ngrams.pairs.tolist()]
     return {words_of(key): value for key, value in zip(keys, contrast, strict=True)}
 
@@ -191,7 +191,7 @@ def test_the_contrast_is_the_same_in_chunks_and_with_texts_twice():
     texts, labels = [[2, 3], [3, 4], [2, 4], [2, 3, 4]], [[0], [1], [0], [1]]
     whole = contrast_of(texts, labels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ngram_keys, "_TEXTS_AT_ONCE", 2)
+        patch.setattr(batches, "_ROWS_AT_ONCE", 2)
         assert contrast_of([*texts, *texts], [*labels, *labels]) == whole
 
 
@@ -397,7 +397,7 @@ def test_the_unknown_token_learns_from_rare_words_and_they_do_not(task, changed)
     X[:40, 0] = 40 + np.arange(40)
     model = RNNTextClassifier(**QUICK, **changed)
     model.fit(X, y)
-    start = build_network(model._plan, model._seed).embedding.weight[1].numpy(force=True)
+    start = build_network(model._config, model._seed).embedding.weight[1].numpy(force=True)
     for fitted in (model, pickle.loads(pickle.dumps(model)).fit(X, y)):
         vectors = fitted.embedding_vectors_
         np.testing.assert_array_equal(vectors[40:], np.repeat(vectors[1:2], 40, axis=0))
@@ -697,7 +697,7 @@ def test_a_chunk_that_fails_is_not_counted(stream):
     with pytest.raises(RuntimeError):
         model.set_params(callbacks=[Fails()]).partial_fit(X[50:900], y[50:900])
     assert model._n_texts_counted == counted
-    assert len(model.net_.module_.linear.pairs) == n_pairs == model._plan["n_pairs"]
+    assert len(model.net_.module_.linear.pairs) == n_pairs == model._config.n_pairs
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def planted(model, place, payload):
     elif place == "entries":
         vectorizer._entries = [payload]
     elif place == "plan":
-        classifier._plan["cell"] = payload
+        classifier._config = replace(classifier._config, cell=payload)
     elif place == "step":
         model.steps.append(("last", payload))
     elif place in PARTS:
@@ -409,7 +410,7 @@ def test_a_file_that_asks_for_more_than_it_holds_is_refused_before_anything_is_m
     model, path, altered
 ):
     classifier = copy.deepcopy(model[-1])
-    classifier._plan = {**classifier._plan, **altered}
+    classifier._config = replace(classifier._config, **altered)
     path.write_bytes(skops.dumps(classifier))
     with pytest.raises(ModelFileError):
         persistence.load(path)

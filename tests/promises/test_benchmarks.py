@@ -14,6 +14,7 @@ import pytest
 
 from paths import PACKAGE_HOME, ROOT
 from sklearn_rnn import SequenceVectorizer
+from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.ngrams import learn_ngrams
 from sklearn_rnn._network.linear import TfidfLinear
 from sklearn_rnn._training.optimizers import TableOptimizer
@@ -151,7 +152,7 @@ def test_pairs_grow_as_the_network_would_learn_them(scale):
     values = np.array([np.pad(text, (0, 6 - len(text))) for text in texts])
     for n_texts in (1, 5, 8, 20, 60):
         different = {pair for text in texts[:n_texts] for pair in itertools.pairwise(text)}
-        learned = learn_ngrams(values, np.arange(n_texts), 9, "pairs").pairs
+        learned = learn_ngrams(SequenceDataset(values[:n_texts]), 9, "pairs").pairs
         assert (n_pairs[n_texts - 1], n_shared[n_texts - 1]) == (len(different), len(learned))
 
 

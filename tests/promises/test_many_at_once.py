@@ -39,12 +39,12 @@ def assert_all_equal(found, expected):
 
 def test_eight_threads_get_the_answers_of_one(model):
     expected = answers(model)
-    state = joblib.hash(vars(model[-1])["_plan"]), dict(vars(model[-1]))
+    state = joblib.hash(vars(model[-1])["_config"]), dict(vars(model[-1]))
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: answers(model), range(64)))
     assert_all_equal(found, expected)
     assert dict(vars(model[-1])) == state[1]  # nothing was written
-    assert joblib.hash(model[-1]._plan) == state[0]
+    assert joblib.hash(model[-1]._config) == state[0]
 
 
 def test_threads_may_predict_while_another_model_learns(model):

@@ -10,6 +10,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch.distributed as dist
@@ -17,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
+from sklearn_rnn._training import train
 from sklearn_rnn.distributed import data_parallel
 
 SMALL = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 4, "batch_size": 16}
@@ -132,15 +134,17 @@ class Dies(Callback):
 
 def kept(folder, rank, dies_in=None):
     """Fit with checkpoints, each process in a folder of its own; the last may be killed."""
+    callbacks = train.training_callbacks
 
-    class Mortal(RNNTextClassifier):
-        def _scores(self):
-            return [*super()._scores(), Dies(dies_in)]
+    def mortal(*args, **kwargs):
+        return [*callbacks(*args, **kwargs), Dies(dies_in)]
 
-    kind = RNNTextClassifier if dies_in is None or rank == 0 else Mortal
     checkpoints = folder / f"checkpoint {rank}"
-    model = kind(**SMALL, random_state=0, early_stopping=True, checkpoint_dir=checkpoints)
-    return model.fit(*sequences())
+    model = RNNTextClassifier(
+        **SMALL, random_state=0, early_stopping=True, checkpoint_dir=checkpoints
+    )
+    with patch.object(train, "training_callbacks", mortal if dies_in and rank else callbacks):
+        return model.fit(*sequences())
 
 
 def unlike(rank, n_fewer=0, **changes):
