@@ -9,19 +9,16 @@ network, through Accelerate (``pip install "sklearn-rnn[parallel]"``).
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._data.analysis import document_check, warn_of_parameters
-from ._data.token_ids import WordCounts, encode_texts, growing_ids
-from ._data.vocabulary import select_words
+from ._data.token_ids import merge_counts
 from ._training.processes import ProcessGroup, process_group
 from .text import SequenceVectorizer
 
@@ -136,20 +133,10 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
             f"fit_vocabulary: expected a dask.bag.Bag of texts, got {type(texts).__name__}. Make "
             "one: dask.bag.from_sequence(texts) or dask.bag.read_text(paths)."
         )
-    vectorizer._validate_params()
-    if vectorizer.vocabulary is not None:
-        raise ValueError(
-            "fit_vocabulary: the vectorizer was given its vocabulary: there is nothing to learn. "
-            "Call fit with any text."
-        )
-    warn_of_parameters(vectorizer)
-    found = texts.reduction(
-        partial(_count, vectorizer), _merge, split_every=_MERGED_AT_ONCE
-    ).compute()
-    if not found.n_texts:
-        raise ValueError("SequenceVectorizer: expected at least one text, got none.")
-    words, _ = select_words(vectorizer, found.words, found.counts())
-    vectorizer._set_vocabulary(words, vectorizer.max_len or max(found.longest, 1))
+    vectorizer._build_vocabulary_in_parts(
+        "fit_vocabulary",
+        lambda count: texts.reduction(count, merge_counts, split_every=_MERGED_AT_ONCE).compute(),
+    )
     return vectorizer
 
 
@@ -330,46 +317,6 @@ def _identity(data: Any) -> Any:
 
 
 # ---- On the machines ---------------------------------------------------------------------------
-
-
-class PartialCounts(NamedTuple):
-    """What was counted in some texts."""
-
-    words: list[str]
-    in_all: NDArray[np.int64]
-    in_texts: NDArray[np.int64]
-    n_texts: int
-    longest: int
-
-    def counts(self) -> WordCounts:
-        counts = WordCounts(by_text=True)
-        counts.n_texts, counts.longest = self.n_texts, self.longest
-        counts.in_all, counts.in_texts = self.in_all, self.in_texts
-        return counts
-
-
-def _count(vectorizer: SequenceVectorizer, texts: Iterable[Any]) -> PartialCounts:
-    ids, counts = growing_ids(), WordCounts(by_text=True)
-    check = document_check(vectorizer)  # without rows: those of a piece would mislead
-    documents = (check("SequenceVectorizer", None, text) for text in texts)
-    chunks = encode_texts(documents, vectorizer.build_analyzer(), ids)
-    deque(counts.count_while_passing(chunks), maxlen=0)
-    return PartialCounts(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
-
-
-def _merge(parts: Iterable[PartialCounts]) -> PartialCounts:
-    """Add up what was counted in several places."""
-    ids, listed = growing_ids(), list(parts)
-    places = [
-        np.fromiter(map(ids.__getitem__, part.words), np.intp, len(part.words)) for part in listed
-    ]
-    in_all, in_texts = np.zeros((2, len(ids)), np.int64)
-    for part, place in zip(listed, places, strict=True):
-        in_all[place] += part.in_all
-        in_texts[place] += part.in_texts
-    n_texts = sum(part.n_texts for part in listed)
-    longest = max((part.longest for part in listed), default=0)
-    return PartialCounts(list(ids), in_all, in_texts, n_texts, longest)
 
 
 def _answers(texts: Iterable[str], model: Any, method: str) -> NDArray[Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +23,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._data.analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
 from ._data.documents import check_documents
+from ._data.id_rows import Layout, buffer_chunks, to_padded_rows, truncate
 from ._data.token_ids import (
     Chunk,
-    Layout,
+    PartialCounts,
     WordCounts,
-    buffer_chunks,
-    cut,
+    count_texts,
     encode_texts,
     growing_ids,
+    id_or_unknown,
     keeps_all,
-    to_padded_rows,
 )
 from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
 from ._utils.arrays import as_array, check_numbers, whole_numbers
@@ -47,6 +46,8 @@ __all__ = ["SequenceVectorizer"]
 
 _NOT_OURS = {"input", "encoding", "decode_error", "ngram_range", "binary", "dtype"}
 """Parameters of CountVectorizer that have no counterpart here."""
+
+R = TypeVar("R")
 
 
 class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, untyped
@@ -238,7 +239,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text, or no word is left for the vocabulary.
         """
         with commit_on_success(self) as fitted:
-            fitted._build_vocabulary(raw_documents, keep=_drop)
+            fitted._build_vocabulary(raw_documents, consume=_discard)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -266,7 +267,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text, or no word is left for the vocabulary.
         """
         with commit_on_success(self) as fitted:
-            chunks, new_ids = fitted._build_vocabulary(raw_documents, keep=fitted._kept)
+            chunks, new_ids = fitted._build_vocabulary(raw_documents, consume=fitted._buffer)
             if new_ids is not None:
                 chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
             return fitted._sequences(chunks)
@@ -292,14 +293,15 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text.
         """
         self._check_vocabulary()
-        fitted = snapshot(self)
+        who, fitted = type(self).__name__, snapshot(self)
         if not hasattr(fitted, "n_tokens_"):
             raise NotFittedError(
-                "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
+                f"{who}: with max_len=None the training texts decide: call fit first."
             )
-        texts = check_documents("SequenceVectorizer", raw_documents, document_check(fitted))
-        chunks = encode_texts(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
-        return fitted._sequences(cut(chunks, fitted._layout(fitted.n_tokens_)))
+        texts = check_documents(who, raw_documents, document_check(fitted))
+        id_of = id_or_unknown(fitted.vocabulary_)
+        chunks = encode_texts(texts, fitted.build_analyzer(), id_of, fitted.n_jobs)
+        return fitted._sequences(truncate(chunks, fitted._layout(fitted.n_tokens_)))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -315,9 +317,10 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             The tokens of each text; those out of the vocabulary read ``"<unk>"``.
         """
         self._check_vocabulary()
+        who = type(self).__name__
         words = np.array(self._entries, dtype=object)
-        ids = X._stored if isinstance(X, TokenSequences) else _plain_ids(X)
-        check_ids("SequenceVectorizer", ids, len(words))
+        ids = X._stored if isinstance(X, TokenSequences) else _check_array_of_ids(who, X)
+        check_ids(who, ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
     def build_analyzer(self) -> Callable[[Any], list[str]]:
@@ -361,7 +364,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the ids of words, which their order tells."""
         for name in ("preprocessor", "tokenizer", "analyzer"):
-            check_method(f"SequenceVectorizer: {name}", getattr(self, name))
+            check_method(f"{type(self).__name__}: {name}", getattr(self, name))
         return {k: v for k, v in super().__getstate__().items() if k != "vocabulary_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -380,35 +383,66 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return tags
 
     def _build_vocabulary(
-        self, raw_documents: Iterable[str], keep: Callable[[Iterator[Chunk]], Any]
-    ) -> tuple[Any, NDArray[np.int32] | None]:
-        """Learn the vocabulary; return what `keep` made of the texts as ids, and these' new ids.
+        self, raw_documents: Iterable[Any], consume: Callable[[Iterator[Chunk]], R]
+    ) -> tuple[R, NDArray[np.int32] | None]:
+        """Learn the vocabulary; return what `consume` makes of the texts as ids.
 
-        Ids are given as words come, since their frequency is known only at the end.
+        While texts pass, words get ids in the order of their first occurrence, since frequencies
+        are known only at the end. Returned, too, are the final ids by these, unless the
+        vocabulary was given.
         """
-        texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
+        who = type(self).__name__
+        texts = check_documents(who, raw_documents, document_check(self))
         warn_of_parameters(self)
-        words = None if self.vocabulary is None else given_words(self)
+        given = None if self.vocabulary is None else given_words(self)
         texts = warning_if_unspaced(self, texts)
-        ids: dict[str, int] = growing_ids() if words is None else ids_of(words)
-        counts = WordCounts(by_text=words is None and not keeps_all(self.min_df, self.max_df))
-        chunks = keep(
-            counts.count_while_passing(
-                encode_texts(texts, self.build_analyzer(), ids, self.n_jobs)
+        seen = growing_ids()
+        id_of = seen.__getitem__ if given is None else id_or_unknown(ids_of(given))
+        counts = WordCounts(by_text=given is None and not keeps_all(self.min_df, self.max_df))
+        chunks = encode_texts(texts, self.build_analyzer(), id_of, self.n_jobs)
+        consumed = consume(counts.count_while_passing(chunks))
+        if given is not None:
+            self._set_vocabulary(given, self.max_len or max(counts.longest, 1))
+            return consumed, None
+        return consumed, self._select_vocabulary(list(seen), counts)
+
+    def _build_vocabulary_in_parts(
+        self, who: str, count_parts: Callable[[Callable[[Iterable[Any]], PartialCounts]], Any]
+    ) -> None:
+        """Learn the vocabulary of a partitioned corpus.
+
+        `count_parts` is given the function that counts one part, and returns the counts of all
+        parts, merged.
+        """
+        self._validate_params()
+        if self.vocabulary is not None:
+            raise ValueError(
+                f"{who}: the vectorizer was given its vocabulary: there is nothing to learn. Call "
+                "fit with any text."
             )
-        )
-        new_ids = None
-        if words is None:
-            words, new_ids = select_words(self, list(ids), counts)
-        self._set_vocabulary(words, self.max_len or max(counts.longest, 1))
-        return chunks, new_ids
+        warn_of_parameters(self)
+        words, counts = count_parts(self._count_part)
+        if not counts.n_texts:
+            raise ValueError(f"{type(self).__name__}: expected at least one text, got none.")
+        self._select_vocabulary(words, counts)
+
+    def _count_part(self, texts: Iterable[Any]) -> PartialCounts:
+        check = document_check(self)  # without row numbers: those within a part would mislead
+        documents = (check(type(self).__name__, None, text) for text in texts)
+        return count_texts(documents, self.build_analyzer())
+
+    def _select_vocabulary(self, words: list[str], counts: WordCounts) -> NDArray[np.int32]:
+        """Choose the vocabulary from words that were counted; return the new id of each."""
+        selected, new_ids = select_words(self, words, counts)
+        self._set_vocabulary(selected, self.max_len or max(counts.longest, 1))
+        return new_ids
 
     def _set_vocabulary(self, words: list[str], n_tokens: int | None) -> None:
-        """Take words as the vocabulary, in their order, and the length of sequences."""
+        """Set the vocabulary to words, in their order, and the length of sequences."""
         learned: dict[str, Any] = {"vocabulary_": ids_of(words), "_entries": (*MARKERS, *words)}
         if n_tokens is not None:
             learned["n_tokens_"] = n_tokens
-        self.__dict__ = {**vars(self), **learned}  # in one step, for threads that look it up
+        self.__dict__ = {**vars(self), **learned}  # in one step, for threads that transform
 
     def _check_vocabulary(self) -> None:
         """Raise if there is no vocabulary, neither learned nor given."""
@@ -417,13 +451,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             self._set_vocabulary(given_words(self), self.max_len)
         check_is_fitted(self)
 
-    def _layout(self, n_tokens: int) -> Layout:
-        return Layout(n_tokens, self.padding, self.truncating)
+    def _layout(self, sequence_length: int) -> Layout:
+        return Layout(sequence_length, self.padding, self.truncating)
 
-    def _kept(self, chunks: Iterator[Chunk]) -> Iterable[Chunk]:
-        """Return chunks so that they can be read again, without what no sequence will hold."""
+    def _buffer(self, chunks: Iterator[Chunk]) -> Iterable[Chunk]:
+        """Return chunks that can be iterated again, without tokens that are sure to be cut off."""
         if self.max_len is not None:
-            chunks = cut(chunks, self._layout(self.max_len))
+            chunks = truncate(chunks, self._layout(self.max_len))
         return buffer_chunks(chunks, self.memmap_dir)
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
@@ -432,12 +466,12 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return TokenSequences._of_rows(rows, self._entries, None, margin)
 
 
-def _plain_ids(X: Any) -> NDArray[Any]:
-    who = "SequenceVectorizer"
+def _check_array_of_ids(who: str, X: Any) -> NDArray[Any]:
     values = as_array(who, X)
     check_numbers(who, values)
     return whole_numbers(who, check_array(values, input_name="X", estimator=who))
 
 
-def _drop(chunks: Iterable[Chunk]) -> None:
-    deque(chunks, maxlen=0)
+def _discard(chunks: Iterable[Chunk]) -> None:
+    for _ in chunks:
+        pass

@@ -40,7 +40,7 @@ def select_words(
             "SequenceVectorizer: no word is left for the vocabulary. Are all texts empty, or made "
             f"of stop words, or is min_df={min_df!r} too high, or max_df={max_df!r} too low?"
         )
-    in_order = sorted(kept.tolist(), key=lambda i: (-counts.in_all[i], words[i]))
+    in_order = sorted(kept.tolist(), key=lambda i: (-counts.frequency[i], words[i]))
     order = in_order[: _n_words(vectorizer)]
     new_ids = np.full(len(words), UNKNOWN, np.int32)
     new_ids[order] = np.arange(len(order)) + len(MARKERS)
