@@ -21,7 +21,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._data.analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
+from ._data.analysis import document_check, make_analyzer, warn_if_unspaced, warn_of_parameters
 from ._data.documents import check_documents
 from ._data.id_rows import Layout, buffer_chunks, to_padded_rows, truncate
 from ._data.token_ids import (
@@ -331,7 +331,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         callable
             From a document to its tokens, before any are cut off or found unknown.
         """
-        return analysis(self)
+        return make_analyzer(self)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
@@ -395,7 +395,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         texts = check_documents(who, raw_documents, document_check(self))
         warn_of_parameters(self)
         given = None if self.vocabulary is None else given_words(self)
-        texts = warning_if_unspaced(self, texts)
+        texts = warn_if_unspaced(self, texts)
         seen = growing_ids()
         id_of = seen.__getitem__ if given is None else id_or_unknown(ids_of(given))
         counts = WordCounts(by_text=given is None and not keeps_all(self.min_df, self.max_df))

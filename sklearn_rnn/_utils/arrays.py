@@ -78,7 +78,7 @@ def whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
     if len(bad):
         row, column = bad[0]
         raise ValueError(
-            f"{who}: a two-dimensional X must hold token ids, whole numbers below 2**31, got "
+            f"{who}: a two-dimensional X must contain token ids, whole numbers below 2**31, got "
             f"{values[row, column]} in row {row}. Sequences of numbers have shape "
             "(n_texts, n_steps, n_dimensions)."
         )
