@@ -51,8 +51,9 @@ from ._training.linear_updates import Counted, count_again, count_chunk
 from ._training.net import OptimizerState, make_net, training_device, usable_device
 from ._training.processes import current_process_group
 from ._training.train import freeze_vectors, train
+from ._utils.pipelines import RecurrentEstimator
 from ._utils.snapshots import commit_on_success, on_snapshot
-from ._utils.validation import check_given, check_summable, seed_from
+from ._utils.validation import check_summable, check_y_passed, seed_from
 from ._utils.versioned_state import VersionedState
 from .exceptions import DivergenceError, ModelFileError
 
@@ -62,7 +63,11 @@ _MOST_EPOCHS = 10**7
 
 
 class BaseRecurrentEstimator(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, VersionedState, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    RecurrentEstimator,
+    VersionedState,
+    BaseEstimator,
 ):
     """A recurrent network behind scikit-learn's interface.
 
@@ -166,7 +171,7 @@ class BaseRecurrentEstimator(
             If X or y cannot be used; the estimator stays as it was.
         """
         with commit_on_success(self) as fitted:
-            check_given(fitted, y)
+            check_y_passed(fitted, y)
             y = fitted._check_y(y)
             fitted._seed = seed_from(fitted.random_state)
             fitted._target = fitted._new_target(y, None).in_fixed_units()
@@ -267,7 +272,7 @@ class BaseRecurrentEstimator(
     ) -> Self:
         """Train, from new weights or from a copy of those at hand: a failure changes nothing."""
         with commit_on_success(self) as fitted:
-            check_given(fitted, y)
+            check_y_passed(fitted, y)
             y = fitted._check_y(y)
             with np.errstate(over="ignore"):  # it has an error of its own
                 weights = fitted._text_weights(y, sample_weight)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._utils.arrays import as_array
-from ._utils.margins import Margin
+from ._utils.padding_margin import PaddingMargin
 
 __all__ = ["PADDING", "UNKNOWN", "TokenSequences"]
 
@@ -70,7 +70,7 @@ class TokenSequences:
 
     # Where all texts are shorter than the sequences: `ids` without what all of them leave empty.
     _rows: ClassVar[NDArray[np.int32]]
-    _margin: ClassVar[Margin | None] = None
+    _margin: ClassVar[PaddingMargin | None] = None
 
     def __post_init__(self) -> None:
         name = "ids" if self._margin is None else "_rows"
@@ -86,7 +86,7 @@ class TokenSequences:
         rows: NDArray[np.int32],
         vocabulary: tuple[str, ...],
         vectors: NDArray[np.float32] | None,
-        margin: Margin,
+        margin: PaddingMargin,
     ) -> TokenSequences:
         """Return sequences that consist of rows and of padding beside these."""
         if margin.n_tokens == rows.shape[1]:
@@ -113,7 +113,7 @@ class TokenSequences:
         # Called where there is no such attribute: `ids` is made when it is asked for, and stays.
         if name != "ids" or self._margin is None:
             raise AttributeError(f"'TokenSequences' object has no attribute {name!r}")
-        object.__setattr__(self, "ids", _read_only(self._margin.beside(self._rows)))
+        object.__setattr__(self, "ids", _read_only(self._margin.pad(self._rows)))
         return self.ids
 
     def __getstate__(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class TokenSequences:
         """Return one row of ids for an integer key, else the `TokenSequences` of those rows."""
         if self._margin is not None and _asks_for_texts(key):
             rows = self._rows[key]
-            return self._margin.beside(rows[None])[0] if rows.ndim == 1 else self._with(rows=rows)
+            return self._margin.pad(rows[None])[0] if rows.ndim == 1 else self._with(rows=rows)
         rows = self.ids[key]
         return rows if rows.ndim == 1 else replace(self, ids=rows)
 
@@ -157,7 +157,7 @@ class TokenSequences:
             _refuse_join("an array of objects, as scipy.sparse.hstack makes one,")
         if self.vectors is not None:
             warnings.warn(_VECTORS_LEFT, stacklevel=2)
-        ids = self.ids if self._margin is None else self._margin.beside(self._rows)
+        ids = self.ids if self._margin is None else self._margin.pad(self._rows)
         ids = np.array(ids, dtype=dtype) if copy else np.asarray(ids, dtype=dtype)
         return ids.view(_Ids)
 
@@ -225,10 +225,10 @@ def _join(function: Callable[..., Any], parts: Sequence[Any], axis: int | None) 
     return replace(first, ids=np.concatenate(ids))
 
 
-def _beneath(margin: Margin, parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+def _beneath(margin: PaddingMargin, parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
     """Return rows of several widths one beneath the other, as wide as the widest."""
     width = max(rows.shape[1] for rows in parts)
-    return np.concatenate([margin._replace(n_tokens=width).beside(rows) for rows in parts])
+    return np.concatenate([margin._replace(n_tokens=width).pad(rows) for rows in parts])
 
 
 def _asks_for_texts(key: Any) -> bool:

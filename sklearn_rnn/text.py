@@ -36,7 +36,7 @@ from ._data.token_ids import (
 )
 from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
 from ._utils.arrays import as_array, check_numbers, whole_numbers
-from ._utils.margins import Margin
+from ._utils.padding_margin import PaddingMargin
 from ._utils.snapshots import commit_on_success, snapshot
 from ._utils.validation import check_ids
 from ._utils.versioned_state import VersionedState, check_method
@@ -462,7 +462,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         rows = to_padded_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
-        margin = Margin(self.n_tokens_, self.padding)
+        margin = PaddingMargin(self.n_tokens_, self.padding)
         return TokenSequences._of_rows(rows, self._entries, None, margin)
 
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from .._utils.arrays import as_array, check_numbers, whole_numbers
-from .._utils.margins import Margin
+from .._utils.padding_margin import PaddingMargin
 from .._utils.validation import check_ids
 from ..sequences import UNKNOWN, TokenSequences
 
@@ -43,7 +43,7 @@ class Inputs(NamedTuple):
     vectors: NDArray[np.float32] | None = None
     """Vectors by id, shape (n_ids, D), where the sequences bring any."""
 
-    margin: Margin | None = None
+    margin: PaddingMargin | None = None
     """Places beside `T` that are padding in all of the sequences."""
 
     @property

@@ -122,7 +122,7 @@ def _digest(inputs: Any, data: SequenceDataset) -> str:
             digest.update(f"{array.dtype} {shape}".encode())
             for start in range(0, len(array), n_rows):
                 rows = array[start : start + n_rows]
-                rows = rows if margin is None else margin.beside(rows)
+                rows = rows if margin is None else margin.pad(rows)
                 digest.update(np.ascontiguousarray(rows).data)
     digest.update(repr(inputs.vocabulary).encode())
     return digest.hexdigest()

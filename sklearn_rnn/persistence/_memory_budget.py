@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from .._utils.archives import bytes_of_values, chunks_of, widest_character
+from .._utils.archives import CHUNK_BYTES, bytes_of_values, chunks_of, widest_character
 
 __all__ = ["MemoryBudget", "OverheadError", "count_packed_words", "read_budgeted_json"]
 
@@ -85,5 +85,5 @@ def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj()
     for chunk in chunks:
         while chunk and not inflate.eof:
-            yield inflate.decompress(chunk, 2**16)
+            yield inflate.decompress(chunk, CHUNK_BYTES)
             chunk = inflate.unconsumed_tail
