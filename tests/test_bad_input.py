@@ -284,7 +284,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(NEGATIVE, LABELS),
         ValueError,
-        "got -1 in row 3. Negative values in data are no ids",
+        "got -1 in row 3. Negative values in data are not ids",
     ),
     Row(
         "negative ids to predict",
@@ -580,7 +580,7 @@ NO_ARRAYS = {
     "vectors, masked": (lambda: np.ma.masked_less(np.ones((20, 4, 2)), 2), "without gaps"),
     "large ids as float16": (
         lambda: np.where(X == 8, 2_050, X).astype(np.float16),
-        "ids above 2048 are not told apart in float16, got 2050",
+        "ids above 2048 are not exact in float16, got 2050",
     ),
     "fractions as float16": (
         lambda: (X + 0.5).astype(np.float16),
