@@ -63,8 +63,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     that read words in their order: the same analysis of texts, a vocabulary learned from the
     training texts, but ids in place of counts.
 
-    Id 0 is padding and id 1 stands for every token out of the vocabulary. Words start at 2,
-    in the order of falling frequency, ties by spelling.
+    Id 0 is padding and id 1 is the unknown token, which replaces every token that is not in the
+    vocabulary. Words start at 2, in the order of falling frequency, ties by spelling.
 
     Parameters
     ----------
@@ -73,37 +73,37 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents in preprocessing, as in ``CountVectorizer``.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"}, default="NFC"
-        The normal form of Unicode that texts are put into before all else, and again after
-        preprocessing; so are tokens that functions give, `vocabulary` and `stop_words`. A
-        "café" is then one word, whether its accent is a character of its own or not. "NFKC"
-        also makes full-width letters and ligatures plain ones. None leaves all as it is.
+        The Unicode normal form that texts are converted to first, and again after preprocessing;
+        so are the tokens that functions return, `vocabulary` and `stop_words`. "café" is then one
+        word, whether or not its accent is a character of its own. "NFKC" also converts full-width
+        letters and ligatures to plain ones. None changes nothing.
     preprocessor : callable, default=None
-        Replaces preprocessing (lower case, accents) while tokenising stays. Takes any document.
+        Replaces preprocessing (lower case, accents) but not tokenising. Takes any document.
     tokenizer : callable, default=None
-        Replaces tokenising while preprocessing stays; ``jieba.lcut`` for Chinese. Only used
-        with ``analyzer="word"``.
+        Replaces tokenising but not preprocessing; ``jieba.lcut`` for Chinese. Only used with
+        ``analyzer="word"``.
     token_pattern : str, default=None
-        What a token is, where no `tokenizer` is given. None means words of all scripts, see
-        Notes. Unlike in ``CountVectorizer``, words of one letter count and contractions stay
-        whole: a reader of sequences needs "i" and "didn't".
+        Regular expression of a token, if no `tokenizer` is given. None means words of all
+        scripts, see Notes. Unlike in ``CountVectorizer``, words of one letter count and
+        contractions are not split: a model of sequences needs "i" and "didn't".
     stop_words : {"english"} or list of str, default=None
         Words to leave out. Where order matters this rarely helps: "not" is one of them.
     analyzer : {"word", "char", "char_wb", "tokens"} or callable, default="word"
-        What the tokens are made of. A character is a code point: a vowel sign of Hindi is one
-        of its own. "tokens" takes texts that are cut already, each a list of str, and leaves
-        these as they are, but for `normalize`. A callable takes any document.
+        What the tokens are. A character is a code point: a vowel sign of Hindi is one of its own.
+        "tokens" takes texts that are already tokenised, each a list of str, which are only
+        normalised. A callable takes any document.
     min_df : int or float, default=1
-        Leave out words that stand in fewer texts than this: a number of texts (int), or
-        their share (float in [0, 1]).
+        Leave out words that occur in fewer texts than this: a number of texts (int), or a
+        fraction of them (float in [0, 1]).
     max_df : int or float, default=1.0
-        Leave out words that stand in more texts than this.
+        Leave out words that occur in more texts than this.
     max_features : int, default=None
-        Rows of the embedding table to come, the padding and the unknown token counted:
-        ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
+        Number of ids, including padding and the unknown token, and so of rows of an embedding
+        table: ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
     vocabulary : mapping or iterable of str, default=None
-        The words, given instead of learned: in the order of their ids, the first of which
-        is 2 (a mapping is put into the order of its values, which must have no gaps). Then
-        `transform` needs no `fit`, unless `max_len` is None.
+        The words, given instead of learned: in the order of their ids, the first of which is 2 (a
+        mapping is sorted by its values, which must be consecutive). Then `transform` needs no
+        `fit`, unless `max_len` is None.
     max_len : int, default=500
         Length of every sequence, in tokens: longer texts are cut, shorter ones padded. None
         takes the length of the longest training text.
@@ -112,14 +112,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     truncating : {"pre", "post"}, default="pre"
         The side at which texts that are too long are cut: "pre" keeps a text's end.
     memmap_dir : path, default=None
-        A folder for sequences that are larger than memory. Texts are then read in pieces, from
+        A folder for sequences that are larger than memory. Texts are then read in chunks, from
         any iterable, such as a :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file
         there, which is mapped into memory, and deleted when the sequences are no longer used. Up
-        to 1,000 texts stay in memory all the same, and None keeps all there.
+        to 1,000 texts are kept in memory nevertheless. None keeps all in memory.
     n_jobs : int, default=None
-        Processes that analyse texts, 1,000 at a time; -1 takes one for each core. None means 1,
-        unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as Dask's or
-        Ray's, it is 1 whatever is given: texts stay where they are.
+        Number of processes that analyse texts, 1,000 at a time; -1 means one for each core. None
+        means 1, unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as
+        Dask's or Ray's, it is always 1: texts stay where they are.
 
     Attributes
     ----------
@@ -137,14 +137,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     Notes
     -----
-    A word is a run of letters, digits and underscores of any script, with the combining marks
-    upon them and with apostrophes and the like between them: "didn't", "बुरा", "col·lega". Soft
-    hyphens are left out. Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese put no spaces
-    between words: what lies between two signs is one "word", and `fit` warns. There
-    ``analyzer="char"`` reads characters, and a `tokenizer` cuts words.
+    A word is a run of letters, digits and underscores of any script, with their combining marks
+    and with apostrophes and the like between them: "didn't", "बुरा", "col·lega". Soft hyphens are
+    left out. Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese put no spaces between words:
+    there, all text between two punctuation marks is one "word", and `fit` warns. Use
+    ``analyzer="char"`` to read characters, or a `tokenizer` that separates words.
 
-    A fit replaces the former vocabulary in one step, at its end: other threads may transform in
-    the meantime.
+    A fit replaces the old vocabulary in one step, at its end: other threads may transform in the
+    meantime.
 
     Examples
     --------
@@ -221,8 +221,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
-            takes.
+            The training texts; lists of str with ``analyzer="tokens"``, any documents that a
+            callable takes.
         y : None
             Ignored.
 
@@ -249,8 +249,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
-            takes.
+            The training texts; lists of str with ``analyzer="tokens"``, any documents that a
+            callable takes.
         y : None
             Ignored.
 
@@ -314,7 +314,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Returns
         -------
         list of list of str
-            The tokens of each text; those out of the vocabulary read ``"<unk>"``.
+            The tokens of each text; those that are not in the vocabulary are ``"<unk>"``.
         """
         self._check_vocabulary()
         who = type(self).__name__
@@ -324,20 +324,20 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return [words[row[row != PADDING]].tolist() for row in ids]
 
     def build_analyzer(self) -> Callable[[Any], list[str]]:
-        """Return the function that cuts a text into tokens.
+        """Return the function that turns a text into tokens.
 
         Returns
         -------
         callable
-            From a document to its tokens, before any are cut off or found unknown.
+            From a document to its tokens, neither truncated nor looked up in the vocabulary.
         """
         return make_analyzer(self)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
 
-        A pipeline can be told ``set_output(transform="pandas")`` all the same: its last
-        step then gives data frames.
+        A pipeline accepts ``set_output(transform="pandas")`` nevertheless: its last step then
+        returns data frames.
 
         Parameters
         ----------
@@ -362,13 +362,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return self.n_tokens_
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the ids of words, which their order tells."""
+        """Return the state without the ids of words, which follow from their order."""
         for name in ("preprocessor", "tokenizer", "analyzer"):
             check_method(f"{type(self).__name__}: {name}", getattr(self, name))
         return {k: v for k, v in super().__getstate__().items() if k != "vocabulary_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Models that were saved before these were parameters read texts as they came.
+        # For models that were saved before these were parameters.
         super().__setstate__({"normalize": None, "max_df": 1.0, **state})
         if hasattr(self, "_entries"):
             self.vocabulary_ = ids_of(self._entries[len(MARKERS) :])
