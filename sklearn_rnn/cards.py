@@ -15,8 +15,9 @@ from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
+from ._base import final_estimator
 from ._network.summary import summarize
-from ._utils.pipelines import final_estimator, pipeline_steps
+from ._utils.pipelines import pipeline_steps
 from .displays import HistoryDisplay
 
 __all__ = ["model_card"]

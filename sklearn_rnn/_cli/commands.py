@@ -323,7 +323,7 @@ def _load_joblib(path: Path) -> Any:
         raise
     except Exception as error:  # a damaged pickle fails in many ways
         raise ModelFileError(
-            f"{str(path)!r} is no model that can be read ({error!r}). It looks damaged or "
+            f"{str(path)!r} is not a model that can be read ({error!r}). It looks damaged or "
             "incomplete, or names a module that is not installed here."
         ) from error
 

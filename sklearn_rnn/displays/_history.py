@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .._utils.pipelines import final_estimator
+from .._base import final_estimator
 from ._matplotlib import add_legend, plain, pyplot
 
 __all__ = ["HistoryDisplay"]

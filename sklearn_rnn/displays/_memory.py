@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from .._utils.pipelines import final_estimator
+from .._base import final_estimator
 from ..inspection import MemoryProfile, memory_profile
 from ._matplotlib import add_legend, drawable, plain, pyplot
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base import final_estimator
 from .._data.inputs import check_known
 from .._network.inference import read_in_batches
 from .._network.network import RecurrentNetwork
-from .._utils.pipelines import final_estimator, pipeline_steps, transform_until_last
+from .._utils.pipelines import pipeline_steps, transform_until_last
 from ..sequences import PADDING, UNKNOWN, TokenSequences
 from ..text import SequenceVectorizer
 from ._integrated_gradients import METHODS, attribute_in_batches

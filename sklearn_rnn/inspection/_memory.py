@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base import final_estimator
 from .._data.inputs import check_known
-from .._utils.pipelines import final_estimator, transform_until_last
+from .._utils.pipelines import transform_until_last
 from ._jacobians import ENDS, norms_by_distance
 
 __all__ = ["MemoryProfile", "memory_profile"]

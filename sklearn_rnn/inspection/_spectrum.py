@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._utils.pipelines import final_estimator
+from .._base import final_estimator
 
 __all__ = ["Spectrum", "recurrent_spectrum"]
 

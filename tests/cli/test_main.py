@@ -1021,10 +1021,10 @@ def test_that_a_model_is_a_program_is_said_once_before_it_runs(
         f"sklearn_rnn {command}: {str(tmp_path / 'm.joblib')!r} is a program, which runs now. "
         "Open only files of people whom you trust (--trust: say no more)."
     )
-    assert "is no model that can be read" in error
+    assert "is not a model that can be read" in error
     assert run(command, tmp_path / "m.joblib", *arguments, "--trust") == 2
     (error,) = capsys.readouterr().err.splitlines()
-    assert "is no model that can be read" in error
+    assert "is not a model that can be read" in error
 
 
 def test_of_files_that_run_nothing_nothing_is_said(trained, reviews, tmp_path, capsys):
@@ -1084,7 +1084,7 @@ def test_a_damaged_model_says_so(trained, reviews, tmp_path, capsys, ending):
     path = tmp_path / f"m.{ending}"
     path.write_bytes(trained.path.read_bytes()[:2_000])
     line = failure(capsys, "predict", path, reviews, "--text", "review")
-    assert "is no model that can be read" in line
+    assert "is not a model that can be read" in line
 
 
 def test_any_model_of_texts_predicts(tmp_path, reviews, capsys):

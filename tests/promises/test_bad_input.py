@@ -77,7 +77,7 @@ TABLE = [
         classifier,
         lambda e: e.set_params(class_weight={"+": 1, "-": -1}).fit(X, LABELS),
         ValueError,
-        "class_weight must hold finite weights of 0 or more, got -1 for the label '-'",
+        "class_weight must contain finite weights of 0 or more, got -1 for the label '-'",
     ),
     Row(
         "a class without weight",
@@ -284,7 +284,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(NEGATIVE, LABELS),
         ValueError,
-        "got -1 in row 3. Negative values in data are no ids",
+        "got -1 in row 3. Negative values in data are not ids",
     ),
     Row(
         "negative ids to predict",
@@ -298,7 +298,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(X / 2, LABELS),
         ValueError,
-        r"must hold token ids, whole numbers below .*, got \d\.5 in row",
+        r"must contain token ids, whole numbers below .*, got \d\.5 in row",
     ),
     Row(
         "a sparse matrix",
@@ -580,10 +580,16 @@ NO_ARRAYS = {
     "vectors, masked": (lambda: np.ma.masked_less(np.ones((20, 4, 2)), 2), "without gaps"),
     "large ids as float16": (
         lambda: np.where(X == 8, 2_050, X).astype(np.float16),
-        "ids above 2048 are not told apart in float16, got 2050",
+        "ids above 2048 are not exact in float16, got 2050",
     ),
-    "fractions as float16": (lambda: (X + 0.5).astype(np.float16), "must hold token ids, whole"),
-    "fractions as long doubles": (lambda: X + np.longdouble(0.25), "must hold token ids, whole"),
+    "fractions as float16": (
+        lambda: (X + 0.5).astype(np.float16),
+        "must contain token ids, whole",
+    ),
+    "fractions as long doubles": (
+        lambda: X + np.longdouble(0.25),
+        "must contain token ids, whole",
+    ),
 }
 
 
