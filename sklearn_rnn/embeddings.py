@@ -19,9 +19,9 @@ from ._utils.snapshots import commit_on_success, on_snapshot
 from ._utils.validation import seed_from
 from ._vectors.base import EmbeddingStep, check_sequences
 from ._vectors.coverage import coverage_of, warn_if_few
-from ._vectors.files import SubwordLookup
+from ._vectors.file_source import SubwordLookup
 from ._vectors.gensim_training import Trained
-from ._vectors.lookup import load_vectors, named
+from ._vectors.lookup import load_vectors, source_name
 from ._vectors.trained import TrainedEmbedding, fill, positive
 from ._vectors.word_table import WordTable
 from .sequences import PADDING, UNKNOWN, TokenSequences
@@ -317,13 +317,13 @@ default=None
         if self.oov == "subword" and subword_vector is None:
             raise ValueError(
                 f'{who}: oov="subword" needs a fastText model as source: gensim\'s, or a '
-                f"FastTextEmbedding with keep_subwords=True. Got {named(self.source)}. "
+                f"FastTextEmbedding with keep_subwords=True. Got {source_name(self.source)}. "
                 "Pass one, or another oov."
             )
         served = self._fill(table, subword_vector)
         if not served.any():
             raise ValueError(
-                f"{who}: the source, {named(self.source)}, has no word in common with the "
+                f"{who}: the source, {source_name(self.source)}, has no word in common with the "
                 f"{len(table.words) - 2} words of the vocabulary. Is it of another language, or "
                 "another kind of file?"
             )

@@ -13,9 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .file_source import DAMAGED, Format, Header, Source, check_header, finite, shown
+from .file_source import (
+    LOOKS_DAMAGED,
+    FileStart,
+    Header,
+    Source,
+    VectorFormat,
+    VectorRows,
+    check_finite,
+    check_header,
+    excerpt,
+)
+from .text_format import looks_like_text
 
-__all__ = ["binary_format"]
+__all__ = ["BINARY"]
 
 _BLOCK_BYTES = 2**22
 _MAX_WORD_BYTES = 2**16
@@ -40,28 +51,27 @@ class _Row(NamedTuple):
     values: bytes
 
 
-def binary_format(source: Source, header: Header) -> Format:
-    """Read word2vec's binary format.
+def _matches(start: FileStart) -> bool:
+    return start.header is not None and not looks_like_text(start.head, start.header)
 
-    Parameters
-    ----------
-    source : Source
-        The file, at its start.
-    header : Header
-        Its first line.
 
-    Returns
-    -------
-    Format
-        Sizes are checked in every row, at the end also whether all rows could be told apart;
-        values only where they are asked for.
+def _open(source: Source, start: FileStart) -> VectorRows[bytes]:
+    """Read words and the bytes of their values.
+
+    Sizes are checked in every row, at the end also whether all rows could be told apart; values
+    only where they are asked for.
     """
+    header = start.header
+    assert header is not None  # or else it would not match
     check_header(source, header)
 
     def vector(values: bytes) -> NDArray[np.float32]:
-        return finite(source, np.frombuffer(values, dtype="<f4"))
+        return check_finite(source, np.frombuffer(values, dtype="<f4"))
 
-    return Format(header.n_dimensions, _words_and_values(source, header), vector)
+    return VectorRows(_words_and_values(source, header), vector)
+
+
+BINARY = VectorFormat(_matches, _open)
 
 
 def _words_and_values(source: Source, header: Header) -> Iterator[tuple[str, bytes]]:
@@ -70,7 +80,7 @@ def _words_and_values(source: Source, header: Header) -> Iterator[tuple[str, byt
     for row in _rows(source, header):
         if previous:
             check.add(previous, following=row.gap + row.word + b" " + row.values)
-        if (decoded := source.decoded(row.word)) is not None:
+        if (decoded := source.decode_word(row.word)) is not None:
             yield decoded, row.values
         previous = row
     if previous:
@@ -81,7 +91,7 @@ def _words_and_values(source: Source, header: Header) -> Iterator[tuple[str, byt
 def _rows(source: Source, header: Header) -> Iterator[_Row]:
     """Read the words and values of all rows, each word up to its first space."""
     n_bytes = 4 * header.n_dimensions
-    source.line()
+    source.read_line()
     source.unit, source.row = "row", 0
     block, start = b"", 0
     breaks: set[bool] = set()  # word2vec breaks the line after each vector, gensim does not
@@ -119,7 +129,9 @@ def _check_break(source: Source, breaks: set[bool], is_broken: bool) -> None:
 
 def _refilled(source: Source, rest: bytes, header: Header) -> bytes:
     if b" " not in rest[:_MAX_WORD_BYTES] and len(rest) > _MAX_WORD_BYTES:
-        raise source.error(f"has no word that ends within {_MAX_WORD_BYTES:,} bytes. {DAMAGED}")
+        raise source.error(
+            f"has no word that ends within {_MAX_WORD_BYTES:,} bytes. {LOOKS_DAMAGED}"
+        )
     more = source.read(_BLOCK_BYTES)
     if not more:
         _, space, values = rest.partition(b" ")
@@ -202,7 +214,7 @@ class _SpaceCheck:
         self.doubts.clear()
         if doubt is None:
             return
-        shorter, longer = map(shown, doubt.words)
+        shorter, longer = map(excerpt, doubt.words)
         raise self.source.error(
             f"may have the word {shorter} or {longer}: a space in a word cannot be told from the "
             "one that ends it, so its numbers are not known. Save the vectors as text "
