@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 2, 130 or 141, as join_names at the top of this module.
+        The exit code: 0, 2, 130 or 141, as listed at the top of this module.
 
     Raises
     ------

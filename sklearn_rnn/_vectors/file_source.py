@@ -68,7 +68,7 @@ _DECOMPRESSION_ERRORS = (
 
 
 class Source:
-    """An open file that knows its name and the row being read, so that errors can tell.
+    """An open file that knows its name and the row being read, for its error messages.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Source:
     stream : binary file
         The unpacked bytes.
     has_checksum : bool
-        Whether a container (gzip, zip) vouches for the length of the bytes.
+        Whether a container (gzip, zip) verifies that the file is complete.
     """
 
     def __init__(self, who: str, name: str, stream: BinaryIO, has_checksum: bool) -> None:
@@ -114,7 +114,7 @@ class Source:
         return line
 
     def decode_word(self, word: bytes) -> str | None:
-        """Return a word of the row being read, or count it and return None if it is not UTF-8."""
+        """Return the word of the current row, or count it and return None if it is not UTF-8."""
         self._n_words += 1
         try:
             return word.decode("utf-8")
@@ -209,7 +209,7 @@ class VectorRows(NamedTuple, Generic[Raw]):
         Returns
         -------
         callable or None
-            What makes vectors of other words, where this is a fastText model.
+            What makes vectors of other words, if this is a fastText model.
         """
         for word, raw in self.rows:
             if word in vocabulary:

@@ -1,4 +1,8 @@
-"""Word vectors from files: which format a file has, and the rows of the words looked for."""
+"""Reading word vectors from files starts here: which format a file has.
+
+`_FORMATS` is the table of formats. A new one is a file beside this one, with a `VectorFormat`,
+and a row in that table.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +66,8 @@ def read_vectors(
     Returns
     -------
     callable or None
-        What makes vectors of other words from their parts, if the file is a fastText model.
+        What makes vectors of other words from their character n-grams, if the file is a
+        fastText model.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def read_vectors(
     with ExitStack() as opened:
         file: Any = opened.enter_context(open_regular(archive, who=who))
         magic = file.peek(8)[:8]
-        unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
+        unpacked = _unpack(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
         start = FileStart.of(archive, source.read(HEAD_BYTES))
         chosen = _choose_format(source, start)
@@ -114,7 +119,7 @@ def _is_packed(magic: bytes) -> bool:
     return magic.startswith((_GZIP, *_ZIP))
 
 
-def _unpacked(
+def _unpack(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> io.BufferedReader:
     if file.read(2) == _GZIP:
@@ -127,12 +132,12 @@ def _open_member(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> Any:
     try:
-        # Of any method: the other members of an archive are nobody's concern.
+        # Any method: how the other members of an archive are packed does not matter.
         archive = opened.enter_context(open_zip(file, methods=range(2**16)))
         chosen = archive.getinfo(_chosen_member(who, name, archive, member))
         if chosen.compress_type not in _UNPACKABLE:
             raise VectorFileError(
-                f"{who}: {name!r} holds {_shown(chosen.filename)} compressed by bzip2, LZMA or "
+                f"{who}: {name!r} holds {_excerpt(chosen.filename)} compressed by bzip2, LZMA or "
                 "another method that may fill the memory. Unpack it and pass the file inside, or "
                 "that packed with gzip."
             )
@@ -162,14 +167,14 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
             f"{who}: {name!r} holds a path outside its folder, {outside[:100]!r}. Such archives "
             "are made to harm: do not unpack it, fetch it from a source you trust."
         )
-    # Archives made on a Mac carry a shadow of each file.
+    # Archives made on a Mac contain a shadow of each file.
     chosen = [file for file in files if not file.startswith("__MACOSX/")]
     if member is not None:
         chosen = [file for file in files if file == member]
     if len(chosen) != 1:
         if hint := foreign_members_hint(files):
             raise VectorFileError(f"{who}: {name!r} {hint}")
-        shown = ", ".join(map(_shown, files[:10])) + (", …" if len(files) > 10 else "")
+        shown = ", ".join(map(_excerpt, files[:10])) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
             f"{who}: expected one file of word vectors in {name!r}, the archive holds "
             f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
@@ -177,8 +182,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     return chosen[0]
 
 
-def _shown(file: str) -> str:
-    """Return a member's name as a message shows it: it may hold anything."""
+def _excerpt(file: str) -> str:
+    """Return a member's name as a message shows it: it may contain anything."""
     return repr(file[:100])[1:-1] + ("…" if len(file) > 100 else "")
 
 
@@ -191,12 +196,12 @@ def _is_outside(file: str) -> bool:
 
 
 _FORMATS = (
-    GENSIM,  # by its name, too: before pickles are refused
-    FOREIGN,  # known to be something else: refused
+    GENSIM,  # also by its name: before other pickles are refused
+    FOREIGN,  # recognised as something else, and refused
     BINARY,
-    TEXT,  # all the rest
+    TEXT,  # everything else
 )
-"""The first that recognises a file reads it. A new format is one file and one row here."""
+"""The first format that matches a file reads it."""
 
 
 def _choose_format(source: Source, start: FileStart) -> VectorFormat:

@@ -94,8 +94,8 @@ def _as_table(who: str, table: Any) -> NDArray[Any]:
     array = _as_array(table)
     if array.ndim != 2 or not _is_numeric(array):
         raise TypeError(
-            f"{who}: expected the source, a pair, to hold words and a table of numbers of shape "
-            f"(words, dimensions), in this order, got {type(table).__name__} of shape "
+            f"{who}: expected the source, a pair, to contain words and a table of numbers of "
+            f"shape (words, dimensions), in this order, got {type(table).__name__} of shape "
             f"{array.shape} and type {array.dtype} as its table."
         )
     return array
@@ -103,7 +103,7 @@ def _as_table(who: str, table: Any) -> NDArray[Any]:
 
 def _rows_by_word(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
     """Return the row of each word of a list."""
-    # A set has another order in each process.
+    # The order of a set differs from process to process.
     if isinstance(words, str | set | frozenset) or not isinstance(words, Iterable):
         raise TypeError(
             f"{who}: expected a list of words, or a dict of words to rows, as the first of the "
@@ -122,7 +122,7 @@ def _rows_by_word(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]
     if n_words != n_rows:
         raise ValueError(
             f"{who}: expected as many words as rows in the table of the source, got {n_words} "
-            f"words and {n_rows} rows. Where a table has other rows too, pass a dict of words to "
+            f"words and {n_rows} rows. If the table has other rows too, pass a dict of words to "
             "rows in place of the list."
         )
     return rows
@@ -159,10 +159,10 @@ def _as_vector(who: str, word: str, value: Any) -> NDArray[np.float32]:
 
 
 def _as_array(value: Any) -> NDArray[Any]:
-    """Return anything array-like as an array; torch's may need a gradient, or be bfloat16."""
+    """Return anything array-like as an array, including tensors with a gradient or of bfloat16."""
     try:
         return np.asarray(value.detach().cpu().float() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):  # ragged, or of a type that NumPy lacks
+    except (TypeError, ValueError, RuntimeError):  # ragged, or of a type unknown to NumPy
         return np.array(None)
 
 

@@ -1,4 +1,4 @@
-"""Where ready-made vectors come from: files, plain objects, gensim, fitted models of ours."""
+"""Where pretrained vectors come from: files, plain objects, gensim, models of this library."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ pipeline of this library
     Returns
     -------
     callable or None
-        What makes vectors of other words from their parts, if the source is a fastText model.
+        What makes vectors of other words from their character n-grams, if the source is a
+        fastText model.
     """
     if isinstance(source, str | os.PathLike):
         return read_vectors(who, source, vocabulary, on_vector)
@@ -62,7 +63,7 @@ pipeline of this library
 
 
 def source_name(source: Any) -> str:
-    """Return what a message calls a source."""
+    """Return how messages refer to a source."""
     return repr(source) if isinstance(source, str | os.PathLike) else type(source).__name__
 
 
@@ -95,14 +96,14 @@ def words_and_vectors(
 
 
 def _table(step: Any) -> NDArray[np.float32]:
-    """Return the vectors that a step has learned, or else those that it has loaded."""
+    """Return the vectors that a step has learned, or those that it has loaded."""
     return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
 
 
 def _load_from_step(step: Any, vocabulary: Container[str], on_vector: OnVector) -> None:
     table = _table(step)
-    # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
-    # gave them. The two markers, padding and unknown, are no words.
+    # Words without a vector of their own have zeros there, or what the `oov` policy of a
+    # `PretrainedEmbedding` gave them. The two markers, padding and unknown, are not words.
     found = getattr(step, "found_", None)
     for row, word in enumerate(step.vocabulary_[UNKNOWN + 1 :], UNKNOWN + 1):
         if word in vocabulary and (table[row].any() if found is None else found[row]):
@@ -110,7 +111,7 @@ def _load_from_step(step: Any, vocabulary: Container[str], on_vector: OnVector) 
 
 
 def _subword_lookup(steps: list[Any]) -> SubwordLookup | None:
-    """Return what makes vectors of parts, if one of the steps is fastText's and has kept them."""
+    """Return a lookup by character n-grams, if one of the steps has kept fastText's."""
     for step in steps:
         table = getattr(step, "subword_vectors_", None)
         if table is not None:
