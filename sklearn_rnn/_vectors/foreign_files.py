@@ -59,7 +59,7 @@ def _open(source: Source, start: FileStart) -> VectorRows[bytes]:
 
 
 FOREIGN = VectorFormat(_matches, _open)
-"""Stands among the formats, but only says why a file is none of them."""
+"""A format that reads nothing: it says what a file is instead, and what to do with it."""
 
 
 def _hint(head: bytes) -> str | None:
