@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from .._vectors.files import is_unpickled
+from .._vectors.gensim_format import is_unpickled
 from ._nodes import Node, value_of, walk
 from ._schema import MANY_STRINGS, Schema, parameters_of
 

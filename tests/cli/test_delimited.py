@@ -19,8 +19,8 @@ from sklearn_rnn._cli.delimited import (
     write_csv,
     write_tsv,
 )
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_files import read_table, write_table
-from sklearn_rnn._cli.table_rows import Table
 
 # Letters that formats are made of, so that a few of them are likely to mean something.
 MARKS = st.text(alphabet="\"',;|\t\r\n\\ a1\ufeff\u2028\x85\x00é", max_size=8)
@@ -227,11 +227,11 @@ TABLE = "text,label\ngood,+\n"
         ("t.jsonl", b'[{"text": "good"}]', "is a JSON array. Write one object per line"),
         ("t.jsonl", b'[\n  {\n"text": "good"}\n]', "is a JSON array"),
         ("t.jsonl", b'{\n  "text": "good"\n}', "line 1 is not JSON"),
-        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' stands twice"),
+        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' occurs twice"),
         (
             "t.csv",
             b"version https://git-lfs.github.com/spec/v1\noid",
-            'Get that by "git lfs pull"',
+            'Fetch that with "git lfs pull"',
         ),
         ("t.csv", TABLE.encode("utf-16"), "not UTF-8 but UTF-16: add --encoding utf-16."),
         ("t.csv", TABLE.encode("utf-16-le"), "add --encoding utf-16-le."),

@@ -30,8 +30,8 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer,
 from sklearn_rnn._cli import arguments as _arguments
 from sklearn_rnn._cli import commands as _commands
 from sklearn_rnn._cli import main as cli
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_files import read_table, write_table
-from sklearn_rnn._cli.table_rows import Table
 from sklearn_rnn._training import callbacks as _callbacks
 from sklearn_rnn.datasets import make_reviews
 
@@ -141,7 +141,7 @@ def test_training_ends_with_a_table_and_the_next_command(trained):
     assert rows["epochs"] == "2"
     assert float(rows["seconds"]) > 0
     assert re.fullmatch(r"\d+\.\d% of 6 held-out texts", rows["accuracy"])
-    assert rows["without reading"].startswith("50.0%, by always answering '")
+    assert rows["baseline"].startswith("50.0%, by always answering '")
     assert f"Saved to {trained.path}. Next:" in trained.out
     assert f"python -m sklearn_rnn predict '{trained.path}' new.csv --text review" in trained.out
 
@@ -248,7 +248,7 @@ def test_numbers_are_learned_with_regression(tmp_path, out, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"labels  +1 to 4\.5, 2\.75 on average", printed)
     assert re.search(r"mean error  +[\d.]+, of 6 held-out texts", printed)
-    assert re.search(r"without reading  1\.75, by always answering 2\.75", printed)
+    assert re.search(r"baseline +1\.75, by always answering 2\.75", printed)
     answers = tmp_path / "answers.csv"
     assert run("predict", out, table, "--text", "text", "--out", answers) == 0
     read = pd.read_csv(answers)
@@ -305,11 +305,11 @@ REFUSED = [
     ("--out nowhere/model.joblib", "--out: the folder 'nowhere' does not exist"),
     ("--out folder.joblib", "'folder.joblib' is a folder"),
     ("", "required: --out"),
-    ("--out m.joblib --test-fraction 1", "--test-fraction: expected a share from 0 to"),
+    ("--out m.joblib --test-fraction 1", "--test-fraction: expected a fraction from 0 to"),
     ("--out m.joblib --test-fraction x", "such as 0.1, got 'x'"),
-    ("--out m.joblib --epochs 0", "--epochs: expected a whole number from 1 on, got '0'"),
+    ("--out m.joblib --epochs 0", "--epochs: expected a whole number of at least 1, got '0'"),
     ("--out m.joblib --epochs 1.5", "got '1.5'"),
-    ("--out m.joblib --max-features 2", "expected a whole number from 3 on"),
+    ("--out m.joblib --max-features 2", "expected a whole number of at least 3"),
     ("--out m.joblib --seed -1", "--seed"),
     ("--out m.joblib --analyzer jieba", "invalid choice: 'jieba'"),
     ("--out m.joblib --epoch 3", "unrecognized arguments: --epoch 3"),
@@ -461,7 +461,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, capsys, monkeypatch, name,
         (["--text", "review", "--label", "SENTIMENT"], "Did you mean 'sentiment'? Its columns"),
         (["--text", "xyz", "--label", "id"], "'xyz'. Its columns are 'id', 'review', 'sentiment'"),
         (["--text", "id", "--label", "id"], "text and label cannot be one column, 'id'"),
-        (["--text", "review", "--label", "id"], "60 rows hold 60 different 'id'"),
+        (["--text", "review", "--label", "id"], "60 rows have 60 different 'id'"),
         (
             ["--text", "review", "--label", "sentiment", "--regression"],
             f"line 2 has '{LABELS[0]}' in 'sentiment': with --regression, this must be a finite",
@@ -486,7 +486,7 @@ def test_a_table_without_a_header_does_not_flood_the_terminal(tmp_path, out, cap
     ("labels", "message"),
     [
         (["+"] * 6, "'label' is '+' in every row: a classifier needs at least two labels"),
-        (["a", "b", "c", "a"], "4 rows hold 3 different 'label'"),
+        (["a", "b", "c", "a"], "4 rows have 3 different 'label'"),
     ],
 )
 def test_labels_that_tell_nothing_are_refused(tmp_path, out, fits, capsys, labels, message):
@@ -526,7 +526,9 @@ def columns_learned(*arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_commands, "_new_model", lambda options, texts: encoded.extend(texts))
         patch.setattr(_commands, "_announce", lambda *_: None)
-        patch.setattr(_commands, "_split", lambda labels, options: (np.arange(len(labels)),) * 2)
+        patch.setattr(
+            _commands, "_hold_out", lambda labels, options: (np.arange(len(labels)),) * 2
+        )
         patch.setattr(_commands, "_fit", stop)
         with pytest.raises(Fitted) as fitted:
             run("train", *arguments)
@@ -561,7 +563,7 @@ def test_labels_that_look_alike_are_named_with_their_lines(
     rows = [("so", one), ("no", "bad"), ("yes", other), *[("ok", "bad"), ("fine", one)] * 4]
     table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
     line = failure(capsys, "train", table, "--out", out)
-    assert f"{one!a} on line 2 and {other!a} on line 4. Write them in one way" in line
+    assert f"{one!a} on line 2 and {other!a} on line 4. Write both the same way" in line
 
 
 @pytest.mark.parametrize("labels", [["C", "c"], ["a b", "ab"], ["é", "e"], ["+", "-"]])
@@ -815,12 +817,12 @@ DAMAGED = [
     ("t.csv", b"text,text\na,b\n", "has more than one column 'text'"),
     ("t.csv", b"text,label\na,b\nc,d,e\n", "line 3 has 3 fields, but the first line names 2"),
     ("t.csv", b'text,label\n"a,b\nc,d\n', "what begins on line 2 cannot be read (unexpected"),
-    ("t.csv", b'text,label\n"a" b,c\n', "each quotation mark must stand twice"),
+    ("t.csv", b'text,label\n"a" b,c\n', "each quotation mark must be doubled"),
     ("t.csv", "text\nfin\nété\n".encode("latin-1"), "line 3 is not UTF-8"),
     ("t.csv", "text\nfin\n".encode("utf-16"), "line 1 is not UTF-8"),
     ("t.csv.gz", b"text\na\n", "cannot be unpacked (Not a gzipped file"),
     ("t.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], "cannot be unpacked"),
-    ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever packed so far"),
+    ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever compress so well"),
     ("t.jsonl", b'{"text": "a"}\n{"text": }\n', "line 2 is not JSON (Expecting value"),
     ("t.jsonl", b"[" * 100_000, "line 1 is not JSON"),
     ("t.jsonl", b'["a"]\n', "line 1 holds a list: expected an object with names"),
@@ -910,7 +912,7 @@ def test_the_standard_input_may_have_another_encoding(trained, capsys, monkeypat
 @pytest.mark.parametrize("name", ["klingon", "base64", "a\x00b"])
 def test_an_unknown_encoding_is_refused(trained, reviews, capsys, name):
     line = failure(capsys, "predict", trained.path, reviews, "--encoding", name)
-    assert f"{name!r} is no encoding of text that Python knows" in line
+    assert f"{name!r} is not a text encoding that Python knows" in line
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -1019,7 +1021,7 @@ def test_that_a_model_is_a_program_is_said_once_before_it_runs(
     notice, error = capsys.readouterr().err.splitlines()
     assert notice == (
         f"sklearn_rnn {command}: {str(tmp_path / 'm.joblib')!r} is a program, which runs now. "
-        "Open only files of people whom you trust (--trust: say no more)."
+        "Open only files from people you trust (--trust silences this)."
     )
     assert "is not a model that can be read" in error
     assert run(command, tmp_path / "m.joblib", *arguments, "--trust") == 2
@@ -1068,7 +1070,7 @@ def several_labels():
     ("content", "message"),
     [
         (lambda: {"a": 1}, "holds a dict: expected a model that predicts"),
-        (several_labels, "the model gives several answers to a text"),
+        (several_labels, "the model gives several answers per text"),
         (lambda: RNNTextClassifier(), "not fitted yet"),
     ],
 )
@@ -1115,7 +1117,7 @@ def test_each_token_stands_in_its_place_with_what_it_adds(trained, capsys):
     model = joblib.load(trained.path)
     (label,) = model.predict([TEXT])
     assert re.search(rf"^prediction   {label}\nprobability  0\.\d+\n", printed)
-    assert f"What each token says for (+) or against (-) {label}, beside" in printed
+    assert f"How much each token speaks for (+) or against (-) {label}, compared" in printed
     rows = BAR.findall(printed)
     assert " ".join(token for _, _, token in rows) == "the film was never dull i loved it"
     values = token_attributions(model, [TEXT], target=label).values[0]
@@ -1157,7 +1159,7 @@ def test_a_token_cannot_drive_the_terminal(tmp_path, capsys):
     joblib.dump(model.fit(["a", "b\x1b ", "c"] * 3, range(9)), tmp_path / "m.joblib")
     assert run("explain", tmp_path / "m.joblib", "b\x1b[31m 了") == 0
     printed = capsys.readouterr().out
-    assert "What each token says for a higher (+) or lower (-) number, beside" in printed
+    assert "How much each token speaks for a higher (+) or lower (-) number, compared" in printed
     assert "\x1b" not in printed
     tokens = [line[31:] for line in printed.splitlines()[-8:]]
     assert tokens == ["b", r"'\x1b'", "[", "3", "1", "m", "' '", "了"]
@@ -1287,7 +1289,7 @@ def test_a_reader_that_goes_away_ends_the_program_in_silence(trained, reviews):
 
 STARTS = """
 import sys
-from sklearn_rnn import cli
+from sklearn_rnn._cli import main as cli
 try:
     cli.main(["train", "--help"])
 except SystemExit:

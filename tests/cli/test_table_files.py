@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sklearn_rnn._cli import table_rows as _table_rows
+from sklearn_rnn._cli import table as _table_rows
+from sklearn_rnn._cli.table import Table, check_filled, check_unique
 from sklearn_rnn._cli.table_columns import labels_in
 from sklearn_rnn._cli.table_files import check_writable, read_table, write_table
-from sklearn_rnn._cli.table_rows import Table, check_filled, check_once
 
 
 def problem(read, *arguments):
@@ -129,7 +129,7 @@ def test_names_of_columns_are_compared_a_few_times_each(tmp_path, ending, twice)
 
 def test_the_first_of_several_names_is_named():
     with pytest.raises(ValueError, match="more than one column 'b'"):
-        check_once("ours", ["a", "b", "c"], ["c", "b", "a", "b", "c"])
+        check_unique("ours", ["a", "b", "c"], ["c", "b", "a", "b", "c"])
 
 
 @pytest.mark.parametrize(
