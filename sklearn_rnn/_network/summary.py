@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from torch import nn
 
-from .network import RecurrentLayer, RecurrentNetwork
+from .network import RecurrentNetwork
 from .pooling import LastState
+from .recurrent import RecurrentLayer
 
 __all__ = ["Layer", "Summary", "summarize"]
 
