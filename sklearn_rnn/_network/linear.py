@@ -131,8 +131,8 @@ class TfidfLinear(nn.Module):
         """
         rows = self._rows(ids.long())  # (N, R), in the order of the text
         ordered, tf_idf = self._tf_idf(rows)
-        # A row weighs at its first place in `ordered`. Between that and the end of its run are its
-        # repetitions, which share this weight.
+        # `ordered` has the weight of a row at its first occurrence. All its occurrences, from
+        # there to the end of the run, get an equal share.
         first = torch.searchsorted(ordered, rows)
         end = torch.searchsorted(ordered, rows, right=True)
         share = tf_idf.gather(1, first) / (end - first)

@@ -132,8 +132,8 @@ def _pack(micro_batch: MicroBatch | None, weights: Sequence[Tensor]) -> list[Ten
 def _unpack(packed: Sequence[Tensor], n_texts: int, weights: Sequence[Tensor]) -> MicroBatch:
     logits, loss, *rest = (tensor.to(weights[0].device) for tensor in packed)
     values, rows = rest[0::2], rest[1::2]  # as `_pack` alternates them
-    gradients = tuple(map(_gradient, weights, values, rows))
-    return MicroBatch(logits.view(n_texts, -1), loss[0], gradients)
+    gradients = (_gradient(*parts) for parts in zip(weights, values, rows, strict=True))
+    return MicroBatch(logits.view(n_texts, -1), loss[0], tuple(gradients))
 
 
 def _values_and_rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The gradients of a batch, computed in two micro-batches, in two threads if there are two.
 
 Torch's own threads split single operations, and those of a recurrent step are too small for that.
-Half a batch is not. It goes like this:
+Half a batch is large enough:
 
 1. A batch is cut into two micro-batches, each as long as its own longest text. This is done even
    if a single thread has to compute both, so that the number of threads changes no bit.
