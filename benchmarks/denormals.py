@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from sklearn_rnn._network.network import RecurrentLayer
+from sklearn_rnn._network.recurrent import RecurrentLayer
 
 N_STEPS, N_TEXTS, SIZE, N_ROUNDS = 220, 32, 32, 9
 

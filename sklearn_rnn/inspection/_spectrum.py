@@ -1,4 +1,4 @@
-"""What a recurrent matrix does to a state that it is applied to again and again."""
+"""What a recurrent matrix does to a state when it is applied again and again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Spectrum(NamedTuple):
     Parameters
     ----------
     layer : int
-        Number of the layer, from 0.
+        Index of the layer, from 0.
     direction : {"forward", "backward"}
-        How it reads.
+        Direction in which it reads.
     gate : str
         What the block computes.
     radius : float
-        The eigenvalue: repeated, the matrix shrinks what it is given if it is below 1, and
-        stretches it above.
+        The absolute eigenvalue: applied repeatedly, the matrix shrinks a state if it is below
+        1, and stretches it if it is above.
     """
 
     layer: int
@@ -59,8 +59,8 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
     """
     network = final_estimator("recurrent_spectrum", estimator).net_.module_
     return [
-        Spectrum(place, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
-        for place, layer in enumerate(network.layers)
+        Spectrum(index, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
+        for index, layer in enumerate(network.layers)
         for direction, cell in zip(("forward", "backward"), layer.directions, strict=False)
         for gate, block in _blocks(cell)
     ]

@@ -4,8 +4,9 @@ from torch.func import functional_call
 
 from sklearn_rnn._network import kernels
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.network import RecurrentNetwork, _Mirror, _mirror_index
-from sklearn_rnn._network.pooling import POOLINGS
+from sklearn_rnn._network.network import RecurrentNetwork
+from sklearn_rnn._network.pooling import POOLINGS, StateSizes
+from sklearn_rnn._network.recurrent import _Mirror, _mirror_index
 
 N_GATES = {"rnn": 1, "gru": 3}
 OURS = {"rnn": kernels.simple_rnn, "gru": kernels.gru}
@@ -115,7 +116,7 @@ def test_mirror_is_its_own_inverse_and_its_gradients_are_exact():
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_gradients_of_pooling_equal_finite_differences(pooling):
-    pool = POOLINGS[pooling](4, 6, 2).double()
+    pool = POOLINGS[pooling](StateSizes(n_states=4, n_hidden=2, n_steps=6)).double()
     lengths = torch.tensor([4, 1, 3])
     states = draw(4, 3, 4).requires_grad_()
     assert torch.autograd.gradcheck(lambda states: pool(states, lengths), [states])

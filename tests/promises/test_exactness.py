@@ -15,7 +15,8 @@ from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.network import LockedDropout, RecurrentNetwork
+from sklearn_rnn._network.dropout import LockedDropout
+from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn._network.pooling import POOLINGS
 
 # ---- The formulas, as a plain loop ----------------------------------------------------------
@@ -83,7 +84,7 @@ def attention(network, states):
 
 
 def flatten(network, states):
-    before = np.zeros((network.pooling.n_places - len(states), states.shape[1]))
+    before = np.zeros((network.pooling.n_steps - len(states), states.shape[1]))
     return np.concatenate([before, states]).ravel()
 
 
