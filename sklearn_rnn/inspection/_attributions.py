@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._base import final_estimator
-from .._data.inputs import check_known
+from .._base import BaseRecurrentEstimator, final_estimator
 from .._network.inference import read_in_batches
 from .._network.network import RecurrentNetwork
 from .._utils.pipelines import pipeline_steps, transform_until_last
@@ -126,8 +125,8 @@ def token_attributions(
     # Texts are read twice, so documents that can be read only once become lists.
     texts = texts if isinstance(texts, str) else [_to_list(text) for text in texts]
     vectorizer, estimator, sequences = _vectorized(pipeline, texts)
-    inputs = check_known(estimator, sequences, estimator._plan)
-    network, device = estimator.net_.module_, estimator.net_.device
+    inputs = estimator._check_known(sequences)
+    network, device = estimator._network, estimator._device
     unknown = np.where(inputs.values == PADDING, PADDING, UNKNOWN)
     logits, baseline_logits = (
         read_in_batches(network, RecurrentNetwork.forward, ids, device, answer=np.asarray)
@@ -148,7 +147,9 @@ def token_attributions(
     )
 
 
-def _vectorized(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences]:
+def _vectorized(
+    pipeline: Any, texts: Sequence[str]
+) -> tuple[SequenceVectorizer, BaseRecurrentEstimator, TokenSequences]:
     """Return a pipeline's vectorizer and final estimator, and the texts as sequences."""
     steps = pipeline_steps(pipeline)
     if not isinstance(steps[0], SequenceVectorizer):

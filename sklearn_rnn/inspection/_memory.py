@@ -87,7 +87,8 @@ def memory_profile(
     if of not in OUTPUTS:
         raise ValueError(f"memory_profile: of must be one of {sorted(OUTPUTS)}, got {of!r}.")
     final = final_estimator("memory_profile", estimator)
-    values = check_known(final, transform_until_last(estimator, X), final._plan).values
-    network, device = final.net_.module_, final.net_.device
-    norms, n_texts = norms_by_distance(network, OUTPUTS[of], values, device, bool(verbose))
+    values = final._check_known(transform_until_last(estimator, X)).values
+    norms, n_texts = norms_by_distance(
+        final._network, OUTPUTS[of], values, final._device, bool(verbose)
+    )
     return MemoryProfile(np.arange(len(norms)), norms, n_texts, of)

@@ -57,7 +57,7 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
     >>> [(s.layer, s.direction, s.gate) for s in recurrent_spectrum(model.fit(X, X[:, 0] > 4))]
     [(0, 'forward', 'state')]
     """
-    network = final_estimator("recurrent_spectrum", estimator).net_.module_
+    network = final_estimator("recurrent_spectrum", estimator)._network
     return [
         Spectrum(index, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
         for index, layer in enumerate(network.layers)

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from paths import ROOT
 
 PAGES = {
