@@ -57,10 +57,10 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
     >>> [(s.layer, s.direction, s.gate) for s in recurrent_spectrum(model.fit(X, X[:, 0] > 4))]
     [(0, 'forward', 'state')]
     """
-    network = final_estimator("recurrent_spectrum", estimator)._network
+    layers: Any = final_estimator("recurrent_spectrum", estimator)._network.layers
     return [
         Spectrum(index, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
-        for index, layer in enumerate(network.layers)
+        for index, layer in enumerate(layers)
         for direction, cell in zip(("forward", "backward"), layer.directions, strict=False)
         for gate, block in _blocks(cell)
     ]
