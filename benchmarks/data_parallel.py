@@ -142,9 +142,9 @@ def n_bytes_of(model: RNNTextClassifier, n_tokens: int, n_parts: int) -> int:
     index. Padding within a part, and network overhead, are left out.
     """
     network = model.net_.module_
-    tables = {id(table) for table in network.tables}
+    tables = {id(table) for table in network.sparse_parameters}
     dense = sum(weight.numel() for weight in network.parameters() if id(weight) not in tables)
-    (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.tables)
+    (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.sparse_parameters)
     return 4 * (n_tokens * (n_dimensions + 1 + 2 * (n_outputs + 1)) + n_parts * dense)
 
 
@@ -152,14 +152,14 @@ def n_bytes_of(model: RNNTextClassifier, n_tokens: int, n_parts: int) -> int:
 def timed_tables() -> Iterator[list[float]]:
     """Collect the seconds of each update of the tables."""
     seconds = []
-    follow = TableOptimizer.follow
+    step = TableOptimizer.step
 
     def timed(self: TableOptimizer, n_texts: int) -> None:
         start = time.perf_counter()
-        follow(self, n_texts)
+        step(self, n_texts)
         seconds.append(time.perf_counter() - start)
 
-    with patch.object(TableOptimizer, "follow", timed):
+    with patch.object(TableOptimizer, "step", timed):
         yield seconds
 
 
