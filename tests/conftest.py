@@ -4,9 +4,10 @@ import multiprocessing
 import os
 from types import SimpleNamespace
 
-import hostile_files
 import pytest
 from hypothesis import HealthCheck, settings
+
+import hostile_files
 from paths import SHARED_DATA
 
 # No example is late: how long one takes depends on what else the machine does, and hypothesis may

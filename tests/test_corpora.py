@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import Parallel, delayed
-from paths import PACKAGE_HOME
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.datasets import make_reviews

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from paths import SCRIPTS
 from sklearn.pipeline import make_pipeline
 
+from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, distributed
 from sklearn_rnn.datasets import make_reviews
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from paths import PACKAGE_HOME
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding

@@ -15,17 +15,17 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import hostile_archives
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from paths import PACKAGE_HOME
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+import hostile_archives
 import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
 from sklearn_rnn._cli import arguments as _arguments
 from sklearn_rnn._cli import commands as _commands

@@ -25,10 +25,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from paths import PACKAGE_HOME, SCRIPTS
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
+from paths import PACKAGE_HOME, SCRIPTS
 from sklearn_rnn._cli import commands as _commands
 from sklearn_rnn._cli import main as cli
 from sklearn_rnn._cli.terminal import as_argument, screens, shown

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paths import SAVED_MODELS
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
+from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn._data import analysis as _analysis
 from sklearn_rnn._data.analysis import to_normal_form

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paths import SHARED_DATA
 from sklearn.utils import Bunch
 
+from paths import SHARED_DATA
 from sklearn_rnn.datasets import _imdb, fetch_imdb
 from sklearn_rnn.datasets._tar import TarStream
 from sklearn_rnn.exceptions import DatasetError, SklearnRNNError

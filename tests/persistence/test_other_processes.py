@@ -10,11 +10,11 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from paths import PACKAGE_HOME
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 

@@ -21,7 +21,6 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from paths import PACKAGE_HOME, SAVED_MODELS
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.calibration import _CalibratedClassifier
@@ -32,6 +31,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from paths import PACKAGE_HOME, SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn._utils import versioned_state as _format
 from sklearn_rnn._utils.versioned_state import FORMAT

@@ -24,7 +24,6 @@ from sklearn_rnn.exceptions import ModelFileError
 
 pytest.importorskip("skops.io")
 import hostile_archives as hostile
-
 from sklearn_rnn import persistence
 
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)

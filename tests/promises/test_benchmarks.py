@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from paths import PACKAGE_HOME, ROOT
 
+from paths import PACKAGE_HOME, ROOT
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.ngrams import learn_ngrams

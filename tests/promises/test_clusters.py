@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+
 from paths import SCRIPTS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs process groups and SIGKILL")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from paths import PACKAGE_HOME, ROOT
 
 EXAMPLES = ROOT / "examples"

@@ -5,10 +5,10 @@ import runpy
 
 import numpy as np
 import pytest
-from paths import ROOT
 from scipy.special import expit, softmax
 from sklearn.pipeline import make_pipeline
 
+from paths import ROOT
 from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
 
 EXAMPLE = ROOT / "examples" / "from_keras.py"

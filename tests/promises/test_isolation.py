@@ -6,9 +6,9 @@ import sys
 
 import joblib
 import pytest
-from paths import PACKAGE_HOME
 from sklearn.pipeline import make_pipeline
 
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}

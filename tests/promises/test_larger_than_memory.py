@@ -7,8 +7,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from paths import PACKAGE_HOME
 
+from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, TokenSequences
 
 CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048

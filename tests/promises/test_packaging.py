@@ -8,9 +8,9 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
-from paths import ROOT
 
 import sklearn_rnn
+from paths import ROOT
 
 TESTED_WHEEL = os.environ.get("TESTED_WHEEL")  # set by `make test`
 

@@ -14,9 +14,9 @@ import sys
 
 import pytest
 from numpydoc.docscrape import NumpyDocString
-from paths import ROOT
 
 import sklearn_rnn
+from paths import ROOT
 
 MODULES = ["sklearn_rnn"] + [
     module.name

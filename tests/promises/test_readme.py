@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from paths import ROOT
 
 PAGES = {

@@ -16,9 +16,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paths import SCRIPTS
 from skorch.callbacks import Callback, EpochScoring
 
+from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base
 from sklearn_rnn._training import checkpoint as _checkpoint
 from sklearn_rnn._training import train

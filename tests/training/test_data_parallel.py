@@ -13,9 +13,9 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from paths import PACKAGE_HOME, SCRIPTS
 from torch import distributed as dist
 
+from paths import PACKAGE_HOME, SCRIPTS
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
 from sklearn_rnn._training.data_parallel import gather_logits

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paths import SHARED_DATA
 
+from paths import SHARED_DATA
 from sklearn_rnn import SequenceVectorizer
 from sklearn_rnn._vectors import binary_format as _vector_binary
 from sklearn_rnn._vectors.files import read_vectors
