@@ -1,4 +1,4 @@
-"""Measure this library beside itself: imports, growth with the data, a machine that is busy."""
+"""Measure this library against itself: imports, scaling with the data, a busy machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOUNDATIONS = "import torch, sklearn, skorch"
 
 
 def imports(rounds: int) -> dict[str, float]:
-    """Return the median seconds of a new process that imports us, and of one that does not."""
+    """Return the median import seconds, in new processes, of this library and of what it needs."""
     lines = {"ours": ENTRY, "foundations": FOUNDATIONS}
     times = [
         {name: _seconds_of([sys.executable, "-c", line]) for name, line in lines.items()}
@@ -38,7 +38,7 @@ def growth(sizes: dict[int, Reviews], rounds: int) -> dict[int, float]:
     }
     times = [{size: _epoch(*parts) for size, parts in work.items()} for _ in range(rounds + 1)][
         1:
-    ]  # the first prepares kernels
+    ]  # the first is a warm-up
     medians = {size: statistics.median(turn[size] for turn in times) for size in sizes}
     first = min(sizes)
     return {
@@ -70,7 +70,7 @@ def longer_reviews(n_reviews: int) -> dict[int, Reviews]:
 def beside_another(n_reviews: int, folder: Path, rounds: int) -> dict[str, float]:
     """Return the median seconds of an epoch: on one thread of an idle machine, and on a busy one.
 
-    Half of the cores are taken by processes that do nothing but count.
+    Half of the cores are kept busy by processes that spin.
     """
     task = ("LSTM 32", n_reviews, folder)
     with (

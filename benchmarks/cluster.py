@@ -1,11 +1,11 @@
-"""What a cluster of two workers gains: a search, and predictions, beside one process, in turn.
+"""What a cluster of two workers gains: a search, and predictions, against one process, in turn.
 
     python benchmarks/cluster.py --data FOLDER [--engine ray]
 
-FOLDER holds the IMDB reviews. Each worker is a process with one thread; the process beside which
-they are timed has one thread, too, and nothing set for its memory. With Ray, searches only.
+FOLDER contains the IMDB reviews. Each worker is a process with one thread; the process against
+which they are timed also has one thread, and default memory settings. With Ray, searches only.
 
-Bytes are those of the loopback interface, so nothing else may use it. This gives one of one's own:
+Bytes are those of the loopback interface, so nothing else may use it. This creates a private one:
 
     unshare --user --map-root-user --net sh -c 'ip link set lo up; python benchmarks/cluster.py …'
 """
@@ -52,7 +52,7 @@ N_TASKS = 6 * 2  # candidates times folds
 
 
 class Measured(NamedTuple):
-    """What a piece of work took, and what it came to."""
+    """What a piece of work took, and its result."""
 
     seconds: float
     result: Any
@@ -109,7 +109,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--reviews", type=int, default=2_000, help="reviews to search with")
     parser.add_argument("--engine", choices=["dask", "ray"], default="dask")
     parser.add_argument("--predictions", type=int, default=60_000, help="reviews to predict for")
-    parser.add_argument("--unset", action="store_true", help="leave Dask as it comes")
+    parser.add_argument("--unset", action="store_true", help="keep Dask's default settings")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
@@ -122,7 +122,7 @@ def new_model() -> Any:
 
 
 def warm_up() -> None:
-    """Load all libraries, and have kernels made."""
+    """Load all libraries and compile kernels."""
     new_model().fit(["good", "bad"] * 20, [1, 0] * 20).predict(["good"])
 
 
@@ -146,7 +146,7 @@ def time_searches(
     print(f"  {alone.seconds / together.seconds:.2f} times faster")
     print(f"  cores busy: {together.busy_there:.2f} at the workers, {together.busy_here:.2f} here")
     if backend["backend"] == "ray":
-        return  # what Ray sends lies in memory that its processes share
+        return  # what Ray sends is in memory that its processes share
     # To the scheduler, and to each worker.
     with_fits = together.n_bytes - (1 + N_WORKERS) * n_letters
     print(f"  {together.n_bytes / 1e6:.2f} MB sent: the texts {1 + N_WORKERS} times, and")
@@ -170,14 +170,14 @@ def time_predictions(texts: list[str], labels: np.ndarray, rounds: int, n_texts:
     one, two = in_turn([alone, on_cluster], rounds)
     assert one.result == two.result
     each = len(many) / two.seconds / N_WORKERS
-    print(f"predictions of {len(many):,} reviews that lie at the workers")
+    print(f"predictions for {len(many):,} reviews that are at the workers")
     print(f"  one process {len(many) / one.seconds:,.0f} a second, workers {each:,.0f} each:")
     print(f"  {one.seconds / two.seconds / N_WORKERS:.2f} of the one process's")
     print(f"  cores busy: {two.busy_there:.2f} at the workers, {two.busy_here:.2f} here")
 
 
 def in_turn(works: list[Callable[[], Any]], rounds: int) -> list[Measured]:
-    """Return what each piece of work took: of all rounds, the one in the middle."""
+    """Return what each piece of work took, in the median round."""
     runs = [[measured(work) for work in works] for _ in range(rounds)]
     return [
         min(column, key=lambda run: abs(run.seconds - median(r.seconds for r in column)))
@@ -205,7 +205,7 @@ def bytes_sent() -> int:
 
 
 def busy_seconds() -> tuple[float, float]:
-    """Return the processor time of this process so far, and of its children."""
+    """Return the processor time so far of this process, and of its children."""
     process = psutil.Process()
     spent = [sum(p.cpu_times()[:2]) for p in (process, *process.children(recursive=True))]
     return spent[0], sum(spent[1:])

@@ -1,8 +1,8 @@
-"""What is measured, one process each: this library and its peers on the same work.
+"""The work that is measured, one process each: this library and its peers on the same task.
 
 `contest.py` starts this file with a list in JSON: the kind of work, the contender's name, the
-model, the number of reviews, and the folder where `run.py` has laid down ids and labels. The
-process prepares the work, says "ready", and does it once for each line that it reads, answering
+model, the number of reviews, and the folder where `run.py` has written ids and labels. The
+process prepares the work, prints "ready", and does it once for each line that it reads, answering
 with the seconds that it took, or with what the work itself measures.
 """
 
@@ -27,7 +27,7 @@ VOCABULARY, STEPS, BATCH = 10_000, 500, 32
 
 
 class Model(NamedTuple):
-    """A network that all contenders build alike: embedding, recurrent layers, one logit."""
+    """A network that all contenders build: embedding, recurrent layers, one logit."""
 
     cell: str = "lstm"
     units: int = 32
@@ -55,7 +55,7 @@ class Reviews(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path, n_reviews: int) -> Reviews:
-        """Load some reviews, copied if there are not enough."""
+        """Load that many reviews, repeated if there are not enough."""
         ids, labels = (np.load(folder / f"{name}.npy") for name in ("ids", "labels"))
         texts = json.loads((folder / "texts.json").read_text("utf-8"))
         rows = np.arange(n_reviews) % len(ids)
@@ -119,12 +119,12 @@ def ours_one_text(model: Model, reviews: Reviews) -> Work:
 
 
 def ours_memory(model: Model, reviews: Reviews) -> Work:
-    ours_epoch(model, reviews.first(BATCH))()  # what is imported late
+    ours_epoch(model, reviews.first(BATCH))()  # triggers lazy imports
     estimator, sequences = ours(model, max_epochs=1), as_sequences(reviews)
     return lambda: peak_megabytes(lambda: estimator.fit(sequences, reviews.labels))
 
 
-# ---- Keras, on the back end that KERAS_BACKEND names ----------------------------------------
+# ---- Keras, on the backend that KERAS_BACKEND names -----------------------------------------
 
 
 def keras_model(model: Model) -> Any:
@@ -241,7 +241,7 @@ def torch_memory(model: Model, reviews: Reviews) -> Work:
 
 
 def floor_epoch(model: Model, reviews: Reviews) -> Work:
-    """Forward, loss, backward and step of the bare module on ready batches, nothing else."""
+    """Forward, loss, backward and step of the bare module on prepared batches, nothing else."""
     import torch
 
     from sklearn_rnn._data.batches import SequenceDataset, ShuffledBuckets
@@ -335,9 +335,9 @@ def main() -> None:
     os.environ.update(environment(name))
     reviews = Reviews.of(Path(folder), n_reviews)
     work = CONTENDERS[kind][name](MODELS[model], reviews)
-    answers, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # what libraries print is not an answer
     if kind != "memory":
-        work()  # compiles what must be compiled
+        work()  # warms up whatever is compiled
     print("ready", file=answers, flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Contenders that take turns: each in a process of its own, all in one run."""
+"""Contenders that take turns: each in its own process, all in one run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 class Contender:
-    """A process that does its work when it is told to."""
+    """A process that does its work on request."""
 
     def __init__(self, kind: str, name: str, model: str, n_reviews: int, folder: Path) -> None:
         task = json.dumps([kind, name, model, n_reviews, str(folder)])
@@ -41,7 +41,7 @@ class Contender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the process by the end of its input, so that it can end its own workers."""
+        """Close the process's input, so that it ends its own workers and exits."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
@@ -56,11 +56,11 @@ class Contender:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name!r} has ended; its last words stand above.")
+            raise RuntimeError(f"{self.name!r} has ended; its last output is above.")
         return line.strip()
 
     def figures(self) -> list[float]:
-        """Do the work once: its seconds, or whatever the work measures itself."""
+        """Do the work once; return its seconds, or whatever the work itself measures."""
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
@@ -74,10 +74,10 @@ def contest(
     """Return the medians of each contender's figures; they take turns in each round."""
     with ExitStack() as stack:
         contenders = []
-        for name in names:  # one by one, so that compiling does not disturb
+        for name in names:  # one by one, so that compiling disturbs no other
             contender = stack.enter_context(Contender(kind, name, model, n_reviews, folder))
             if contender.answer() != "ready":
-                raise RuntimeError(f"{name!r} did not get ready.")
+                raise RuntimeError(f"{name!r} is not ready.")
             contenders.append(contender)
         turns = [[contender.figures() for contender in contenders] for _ in range(rounds)]
     return {

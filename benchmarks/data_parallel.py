@@ -1,9 +1,9 @@
-"""What two processes gain that train one network: beside one process, in turn.
+"""What training one network in two processes gains: against one process, in turn.
 
     python benchmarks/data_parallel.py --data FOLDER
 
-FOLDER holds the IMDB reviews. Each process has one thread; one process with two threads, which
-trains on the two halves of a batch, stands beside them. Bytes are those of the loopback interface,
+FOLDER contains the IMDB reviews. Each process has one thread; one process with two threads, which
+trains on the two halves of a batch, is timed as well. Bytes are those of the loopback interface,
 so nothing else may use it.
 """
 
@@ -70,10 +70,10 @@ def main() -> None:
 
 
 def predicted_gain(one: dict, several: dict, n_processes: int, network: float) -> float:
-    """Return how much faster so many processes are, each with a part of 32 texts in a batch.
+    """Return the speed-up of `n_processes`, each with 32 texts of a batch.
 
-    What is shared out is computed by each in its part of the time. What is not: each process
-    follows the gradients of all tokens in its tables, and receives them from all others.
+    Work that is shared takes each process its share of the time. What is not shared: each process
+    updates its tables with the gradients of all tokens, and receives them from all others.
     """
     per_token = one["seconds"] / one["tokens"]
     tables = one["tables"] / one["tokens"]
@@ -111,8 +111,8 @@ def timed_fit(options: argparse.Namespace) -> dict:
     y = reviews.target[every]
     model = RNNTextClassifier(max_epochs=2, batch_size=options.batch_size, random_state=0)
     with data_parallel() as processes:
-        model.fit(X[:64], np.arange(64) % 2)  # kernels are made
-        processes.wait()
+        model.fit(X[:64], np.arange(64) % 2)  # compiles kernels
+        processes.barrier()
         rate = bytes_a_second(processes)
         sent, start = n_bytes_sent(), time.perf_counter()
         with timed_tables() as tables:
@@ -136,35 +136,35 @@ def timed_fit(options: argparse.Namespace) -> dict:
 
 
 def n_bytes_of(model: RNNTextClassifier, n_tokens: int, n_parts: int) -> int:
-    """Return what gradients take: a row of each table for each token, all other weights per part.
+    """Return the bytes of gradients: a row of each table per token, all other weights per part.
 
-    The linear model has two rows for each token, its word's and its pair's. A row comes with its
-    number. Padding within a part, and what networks add, are left out.
+    The linear model has two rows per token, its word's and its pair's. A row is sent with its
+    index. Padding within a part, and network overhead, are left out.
     """
     network = model.net_.module_
-    tables = {id(table) for table in network.tables}
+    tables = {id(table) for table in network.sparse_parameters}
     dense = sum(weight.numel() for weight in network.parameters() if id(weight) not in tables)
-    (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.tables)
+    (_, n_dimensions), (_, n_outputs) = (table.shape for table in network.sparse_parameters)
     return 4 * (n_tokens * (n_dimensions + 1 + 2 * (n_outputs + 1)) + n_parts * dense)
 
 
 @contextmanager
 def timed_tables() -> Iterator[list[float]]:
-    """Give the seconds of each step on the tables."""
+    """Collect the seconds of each update of the tables."""
     seconds = []
-    follow = TableOptimizer.follow
+    step = TableOptimizer.step
 
     def timed(self: TableOptimizer, n_texts: int) -> None:
         start = time.perf_counter()
-        follow(self, n_texts)
+        step(self, n_texts)
         seconds.append(time.perf_counter() - start)
 
-    with patch.object(TableOptimizer, "follow", timed):
+    with patch.object(TableOptimizer, "step", timed):
         yield seconds
 
 
 def bytes_a_second(processes: ProcessGroup) -> float:
-    """Return the speed at which a process gets messages as large as those of a step."""
+    """Return the rate at which a process receives messages as large as those of a step."""
     if processes.size == 1:
         return math.inf
     message = [torch.zeros(600_000)]

@@ -1,11 +1,11 @@
-"""How nearly this library equals Keras: trained from the same weights on the same batches.
+"""How closely this library matches Keras: trained from the same weights on the same batches.
 
     python benchmarks/keras_equal.py
 
-Prints the largest differences after 50 steps of RMSprop by all cells, and in predictions of
-trained Keras models that `examples/from_keras.py` took over; how both draw initial weights; how
+Prints the largest differences after 50 steps of RMSprop for all cells, and in predictions of
+trained Keras models that `examples/from_keras.py` converted; how both draw initial weights; how
 many ids of `TextVectorization` differ; what Keras does with padding and with empty texts. It runs
-in the environment of `make bench`, on JAX, or on the back end that KERAS_BACKEND names.
+in the environment of `make bench`, on JAX, or on the backend that KERAS_BACKEND names.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ LECTURE_RULES = {
     "batch_size": N_TEXTS,
     "device": "cpu",
 }
-"""What Keras does by itself, in this library's parameters."""
+"""Keras' default behaviour, in this library's parameters."""
 
 CELLS = {"SimpleRNN": layers.SimpleRNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
 
 
 @keras.saving.register_keras_serializable()
 class OneIntercept(keras.constraints.Constraint):
-    """Keep the second of a GRU's intercepts at zero, so that it has the one that torch has."""
+    """Keep the second of a GRU's intercepts at zero, as this library has only the first."""
 
     def __call__(self, w: Any) -> Any:
         return w * keras.ops.convert_to_tensor([[1.0], [0.0]], w.dtype)
@@ -73,7 +73,7 @@ def main() -> None:
     print(
         f"| LSTM, gradients clipped | {differences(trained_alike('LSTM', 1, False, *clipped))} |"
     )
-    print("\n| taken over from Keras | probabilities |\n| --- | ---: |")
+    print("\n| converted from Keras | probabilities |\n| --- | ---: |")
     for name, difference in taken_over().items():
         print(f"| {name} | {difference:.0e} |")
     print()
@@ -96,7 +96,7 @@ def trained_alike(
     theirs: dict[str, Any] | None = None,
     ours: dict[str, Any] | None = None,
 ) -> tuple[Any, Any, NDArray[np.int32]]:
-    """Return a Keras model and ours, which started alike and were given the same batches."""
+    """Return a Keras model and ours, trained from the same weights on the same batches."""
     keras_model = build(cell, n_layers, bidirectional)
     optimizer = keras.optimizers.RMSprop(1e-3, **theirs or {})
     keras_model.compile(optimizer=optimizer, loss="binary_crossentropy")
@@ -126,7 +126,7 @@ def sequential(*middle: Any, mask_zero: bool = True, units: int = 1, activation:
 
 
 def batch(seed: int, padding: str = "pre") -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return texts of 5 to 30 tokens, whose first tokens say what they are."""
+    """Return texts of 5 to 30 tokens, whose last five columns decide their label."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(1, N_WORDS, (N_TEXTS, N_TOKENS), dtype=np.int32)
     n_padding = rng.integers(0, N_TOKENS - 4, N_TEXTS)
@@ -150,11 +150,11 @@ def differences(models: tuple[Any, Any, NDArray[np.int32]]) -> str:
     return f"{weights:.0e} | {np.abs(probabilities).max():.0e}"
 
 
-# ---- Models taken over -----------------------------------------------------------------------
+# ---- Converted models ------------------------------------------------------------------------
 
 
 def taken_over() -> dict[str, float]:
-    """Return the largest difference in probabilities, by what was taken over."""
+    """Return the largest difference in probabilities, by what was converted."""
     states = {"return_sequences": True}
     found = {
         f"{'bidirectional ' * bidirectional}{cell}{', two layers' * (n_layers - 1)}": alike(
@@ -180,13 +180,13 @@ def taken_over() -> dict[str, float]:
     found["two classes by softmax"] = alike(
         build("LSTM", **softmax | {"units": 2}), ["pos", "neg"]
     )
-    found["three labels at a time"] = alike(build("LSTM", units=3), None)
+    found["three labels at once"] = alike(build("LSTM", units=3), None)
     found["numbers"] = alike(build("LSTM", units=2, activation="linear"), None)
     return found
 
 
 def alike(keras_model: Any, labels: Any = ("pos", "neg"), padding: str = "pre") -> float:
-    """Train a Keras model a little, take its weights over, and compare."""
+    """Train a Keras model briefly, convert it, and compare."""
     ids, y = batch(0, padding)
     n_outputs = keras_model.output_shape[1]
     softmax = keras_model.layers[-1].activation.__name__ == "softmax"
@@ -213,7 +213,7 @@ def alike(keras_model: Any, labels: Any = ("pos", "neg"), padding: str = "pre") 
 
 
 def compare_initial_weights(cell: str) -> None:
-    """Print range and deviation of all weights, of layers that are large enough to tell."""
+    """Print the range and deviation of all weights, for layers large enough to compare."""
     keras_model = keras.Sequential(
         [
             keras.Input((N_TOKENS,), dtype="int32"),
@@ -248,7 +248,7 @@ CAPITALS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def standardize(text: str) -> str:
-    """Lower ASCII's letters and drop its signs: "well-made" becomes "wellmade"."""
+    """Lower-case ASCII letters and drop ASCII punctuation: "well-made" becomes "wellmade"."""
     return text.translate(CAPITALS).translate(SIGNS)
 
 
@@ -279,7 +279,7 @@ def compare_ids() -> None:
 
 
 def show_padding() -> None:
-    """Print what becomes of a text of one word that has five zeros before or behind it."""
+    """Print what Keras makes of a text of one word with five zeros before or after it."""
     embedding = layers.Embedding(N_WORDS, SIZE, mask_zero=True)
     states = layers.LSTM(SIZE, return_sequences=True)
     maximum = keras.Sequential([embedding, states, layers.GlobalMaxPooling1D()])
@@ -293,7 +293,7 @@ def show_padding() -> None:
     print(f"GlobalMaxPooling1D: lowest maximum {lowest[0]:.4f}, after padding {lowest[1]:.4f}")
     rows = [flattened.predict(row, verbose=0).reshape(6, SIZE) for row in (ahead, behind)]
     repeats = np.allclose(rows[1], rows[1][0])
-    print(f"Flatten: zeros before a text: {not rows[0][:5].any()}, its state behind it: {repeats}")
+    print(f"Flatten: zeros before a text: {not rows[0][:5].any()}, its state after it: {repeats}")
     print(f"an empty text: last state zero: {not last.predict(empty, verbose=0).any()}, ", end="")
     print(f"average: {mean.predict(empty, verbose=0)[0, 0]}")
 

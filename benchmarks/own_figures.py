@@ -1,4 +1,4 @@
-"""Figures that a piece of work takes of itself."""
+"""Figures that a piece of work measures itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROCESS = Path("/proc/self")
 
 
 def latencies(answer: Callable[[str], Any], texts: Sequence[str]) -> list[float]:
-    """Return the median and the 99th percentile of the seconds that one text takes."""
+    """Return the median and the 99th percentile of the seconds per text."""
     seconds = []
     for text in texts[:_N_CALLS]:
         start = time.perf_counter()
@@ -27,7 +27,7 @@ def latencies(answer: Callable[[str], Any], texts: Sequence[str]) -> list[float]
 def peak_megabytes(work: Callable[[], Any]) -> list[float]:
     """Return by how much the process grows while it works, at its peak (Linux only)."""
     gc.collect()
-    (_PROCESS / "clear_refs").write_text("5")  # forgets the peak of imports and data
+    (_PROCESS / "clear_refs").write_text("5")  # resets the peak that imports and data reached
     before = _megabytes("VmRSS")
     work()
     return [_megabytes("VmHWM") - before]

@@ -1,9 +1,9 @@
-"""Times of this library and of its peers on the same work; writes `docs/benchmarks.md`.
+"""Time this library and its peers on the same work; write `docs/benchmarks.md`.
 
     make bench DATA=path/to/imdb
 
-Contenders take turns in each round, each in a process of its own; what is printed are ratios of
-the medians. All of them get the same reviews.
+Contenders take turns in each round, each in its own process; what is printed are ratios of the
+medians. All of them get the same reviews.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KERAS = ["Keras on JAX", "Keras on TensorFlow", "Keras on torch"]
 
 
 class Line(NamedTuple):
-    """A line of the table: what it takes them and us, and how many times better we are to be."""
+    """A row of the table: their figure, ours, and the target for their ratio."""
 
     work: str
     peer: str
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all rows are measured with."""
+    """The settings that all rows share."""
 
     folder: Path
     n_reviews: int
@@ -78,7 +78,7 @@ def epoch(model: str, reach: dict[str, float], setting: Setting) -> Iterator[Lin
 
 
 def one_thread(setting: Setting) -> Iterator[Line]:
-    """Measure what the way from ids to a trained model adds to the bare module."""
+    """Measure the overhead of `fit` over training the bare module."""
     medians = setting.of("epoch", ["ours, one thread", FLOOR], "LSTM 32")
     theirs, ours = (1e3 * s[0] * BATCH / setting.n_reviews for s in reversed(medians.values()))
     yield Line("epoch, LSTM 32, one thread", FLOOR, theirs, ours, "ms/batch", 1 / 1.10)
@@ -128,9 +128,7 @@ def imports(setting: Setting) -> Iterator[Line]:
 def busy(setting: Setting) -> Iterator[Line]:
     medians = alone.beside_another(setting.n_reviews, setting.folder, setting.rounds)
     theirs, ours = (1e3 * s * BATCH / setting.n_reviews for s in medians.values())
-    yield Line(
-        "epoch, half of the cores taken", "one thread, idle", theirs, ours, "ms/batch", 0.45
-    )
+    yield Line("epoch, half of the cores busy", "one thread, idle", theirs, ours, "ms/batch", 0.45)
 
 
 ROWS: dict[str, Callable[[Setting], Iterator[Line]]] = {
@@ -169,19 +167,20 @@ ROWS: dict[str, Callable[[Setting], Iterator[Line]]] = {
 PAGE = """\
 # Benchmarks
 
-`make bench DATA=path/to/imdb` writes this page. Contenders take turns, each in a process of its
-own; the figures are medians over {rounds} rounds. All get the same IMDB reviews as ids (10,000
-words, padded to 500), in batches of 32, with the same network and Adam; {n_reviews:,} reviews
-where nothing else is said. An epoch is one pass of training. Peers run as they come, on all cores.
+`make bench DATA=path/to/imdb` writes this page. Contenders take turns, each in its own process;
+the figures are medians over {rounds} rounds. All get the same IMDB reviews as ids (10,000 words,
+padded to 500), in batches of 32, with the same network and Adam; {n_reviews:,} reviews unless
+stated otherwise. An epoch is one pass over the training data. Peers run with their default
+settings, on all cores.
 
 {machine}.
 
-| work | against | theirs | ours | times better | to reach | reached |
+| work | against | theirs | ours | times better | target | reached |
 | --- | --- | ---: | ---: | ---: | ---: | --- |
 {rows}
 
-How the time of an epoch grows with the data: the exponent log(t / t0) / log(n / n0), to be 1.05 at
-most.
+How the time of an epoch scales with the data: the exponent log(t / t0) / log(n / n0). The target
+is 1.05 at most.
 
 | what grows | twice | four times | eight times |
 | --- | ---: | ---: | ---: |
@@ -227,7 +226,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def lay_down(data_home: Path, folder: Path) -> Reviews:
-    """Write ids, labels and texts of all training reviews, in a random order."""
+    """Write the ids, labels and texts of all training reviews, in random order."""
     train = fetch_imdb(data_home, subset="train").train
     sequences = SequenceVectorizer(max_features=VOCABULARY, max_len=STEPS).fit_transform(
         train.data
@@ -255,7 +254,7 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Return the processor's name where the system tells it."""
+    """Return the processor's name, if the system reports it."""
     info = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip()

@@ -2,20 +2,21 @@
 
     python benchmarks/scale.py --data FOLDER
 
-FOLDER holds the IMDB reviews: 25,000 with labels, 50,000 without. The model assumes that
+FOLDER contains the IMDB reviews: 25,000 with labels, 50,000 without. The model assumes that
 
-- time is proportional to tokens, for each piece of work with a constant of its own, measured on
-  one thread as processor time, which others on the machine change little (on a GPU by the wall
-  clock). A second measurement, on four times as many reviews, says how far off that is;
+- time is proportional to tokens, with one constant for each piece of work, measured on one thread
+  as processor time, on which other load has little effect (on a GPU as wall-clock time). A second
+  measurement, on four times as many reviews, says how far off that is;
 - words follow Heaps' law, V = K n**beta for n tokens, fitted in logarithms over prefixes of the
-  reviews in random order, from a sixteenth to all of them. The law bends, so that smaller ones
-  would mislead, and the last doubling is fitted by itself, too;
-- so do pairs of neighbours, after cutting, and those that two different texts hold: these stay;
-- all of "prepare" comes again with each pass that counts pairs, and a pass keeps the least it may;
-- workers share work without loss, but that each prepares a fit by itself. So hours on several are
-  the least that is possible: messages, disks slower than the reading of texts, and training one
-  network in several processes, which sends its gradients at each step, all add to them;
-- texts are like these reviews: of longer ones the same share of tokens is left after cutting;
+  reviews in random order, from a sixteenth to all of them. The law bends, so that shorter prefixes
+  would mislead, and the last doubling is also fitted separately;
+- so do pairs of neighbours, after truncation, and those that occur in two different texts: these
+  are kept;
+- all of "prepare" is repeated in each pass that counts pairs, and a pass keeps as few as it may;
+- workers share work without loss, except that each prepares a fit by itself. So hours on several
+  are a lower bound: messages, disks slower than the reading of texts, and training one network in
+  several processes, which sends its gradients at each step, all add to them;
+- texts are like these reviews: of longer ones the same share of tokens is left after truncation;
 - a search fits the whole pipeline, vectorizer included, for each candidate and fold.
 """
 
@@ -61,21 +62,21 @@ class Heaps(NamedTuple):
 
 
 class Laws(NamedTuple):
-    """How many different ones there are."""
+    """The number of different words and pairs."""
 
     words: Heaps
-    pairs: Heaps  # of neighbours, in tokens left after cutting, as the next
-    shared_pairs: Heaps  # that two different texts hold
+    pairs: Heaps  # of neighbours; in tokens left after truncation, as for the next
+    shared_pairs: Heaps  # that occur in two different texts
 
 
 class Constants(NamedTuple):
-    """What was measured, of which all else follows."""
+    """What was measured; everything else follows from it."""
 
     tokens: float  # per text
-    kept: float  # of these, after cutting at MAX_LEN
+    kept: float  # of these, after truncation to MAX_LEN
     text_bytes: float  # per text, in UTF-8
     private_bytes: float  # per text, while a classifier is fitted on a memory map
-    word_bytes: float  # per word of a vocabulary, as dictionary
+    word_bytes: float  # per word of a vocabulary, as a dict
     laws: Laws
     seconds: dict[str, float]  # per token, on one core, by piece of work
 
@@ -83,7 +84,7 @@ class Constants(NamedTuple):
 def cost(
     known: Constants, n_texts: float, tokens: float | None = None, n_workers: int = 1
 ) -> dict[str, float]:
-    """Return the words, pairs, bytes and seconds that texts of so many tokens take."""
+    """Return the words, pairs, bytes and seconds that `n_texts` of `tokens` each take."""
     tokens = tokens or known.tokens
     kept = min(MAX_LEN, tokens * known.kept / known.tokens)
     words = known.laws.words.among(n_texts * tokens)
@@ -94,12 +95,12 @@ def cost(
     return {
         "words": words,
         "pairs counted": different,
-        "pairs": pairs,  # that stay
+        "pairs": pairs,  # that are kept
         "passes": n_passes,
         "bytes of pairs": pairs * PAIR_BYTES,  # in each process
         "bytes of texts": n_texts * known.text_bytes * tokens / known.tokens,
         "bytes of ids": n_texts * MAX_LEN * 4,
-        "bytes while counting": n_texts * (tokens * 4 + 8),  # ids before they are laid out
+        "bytes while counting": n_texts * (tokens * 4 + 8),  # ids before they are written
         "private bytes for words": words * known.word_bytes,  # in each process
         "private bytes for texts": n_texts * known.private_bytes,  # in each process, too
         **{name: known.seconds[name] * share * tokens for name in READ},
@@ -109,7 +110,7 @@ def cost(
 
 
 def passes(n_texts: float, n_pairs: float) -> int:
-    """Return how often the texts are read to count their different pairs, at most."""
+    """Return how often, at most, the texts are read to count their different pairs."""
     limit = pairs_at_once(int(n_texts))
     return 1 if n_pairs <= limit else math.ceil(n_pairs / (limit / 2))
 
@@ -117,7 +118,7 @@ def passes(n_texts: float, n_pairs: float) -> int:
 def search_seconds(
     known: Constants, n_texts: float, candidates: int, folds: int, n_workers: int
 ) -> float:
-    """Return the seconds of a search, whose fits take turns on workers of one core each."""
+    """Return the seconds of a search whose fits run on workers of one core each."""
     training = cost(known, n_texts * (folds - 1) / folds)
     tested = cost(known, n_texts / folds)
     fit = sum(training[name] for name in (*READ, "prepare")) + EPOCHS * training["epoch"]
@@ -126,21 +127,21 @@ def search_seconds(
 
 
 def fit_heaps(n_tokens: Ints, n_words: Ints) -> tuple[Heaps, NDArray[np.float64]]:
-    """Return the law of least squares in logarithms, and by what share words are off it."""
+    """Return the least-squares fit in logarithms, and the relative residuals."""
     beta, log_k = np.polyfit(np.log(n_tokens), np.log(n_words), 1)
     heaps = Heaps(math.exp(log_k), float(beta))
     return heaps, n_words / heaps.among(n_tokens) - 1
 
 
 def growth_of_pairs(texts: list[Ints]) -> tuple[Ints, Ints]:
-    """Return how many pairs the first texts hold, and how many two that differ do: (N,), (N,)."""
+    """Count the pairs in the first n texts, and those in two different ones: (N,), (N,)."""
     first_of_equal = {text.tobytes(): row for row, text in reversed([*enumerate(texts)])}
     rows = sorted(first_of_equal.values())
     pairs = [np.unique(texts[row][:-1] * PAIR + texts[row][1:]) for row in rows]
     keys, places = np.concatenate(pairs), np.repeat(rows, [*map(len, pairs)])
     growth = []
     for _ in range(2):
-        _, first = np.unique(keys, return_index=True)  # which text holds it first, then next
+        _, first = np.unique(keys, return_index=True)  # the first text with a pair, then the next
         growth.append(np.bincount(places[first], minlength=len(texts)).cumsum())
         keys, places = np.delete(keys, first), np.delete(places, first)
     return growth[0], growth[1]
@@ -161,13 +162,13 @@ def main() -> None:
     texts, labels = [reviews.train.data[i] for i in rows], reviews.train.target[rows]
     known = known._replace(seconds=check_seconds(known, texts, labels, options.reviews))
     if torch.cuda.is_available():
-        _, per_token = [work(texts, labels, "cuda") for _ in range(2)][-1]  # the first prepares
+        _, per_token = [work(texts, labels, "cuda") for _ in range(2)][-1]  # the first warms up
         print(f"on a GPU: {1 / per_token['epoch']:,.0f} tokens a second in training")
     show(known, at_end)
 
 
 def describe(texts: list[str]) -> tuple[Constants, Laws]:
-    """Measure and print all but seconds; return it, and the laws of the last doubling."""
+    """Measure and print everything but seconds; return it, and the laws of the last doubling."""
     analyze = SequenceVectorizer().build_analyzer()
     vocabulary: dict[str, int] = {}
     laid_out = []
@@ -182,7 +183,7 @@ def describe(texts: list[str]) -> tuple[Constants, Laws]:
     fitted = [
         check_heaps("words", lengths.cumsum(), n_words),
         check_heaps("pairs", n_kept.cumsum(), n_pairs),
-        check_heaps("pairs that two texts hold", n_kept.cumsum(), n_shared),
+        check_heaps("pairs in two texts", n_kept.cumsum(), n_shared),
     ]
     laws, at_end = (Laws(*each) for each in zip(*fitted, strict=True))
     parts = [vocabulary, *vocabulary, *vocabulary.values()]
@@ -190,7 +191,7 @@ def describe(texts: list[str]) -> tuple[Constants, Laws]:
     text_bytes = sum(len(text.encode()) for text in texts) / len(texts)
     private = private_bytes_per_text()
     known = Constants(lengths.mean(), n_kept.mean(), text_bytes, private, word_bytes, laws, {})
-    print(f"for each text: {known.tokens:.1f} tokens, {known.kept:.1f} after cutting; bytes:")
+    print(f"for each text: {known.tokens:.1f} tokens, {known.kept:.1f} after truncation; bytes:")
     print(f"  {known.text_bytes:,.0f} in UTF-8, {MAX_LEN * 4:,} as ids,", end=" ")
     print(f"{known.private_bytes:.0f} private ones while fitting on a memory map")
     print(f"for each word: {known.word_bytes:.0f} private bytes while counting")
@@ -198,7 +199,7 @@ def describe(texts: list[str]) -> tuple[Constants, Laws]:
 
 
 def check_heaps(name: str, n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]:
-    """Fit Heaps' law to prefixes of the texts, and print how well it does."""
+    """Fit Heaps' law to prefixes of the texts, and print how well it fits."""
 
     def fitted(start: int, stop: int, n_prefixes: int) -> tuple[Heaps, NDArray[np.float64]]:
         prefixes = np.geomspace(start, stop, n_prefixes).astype(int) - 1
@@ -208,16 +209,16 @@ def check_heaps(name: str, n_tokens: Ints, n_words: Ints) -> tuple[Heaps, Heaps]
     heaps, residuals = fitted(whole // 16, whole, 20)
     of_half, _ = fitted(half // 16, half, 20)
     at_end, _ = fitted(half, whole, 2)
-    predicted, there = of_half.among(n_tokens[-1]), n_words[-1]
+    predicted, found = of_half.among(n_tokens[-1]), n_words[-1]
     print(f"Heaps' law of {name}: K = {heaps.k:.2f}, beta = {heaps.beta:.4f}; residuals in %:")
     print(f"  {' '.join(f'{100 * residual:+.1f}' for residual in residuals)}")
-    print(f"  from {half:,} texts: {predicted:,.0f} of {there:,}, {predicted / there - 1:+.1%}")
+    print(f"  from {half:,} texts: {predicted:,.0f} of {found:,}, {predicted / found - 1:+.1%}")
     print(f"  the last doubling by itself: K = {at_end.k:.2f}, beta = {at_end.beta:.4f}")
     return heaps, at_end
 
 
 def private_bytes_per_text() -> float:
-    """Return by how much the peak of a fit grows for each text, besides the ids and y."""
+    """Return the growth of a fit's peak memory per text, without the ids and y."""
     peaks = []
     for n_texts in (1_000, 20_000, 40_000):  # the first loads libraries
         ids = np.random.default_rng(0).integers(2, 100, (n_texts, 8))
@@ -233,8 +234,8 @@ def private_bytes_per_text() -> float:
 def check_seconds(
     known: Constants, texts: list[str], labels: NDArray[Any], n_texts: int
 ) -> dict[str, float]:
-    """Measure the seconds per token twice; print how well the first tell the second's seconds."""
-    work(texts[:200], labels[:200])  # loads libraries, and has kernels made
+    """Measure seconds per token twice; print how well the first figures predict the second."""
+    work(texts[:200], labels[:200])  # loads libraries and compiles kernels
     _, per_token = work(texts[:n_texts], labels[:n_texts])
     n_more = 4 * n_texts
     seconds, per_token_of_more = work(texts[:n_more], labels[:n_more])
@@ -261,7 +262,7 @@ def work(
         seconds["lay out"], X = timed(clock, vectorizer.transform, texts)
         started = time.perf_counter()
         fit, _ = timed(clock, model.fit, X, labels)
-        epochs = model.history_["dur"] / (time.perf_counter() - started)  # their shares of it
+        epochs = model.history_["dur"] / (time.perf_counter() - started)  # their share of the fit
         seconds["prepare"], seconds["epoch"] = fit * (1 - epochs.sum()), fit * epochs.mean()
         seconds["predict"], _ = timed(clock, model.predict, X)
         n_kept = np.count_nonzero(X.ids)
@@ -278,7 +279,7 @@ def timed(clock: Any, function: Any, *arguments: Any) -> tuple[float, Any]:
 
 
 def show(known: Constants, at_end: Laws) -> None:
-    """Print what the model says of 100,000,000 texts, and of a search."""
+    """Print what the model predicts for 100,000,000 texts, and for a search."""
     alone, shared = (cost(known, 1e8, n_workers=n) for n in (1, 64))
     bent = cost(known._replace(laws=at_end), 1e8)
     print("100,000,000 texts:")

@@ -1,10 +1,10 @@
-"""What training vectors in a pipeline costs beside gensim alone, on the same tokens.
+"""What training vectors in a pipeline costs compared with gensim alone, on the same tokens.
 
     python benchmarks/word2vec.py --data FOLDER
 
 Both are timed in turn in one run, each on one thread; the ratio of the medians is printed.
-gensim gets lists of words that are made beforehand. FOLDER holds the IMDB reviews; without
-it the reviews are made up.
+gensim gets lists of words prepared in advance. FOLDER contains the IMDB reviews; without it the
+reviews are made up.
 """
 
 from __future__ import annotations

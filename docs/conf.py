@@ -1,4 +1,4 @@
-"""How sphinx makes the site. `make docs` runs it; nothing is fetched on the way."""
+"""Sphinx' configuration of the site. `make docs` builds it without fetching anything."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ extensions = [
 ]
 exclude_patterns = ["_templates", "auto_examples/**.ipynb", "auto_examples/**.py"]
 templates_path = ["_templates"]
-default_role = "py:obj"  # `Name` in a docstring is a link where it can be one
+default_role = "py:obj"  # `Name` in a docstring becomes a link if possible
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# Each class gets one page, which holds its methods too.
+# Each class gets one page, which includes its methods.
 numpydoc_show_class_members = False
 autosummary_generate = True
 toc_object_entries_show_parents = "hide"
@@ -55,7 +55,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "write_computation_times": False,
     "show_signature": False,
-    "min_reported_time": 1_000_000,  # seconds say nothing on another machine
+    "min_reported_time": 1_000_000,  # seconds mean nothing on another machine
     "remove_config_comments": True,
     "image_srcset": ["2x"],
     "reference_url": {"sklearn_rnn": None},
@@ -86,7 +86,7 @@ html_theme_options = {
 
 
 def keep_ours(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what a class inherits from scikit-learn, which documents it itself."""
+    """Leave out what a class inherits from scikit-learn, which has its own documentation."""
     function = thing.fget if isinstance(thing, property) else thing
     home = getattr(function, "__module__", None) or ""
     is_foreign = what == "class" and not home.startswith("sklearn_rnn")
@@ -94,14 +94,14 @@ def keep_ours(app: Any, what: str, name: str, thing: Any, skip: bool, options: A
 
 
 def keep_underscores(app: Any, what: str, name: str, thing: Any, options: Any, lines: Any) -> None:
-    """Escape `n_iter_` in "of shape (n_iter_,)", which is a link to docutils."""
+    """Escape `n_iter_` in "of shape (n_iter_,)", which docutils would read as a link."""
     lines[:] = [re.sub(r"\((\w+)_,\)", r"(\1\\_,)", line) for line in lines]
 
 
 def help_screen_readers(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Say which pages are Chinese, and call nothing a list whose entries are none."""
+    """Mark the Chinese pages as such, and no element as a list whose children are not items."""
     if pagename.startswith("zh/"):
         context["language"] = "zh-CN"
     if "body" in context:
@@ -109,7 +109,7 @@ def help_screen_readers(
 
 
 def name_thumbnails(app: Any) -> None:
-    """Give the gallery's thumbnails the titles of their examples as alternative texts."""
+    """Use the titles of the gallery's examples as alternative texts of their thumbnails."""
     for name in ("THUMBNAIL_TEMPLATE", "BACKREF_THUMBNAIL_TEMPLATE"):
         template = getattr(backreferences, name)
         setattr(backreferences, name, template.replace(":alt:\n", ":alt: {title}\n"))

@@ -1,18 +1,17 @@
-"""When is a linear model enough? This library beside two linear ones, on real data.
+"""When is a linear model enough? This library against two linear ones, on real data.
 
     python examples/baselines.py FOLDER
 
-FOLDER holds some of `imdb`, `trec`, `sms_spam` and `zh_hotel`; what is missing is left out. Each
-row is one data set: the accuracy on texts that were held out, and the seconds that it took to
-train, for
+FOLDER contains some of `imdb`, `trec`, `sms_spam` and `zh_hotel`; what is missing is skipped. Each
+row is one data set: the accuracy on held-out texts, and the seconds of training, for
 
 - TF-IDF of words and pairs of words, with logistic regression,
 - NB-SVM: a linear classifier of words and pairs weighted by naive Bayes,
-- this library, nothing tuned,
+- this library, untuned,
 - the first and the third, stacked.
 
-`--held-out validation` looks at a fifth of the training texts instead of the test texts: for all
-work on the models themselves.
+`--held-out validation` uses a fifth of the training texts instead of the test texts: for all work
+on the models themselves.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ Texts = Sequence[str]
 
 
 class Task(NamedTuple):
-    """Texts to learn from, and texts to be judged by."""
+    """Texts to train on, and texts to evaluate on."""
 
     title: str
     train: Texts
@@ -56,7 +55,7 @@ class Task(NamedTuple):
 class NaiveBayesWeights(BaseEstimator, ClassifierMixin):
     """Logistic regression of words weighted by how much more often one class uses them.
 
-    Of two classes; `OneVsRestClassifier` makes more of it. Wang and Manning (2012), "Baselines
+    For two classes; `OneVsRestClassifier` extends it to more. Wang and Manning (2012), "Baselines
     and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
 
@@ -222,7 +221,7 @@ def tasks(folder: Path, names: Sequence[str], held_out: str) -> Iterator[Task]:
 
 
 def validation_of(task: Task) -> Task:
-    """Return the task without its test texts: a part of the training texts stands for them."""
+    """Return the task with a part of the training texts in place of its test texts."""
     counts = dict(zip(*np.unique(task.train_labels, return_counts=True), strict=True))
     rows = [i for i, label in enumerate(task.train_labels) if counts[label] > 1]
     part = split(task.title, [task.train[i] for i in rows], task.train_labels[rows])

@@ -1,21 +1,21 @@
-"""The most that this library gets out of the IMDB reviews, with nothing but them.
+"""The best accuracy of this library on the IMDB reviews, using no other data.
 
     python examples/best_imdb.py FOLDER
 
 One pipeline, each step for a reason:
 
-1. word2vec on all 75,000 training and unlabelled reviews: labels are dear, words are not.
-2. A bidirectional LSTM that starts from these vectors and goes on learning them, beside a linear
-   model of words and pairs of words. With so many labels they may say from the start which
-   words and pairs are worth a look (``term_weights="naive_bayes"``).
+1. word2vec on all 75,000 training and unlabelled reviews: labels are expensive, words are not.
+2. A bidirectional LSTM that starts from these vectors and keeps training them, beside a linear
+   model of words and pairs of words. With this many labels, they can determine from the start
+   which words and pairs matter (``term_weights="naive_bayes"``).
 
-FOLDER holds the IMDB reviews. ``--held-out validation`` trains on four fifths of the training
-reviews and judges by the fifth: every choice below was made that way. The fifth is a stretch of
-the files, since reviews of one film stand side by side there: a random fifth would be about the
-films that the rest is about, as the test reviews are not, and favour models that learn names by
-heart. Without the option the test reviews are read, once, at the end; a few of them stand among
-the training reviews too, so the accuracy is printed with and without them. Two threads of word2vec
-give other vectors each time; one (``--workers 1``) repeats them.
+FOLDER contains the IMDB reviews. ``--held-out validation`` trains on four fifths of the training
+reviews and evaluates on the fifth: every choice below was made that way. The fifth is a contiguous
+stretch of the files, since reviews of one film are next to each other there: a random fifth would
+share its films with the rest, which the test reviews do not, and favour models that memorise
+names. Without the option the test reviews are read, once, at the end; a few of them also occur
+among the training reviews, so the accuracy is printed with and without them. Two threads of
+word2vec give different vectors each time; one (``--workers 1``) makes them reproducible.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sklearn_rnn.embeddings import Word2VecEmbedding
 
 
 class Reviews(NamedTuple):
-    """Texts to learn from, with and without labels, and texts to be judged by."""
+    """Texts to train on, with and without labels, and texts to evaluate on."""
 
     training: list[str]
     labels: NDArray[np.int64]
@@ -59,13 +59,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="folder of the IMDB reviews")
     parser.add_argument("--held-out", choices=["validation", "test"], default="test")
-    parser.add_argument("--every", type=int, default=1, help="read one review of so many")
+    parser.add_argument("--every", type=int, default=1, help="read every k-th review")
     parser.add_argument("--workers", type=int, default=2, help="threads of word2vec")
     return parser.parse_args()
 
 
 class Clock:
-    """Says how long it took to come so far."""
+    """Prints the time elapsed since the start."""
 
     def __init__(self) -> None:
         self.start = time.perf_counter()
@@ -102,7 +102,7 @@ def a_stretch_of_each(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def sequences_of(reviews: Reviews, workers: int) -> tuple[TokenSequences, TokenSequences]:
-    """Return the reviews with labels and those held out, with vectors learned from all others."""
+    """Return the labelled and the held-out reviews, with vectors learned from all but these."""
     vectorizer = SequenceVectorizer(max_features=30_000, max_len=1_000, n_jobs=workers)
     words = vectorizer.fit_transform([*reviews.training, *reviews.unlabelled])
     embedding = Word2VecEmbedding(
@@ -121,8 +121,8 @@ def report(is_right: NDArray[np.bool_], reviews: Reviews) -> None:
     is_new = np.array([text not in known for text in reviews.held_out])
     print(
         f"{is_right.mean():7.2%}  right\n"
-        f"{is_right[is_new].mean():7.2%}  without the {np.sum(~is_new)} that stand among the "
-        "training reviews too"
+        f"{is_right[is_new].mean():7.2%}  without the {np.sum(~is_new)} that also occur among the "
+        "training reviews"
     )
 
 

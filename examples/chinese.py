@@ -1,4 +1,4 @@
-"""Chinese hotel reviews: words cut by jieba, vectors by word2vec, read by an LSTM.
+"""Chinese hotel reviews: words segmented by jieba, vectors by word2vec, read by an LSTM.
 
 python examples/chinese.py path/to/ChnSentiCorp_htl_all.csv.gz
 """

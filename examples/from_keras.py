@@ -1,10 +1,10 @@
-"""Take a trained Keras model's weights over: the same probabilities, without Keras.
+"""Convert a trained Keras model: the same probabilities, without Keras.
 
     python examples/from_keras.py
 
-trains a bidirectional LSTM on made-up reviews in Keras, takes its weights over, and compares
-what both say of reviews that neither has seen. That needs Keras and one of its back ends; the
-function `from_keras` is what to copy, and needs neither.
+trains a bidirectional LSTM on made-up reviews in Keras, converts it, and compares the predictions
+of both for unseen reviews. That needs Keras and one of its backends; the function `from_keras` is
+what to copy, and needs neither.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sklearn_rnn.datasets import make_reviews
 
 CELLS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 POOLINGS = {"GlobalMaxPooling1D": "max", "GlobalAveragePooling1D": "mean", "Flatten": "flatten"}
-IDLE = {"InputLayer", "Dropout", "SpatialDropout1D"}  # in predictions they do nothing
+IDLE = {"InputLayer", "Dropout", "SpatialDropout1D"}  # have no effect in prediction
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -48,7 +48,7 @@ def from_keras(
     labels: Sequence[Any] | None = None,
     **parameters: Any,
 ) -> Any:
-    """Return an estimator with the weights of a Keras model, which says the same.
+    """Return an estimator with the weights and the predictions of a Keras model.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ def from_keras(
         Words by Keras' ids, from 0: those of padding and of the unknown word come first, as
         in ``TextVectorization.get_vocabulary()``.
     labels : sequence, default=None
-        Labels in the order of Keras' outputs; two where there is one output. None: several
-        labels at a time where the outputs are sigmoids, numbers where they are linear.
+        Labels in the order of Keras' outputs; two if there is one output. None: several labels
+        at once if the outputs are sigmoids, numbers if they are linear.
     **parameters : object
-        Further parameters of the estimator, by which it would train on.
+        Further parameters of the estimator, used if it is trained further.
 
     Returns
     -------
     RNNTextClassifier or RNNTextRegressor
-        Where the embedding has ``mask_zero=True`` it reads Keras' ids, such as a
-        ``SequenceVectorizer(vocabulary=vocabulary[2:])`` makes. Without, Keras has read padding
-        as a word, so that this model has to: give it
-        ``TokenSequences(ids + 2, model.vocabulary_)``, with ids padded as for Keras.
+        If the embedding has ``mask_zero=True`` it reads Keras' ids, as produced by
+        ``SequenceVectorizer(vocabulary=vocabulary[2:])``. Otherwise Keras has read padding as a
+        word, so this model must too: pass it ``TokenSequences(ids + 2, model.vocabulary_)``, with
+        ids padded as for Keras.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def check_recurrent(layer: Any, first: Any) -> None:
 
 
 def cell_weights(layer: Any) -> Weights:
-    """Return the weights of one direction: gates lie in rows here, in columns in Keras."""
+    """Return the weights of one direction: gates are rows here, columns in Keras."""
     matrix, recurrent, *bias = layer.get_weights()  # (D, gates * H), (H, gates * H)
     intercepts = bias[0] if bias else np.zeros(matrix.shape[1])
     if intercepts.ndim == 2:  # of a GRU: one beside the inputs, one beside the states
@@ -191,13 +191,13 @@ def table_of(embedding: Any, vocabulary: Sequence[str]) -> tuple[NDArray[np.floa
 
 
 def targets(head: Any, labels: Sequence[Any] | None, is_regressor: bool) -> Any:
-    """Return targets of a few texts, which say what the outputs mean."""
+    """Return targets of a few texts, from which the estimator learns what its outputs mean."""
     if labels is not None:
         n_labels = max(2, head.units)
         require(len(labels) == n_labels, f"{len(labels)} labels for {head.units} outputs")
         is_one_of_several = head.units == 1 or head.activation.__name__ != "sigmoid"
-        require(is_one_of_several, "labels of which several may hold: give labels=None")
-        return np.repeat(labels, 3)  # scikit-learn takes many single ones for numbers, and warns
+        require(is_one_of_several, "labels of which several may apply: give labels=None")
+        return np.repeat(labels, 3)  # if all were unique, scikit-learn would warn of a regression
     if is_regressor:  # of mean 0 and standard deviation 1: outputs are not scaled
         return np.array([[-1.0], [1.0]]).repeat(head.units, axis=1).squeeze()
     several = head.activation.__name__ == "sigmoid" and head.units > 1

@@ -74,7 +74,7 @@ class Fit(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What one model did; accuracies of the epoch that was kept."""
+    """The figures of one model; accuracies are of the epoch that was kept."""
 
     parameters: int
     seconds: float
@@ -94,7 +94,7 @@ def main() -> None:
     results = {title: [figures(of[title], test) for of in fits] for title in options.models}
     print(as_table(results))
     draw({title: model.history_ for title, (model, _) in fits[0].items()}, options.picture)
-    print(f"\nThe learning curves: {options.picture.resolve()}")
+    print(f"\nLearning curves saved to {options.picture.resolve()}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -108,7 +108,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def load(data_home: Path | None, n_made_up: int) -> tuple[Split, Split]:
-    """Return the reviews to fit on and those to test with; the fit sets its own part aside."""
+    """Return the reviews to fit on and those to test with; `fit` sets some aside to validate."""
     if data_home is None:
         texts, labels = make_reviews(2 * n_made_up, random_state=0)
         return as_sequences(

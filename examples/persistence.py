@@ -1,4 +1,4 @@
-"""Save a trained pipeline, open it in a new process, and get the same answers."""
+"""Save a trained pipeline, open it in a new process, and get the same predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From raw texts to predictions in one pipeline, and the text's vector on the way."""
+"""From raw texts to predictions in one pipeline, and to a vector for each text."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python examples/pooling.py FOLDER
 
-FOLDER holds `imdb` and `trec`; what is missing is left out. Everything else is as the library has
-it. `--linear none` leaves out the linear model, so that all that is known of a text has to pass
+FOLDER contains `imdb` and `trec`; what is missing is skipped. Everything else has its default.
+`--linear none` leaves out the linear model, so that everything known about a text has to pass
 through the pooling. A fifth of the training texts is held out; the test texts are never read.
 Prints the mean and the standard deviation of the accuracy over the seeds.
 """
@@ -40,12 +40,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["imdb5k", "trec6"])
     parser.add_argument("--poolings", nargs="+", choices=POOLINGS, default=POOLINGS)
     parser.add_argument("--linear", choices=["none", "words", "pairs"], default="pairs")
-    parser.add_argument("--seeds", type=int, default=3, help="0, 1, 2 ... up to so many")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, 2 ...")
     return parser.parse_args()
 
 
 def measure(task: Task, pooling: str, linear: str, n_seeds: int) -> str:
-    """Return mean and standard deviation of the accuracy, and the seconds of one training."""
+    """Return mean and standard deviation of the accuracy, and the seconds of one fit."""
     start = time.perf_counter()
     scores = [accuracy(task, pooling, linear, seed) for seed in range(n_seeds)]
     seconds = (time.perf_counter() - start) / n_seeds

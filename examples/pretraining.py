@@ -2,20 +2,20 @@
 
     python examples/pretraining.py --data FOLDER --glove glove.6B.50d.txt.gz
 
-The lecture's last step: the embedding layer holds nearly all parameters and overfits a small
-training set, so it is learned elsewhere, frozen, and only the rest is trained. One
-bidirectional LSTM is trained on 250, 1,000, 4,000 and 20,000 reviews, three times each, on
+The lecture's last step: the embedding layer contains nearly all parameters and overfits a small
+training set, so it is learned elsewhere, frozen, and only the rest is trained. A bidirectional
+LSTM is trained on 250, 1,000, 4,000 and 20,000 reviews, three times each, with
 
 - an embedding that it learns by itself,
 - frozen word2vec vectors, learned from all 75,000 training and unlabelled reviews,
-- frozen GloVe vectors of a file,
+- frozen GloVe vectors from a file,
 - a frozen embedding of another model for another problem (the lecture's transfer): a GRU that
-  learned to tell the star ratings of the 5,000 training reviews that are left.
+  learned to predict the star ratings of the remaining 5,000 training reviews.
 
-All of them share one vocabulary. Prints one table and draws it. FOLDER holds the IMDB
-reviews, or they are downloaded into it; without ``--data`` the reviews are made up, for a
-quick look. Early stopping looks at a fifth of the reviews trained on; the test reviews are read
-once, by each model, at its end.
+All of them share one vocabulary. Prints a table and plots it. FOLDER contains the IMDB reviews,
+or they are downloaded into it; without ``--data`` the reviews are made up, for a quick look.
+Early stopping sets aside a fifth of the training reviews; the test reviews are read once, by each
+model, at its end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MODEL: dict[str, Any] = {
     "cell": "lstm",
     "bidirectional": True,
     "hidden_size": 32,
-    "embedding_dim": 32,  # where it is learned; a table that comes along has its own
+    "embedding_dim": 32,  # if it is learned; a given table has its own
     "pooling": "max",
     "input_dropout": 0.0,
     "dropout": 0.2,
@@ -61,7 +61,7 @@ MODEL: dict[str, Any] = {
 
 
 class Reviews(NamedTuple):
-    """Texts with what they are labelled with."""
+    """Texts with their labels and ratings."""
 
     texts: Sequence[str]
     labels: NDArray[np.int64]
@@ -69,7 +69,7 @@ class Reviews(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """Reviews by what they are for; no review has two uses, but for its words."""
+    """Reviews by their use; none is used twice, except that all contribute words."""
 
     training: Reviews
     elsewhere: Reviews
@@ -103,7 +103,7 @@ def main() -> None:
     }
     if options.glove is not None:
         embeddings["GloVe"] = PretrainedEmbedding(options.glove).fit(training)
-        print(f"GloVe holds {embeddings['GloVe'].coverage_.tokens:.1%} of the running words.")
+        print(f"GloVe covers {embeddings['GloVe'].coverage_.tokens:.1%} of the running words.")
     tasks = [
         (embedding, n_reviews, seed)
         for seed, n_reviews in product(range(options.seeds), options.sizes)
@@ -123,7 +123,7 @@ def main() -> None:
     )
     print(as_table(fits))
     draw(fits, options.picture)
-    print(f"\nThe picture lies in {options.picture.resolve()}")
+    print(f"\nFigure saved to {options.picture.resolve()}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -138,7 +138,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def imdb(data_home: Path) -> Corpus:
-    """Return the real reviews; 5,000 of the training ones are the other model's."""
+    """Return the real reviews; 5,000 of the training ones are for the other model."""
     data = fetch_imdb(data_home, verbose=1)
     parts = train_test_split(
         without_markup(data.train.data),
@@ -161,7 +161,7 @@ def without_markup(texts: Sequence[str]) -> list[str]:
 
 
 def made_up(n_reviews: int) -> Corpus:
-    """Return reviews made up, whose rating is their label."""
+    """Return made-up reviews, whose rating is their label."""
     texts, sentiment = make_reviews(4 * n_reviews, random_state=0)
     labels = (sentiment == "positive").astype(int)
     quarters = [slice(i * n_reviews, (i + 1) * n_reviews) for i in range(4)]
@@ -172,7 +172,7 @@ def made_up(n_reviews: int) -> Corpus:
 
 
 def word2vec(words: TokenSequences) -> Word2VecEmbedding:
-    """Learn vectors of words from all the reviews, labelled or not."""
+    """Learn word vectors from all the reviews, labelled or not."""
     return Word2VecEmbedding(vector_size=100, epochs=3, random_state=0, verbose=1).fit(words)
 
 
@@ -211,7 +211,7 @@ def fit_and_test(
 
 
 def patience(n_reviews: int) -> dict[str, int]:
-    """Return how long to train: few reviews need many epochs for as many steps."""
+    """Return how long to train: with fewer reviews, the same number of steps takes more epochs."""
     max_epochs = int(np.clip(40_000 // n_reviews, 8, 60))
     return {"max_epochs": max_epochs, "n_iter_no_change": max(2, max_epochs // 5)}
 
@@ -244,7 +244,7 @@ def draw(fits: Sequence[Fit], path: Path) -> None:
     for place, (title, values) in enumerate(by_embedding.items()):
         mean = values.mean(axis=1)
         reach = np.array([mean - values.min(axis=1), values.max(axis=1) - mean])
-        beside = np.array(sizes) * 1.03**place  # so that bars do not hide one another
+        beside = np.array(sizes) * 1.03**place  # so that bars do not hide each other
         ax.errorbar(beside, mean, yerr=reach, marker="o", capsize=3, label=title)
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{n:,}" for n in sizes])

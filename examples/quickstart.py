@@ -1,7 +1,7 @@
-"""Five minutes with sklearn_rnn: train, look, save, load, predict.
+"""Five minutes with sklearn_rnn: train, inspect, save, load, predict.
 
 Runs on made-up reviews, which need no data; on real ones with ``--data FOLDER``, where
-FOLDER holds the IMDB reviews (they are downloaded into it if it does not).
+FOLDER contains the IMDB reviews (they are downloaded into it if it does not).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     print_accuracies(model, train_texts, train_labels, test_texts, test_labels)
     predict_once_more(model, test_texts)
     HistoryDisplay.from_estimator(model).figure_.savefig(options.picture, dpi=120)
-    print(f"\nThe learning curves lie in {options.picture.resolve()}")
+    print(f"\nLearning curves saved to {options.picture.resolve()}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,7 +75,7 @@ def print_accuracies(
 
 
 def predict_once_more(model: Pipeline, texts: list[str]) -> None:
-    """Save the model, load it, and let both answer."""
+    """Save the model, load it, and compare the predictions of both."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.joblib"
         joblib.dump(model, path)

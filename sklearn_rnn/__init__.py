@@ -4,20 +4,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cards import model_card
     from .classifier import RNNTextClassifier
+    from .corpora import TextFile
+    from .datasets import fetch_imdb, make_reviews
+    from .embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
+    from .persistence import load, save
     from .regressor import RNNTextRegressor
     from .sequences import TokenSequences
     from .text import SequenceVectorizer
 
-__all__ = ["RNNTextClassifier", "RNNTextRegressor", "SequenceVectorizer", "TokenSequences"]
+__all__ = [
+    "FastTextEmbedding",
+    "PretrainedEmbedding",
+    "RNNTextClassifier",
+    "RNNTextRegressor",
+    "SequenceVectorizer",
+    "TextFile",
+    "TokenSequences",
+    "Word2VecEmbedding",
+    "fetch_imdb",
+    "load",
+    "make_reviews",
+    "model_card",
+    "save",
+]
 
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "FastTextEmbedding": "embeddings",
+    "PretrainedEmbedding": "embeddings",
     "RNNTextClassifier": "classifier",
     "RNNTextRegressor": "regressor",
     "SequenceVectorizer": "text",
+    "TextFile": "corpora",
     "TokenSequences": "sequences",
+    "Word2VecEmbedding": "embeddings",
+    "fetch_imdb": "datasets",
+    "load": "persistence",
+    "make_reviews": "datasets",
+    "model_card": "cards",
+    "save": "persistence",
 }
 _MODULES = {
     "cards",
@@ -26,6 +54,7 @@ _MODULES = {
     "displays",
     "distributed",
     "embeddings",
+    "exceptions",
     "inspection",
     "persistence",
 }

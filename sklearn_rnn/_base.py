@@ -46,12 +46,13 @@ from ._training.net import OptimizerState, make_net
 from ._training.settings import TrainingRun, TrainingSettings, training_settings
 from ._training.train import TrainingResult, train
 from ._training.unknown_words import UnknownWords
-from ._utils.snapshots import commit_on_success, on_snapshot
+from ._utils.pipelines import pipeline_steps
+from ._utils.snapshots import commit_on_success, on_snapshot, snapshot
 from ._utils.validation import seed_from
 from ._utils.versioned_state import VersionedState
 from .exceptions import ModelFileError
 
-__all__ = ["BaseRecurrentEstimator"]
+__all__ = ["BaseRecurrentEstimator", "final_estimator"]
 
 _MOST_EPOCHS = 10**7
 
@@ -379,3 +380,35 @@ class BaseRecurrentEstimator(
 BaseRecurrentEstimator.transform = on_snapshot(  # type: ignore[assignment, method-assign]
     BaseRecurrentEstimator.transform
 )
+
+
+def final_estimator(who: str, model: Any) -> BaseRecurrentEstimator:
+    """Return the fitted recurrent estimator that a model ends with, as it is now.
+
+    Parameters
+    ----------
+    who : str
+        Name of the function that asks, for the message.
+    model : estimator, Pipeline, or search over either
+        The model.
+
+    Returns
+    -------
+    BaseRecurrentEstimator
+        A snapshot, which no fit changes.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    TypeError
+        If the model ends with something else.
+    """
+    final = pipeline_steps(model)[-1]
+    if not isinstance(final, BaseRecurrentEstimator):
+        raise TypeError(
+            f"{who}: expected a fitted classifier or regressor of sklearn_rnn, or a pipeline that "
+            f"ends with one, got {type(final).__name__}."
+        )
+    check_is_fitted(final)
+    return snapshot(final)

@@ -1,4 +1,4 @@
-"""One table of vectors, written once into a file that holds it in several steps."""
+"""Tables of vectors that several steps of a pipeline share, and that a file contains once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["SharedTable", "shared_table"]
 
 
 class SharedTable:
-    """A table as it stands in a file.
+    """A table as it is saved.
 
-    Pickle writes an object that it meets twice only once, but joblib writes each array anew,
-    even one that it has written already. So states hold this object in an array's place.
+    Pickle writes an object that it meets twice only once, but joblib writes an array each time
+    that it meets it. So the states of estimators contain this object in place of the array.
     """
 
     def __init__(self, array: NDArray[Any]) -> None:
@@ -25,9 +25,9 @@ _in_use: WeakValueDictionary[int, SharedTable] = WeakValueDictionary()
 
 
 def shared_table(array: NDArray[Any]) -> SharedTable:
-    """Return the one `SharedTable` of an array, for as long as somebody holds it.
+    """Return the one `SharedTable` of an array, as long as there is a reference to it.
 
-    A pickler holds what it has written until it is done, so all steps that are written by
+    A pickler refers to what it has written until it is done, so all steps that are written by
     one call get the same object for the same array.
     """
     table = _in_use.get(id(array))

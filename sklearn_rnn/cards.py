@@ -1,6 +1,6 @@
-"""Model cards: what a model is, what it was trained on, how good it is, where it ends.
+"""Model cards: what a model is, what it was trained on, how good it is, what its limits are.
 
-Needs skops: ``pip install "sklearn-rnn[safe]"``; pictures need matplotlib as well.
+Needs skops: ``pip install "sklearn-rnn[safe]"``; plots need matplotlib as well.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sklearn import metrics
 from sklearn.base import is_classifier
 from sklearn.utils.multiclass import type_of_target
 
-from ._network.summary import summarize
-from ._utils.pipelines import final_estimator, pipeline_steps
+from ._base import final_estimator
+from ._utils.pipelines import pipeline_steps
 from .displays import HistoryDisplay
 
 __all__ = ["model_card"]
@@ -34,28 +34,28 @@ def model_card(
     limits: str | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Write the card of a fitted model, with skops.
+    """Create the card of a fitted model, with skops.
 
     Its sections: the model with its layers and parameters, its intended use and limits, the
     training data, the learning curves, the evaluation on `X` and `y`, and all parameters. What
-    only people know stands as given, or is marked as to be filled in.
+    only people know is passed in, or marked as to be filled in.
 
     Parameters
     ----------
     pipeline : estimator or Pipeline
         A fitted classifier or regressor of this library, or a pipeline that ends with one.
     X : texts or sequences, default=None
-        What the model is judged by: not what it was trained on.
+        What the model is evaluated on: not what it was trained on.
     y : array-like, default=None
-        Labels or numbers of `X`.
+        Labels or numbers for `X`.
     description : str, default=None
         What the model is for, in a few words.
     data : str, default=None
-        What it was trained on: source, time, size, language, licence.
+        What it was trained on: source, period, size, language, licence.
     limits : str, default=None
         Where it should not be used.
     folder : str or path-like, default=None
-        Where the picture of the learning curves goes, and later the card. None: no picture.
+        Where the plot of the learning curves goes, and later the card. None: no plot.
 
     Returns
     -------
@@ -85,15 +85,15 @@ def model_card(
     True
     """
     if (X is None) != (y is None):
-        raise ValueError("model_card: pass both X and y to judge the model by, or neither.")
+        raise ValueError("model_card: pass both X and y to evaluate the model on, or neither.")
     final = final_estimator("model_card", pipeline)
     card = _skops_card().Card(pipeline, template=None, model_diagram=False)
     card.add(**{"Model": description or _TO_FILL_IN})
-    _add_table(card, "Model/In numbers", _numbers(pipeline, final))
+    _add_table(card, "Model/In numbers", _overview(pipeline, final))
     _add_table(card, "Model/Layers", _layers(final))
     card.add(**{"Intended use and limits": limits or _TO_FILL_IN})
     card.add(**{"Training data": data or _TO_FILL_IN})
-    _add_table(card, "Learning curves", _history(final), _kept(final))
+    _add_table(card, "Learning curves", _history(final), _best_epoch(final))
     if folder is not None:
         _add_curves(card, pipeline, Path(folder))
     if X is not None:
@@ -109,14 +109,16 @@ def _skops_card() -> Any:
         raise ImportError('model_card needs skops: pip install "sklearn-rnn[safe]".') from error
 
 
-def _add_table(card: Any, section: str, table: dict[str, list[str]], words: str = "") -> None:
-    safe = {name: [cell.replace("|", "\\|") for cell in cells] for name, cells in table.items()}
-    card.add_table(description=words, **{section: safe})
+def _add_table(
+    card: Any, section: str, table: dict[str, list[str]], description: str = ""
+) -> None:
+    escaped = {name: [cell.replace("|", "\\|") for cell in cells] for name, cells in table.items()}
+    card.add_table(description=description, **{section: escaped})
     card.select(section).title = section.rpartition("/")[2]  # skops shows the whole path
 
 
-def _numbers(pipeline: Any, final: Any) -> dict[str, list[str]]:
-    """Return what a reader asks first, as a table of two columns."""
+def _overview(pipeline: Any, final: Any) -> dict[str, list[str]]:
+    """Return what readers ask first, as a table of two columns."""
     rows = {"kind": type(final).__name__}
     for step in pipeline_steps(pipeline):
         if hasattr(step, "vocabulary_size_"):
@@ -131,7 +133,7 @@ def _numbers(pipeline: Any, final: Any) -> dict[str, list[str]]:
 
 
 def _layers(final: Any) -> dict[str, list[str]]:
-    layers = summarize(final.net_.module_, final.n_features_in_).layers
+    layers = final.summary().layers
     return {
         "layer": [layer.name for layer in layers],
         "output shape": [str(layer.output_shape) for layer in layers],
@@ -139,15 +141,15 @@ def _layers(final: Any) -> dict[str, list[str]]:
     }
 
 
-def _kept(final: Any) -> str:
+def _best_epoch(final: Any) -> str:
     return f"The model has the weights of epoch {final.best_epoch_}."
 
 
 def _history(final: Any) -> dict[str, list[str]]:
     columns = {"epoch": [str(epoch) for epoch in range(1, final.n_iter_ + 1)]}
-    for name, figures in final.history_.items():
-        if name != "dur" and not np.isnan(figures).all():
-            columns[name] = [f"{figure:.4f}" for figure in figures]
+    for name, values in final.history_.items():
+        if name != "dur" and not np.isnan(values).all():
+            columns[name] = [f"{value:.4f}" for value in values]
     return columns
 
 
@@ -160,7 +162,7 @@ def _add_curves(card: Any, pipeline: Any, folder: Path) -> None:
 
 
 def _add_evaluation(card: Any, pipeline: Any, X: Any, y: Any) -> None:
-    """Judge the model by the scores that its kind of target has."""
+    """Evaluate the model by the scores of its kind of target."""
     predicted = pipeline.predict(X)
     section, description = "Evaluation", f"On {len(predicted):,} samples."
     if not is_classifier(pipeline):

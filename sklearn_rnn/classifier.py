@@ -23,7 +23,7 @@ from ._data.text_weights import text_weights
 from ._parameters import with_parameters
 from ._training.settings import TrainingRun
 from ._utils.snapshots import on_snapshot
-from ._utils.validation import check_given
+from ._utils.validation import check_y_passed
 
 __all__ = ["RNNTextClassifier"]
 
@@ -330,7 +330,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
-        check_given(self, y)
+        check_y_passed(self, y)
         y = _check_y(y, multi_output=True, estimator=self)
         if sparse.issparse(y):
             y = y.toarray()

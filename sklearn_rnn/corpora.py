@@ -1,4 +1,4 @@
-"""Corpora that lie on disk: read anew in each pass, never held in memory."""
+"""Corpora on disk: read again in each pass, never loaded into memory."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ._utils.files import open_regular
 __all__ = ["TextFile"]
 
 _MAX_LINE_BYTES = 2**24
-"""A line may have that, and four times as much as its file: packed, it may have a thousandfold."""
+"""Limit of a line, plus four times the size of its file: gzip can inflate a thousandfold."""
 
 
 class TextFile:
-    r"""Texts in a file, one per line: read anew in each pass, never as a whole.
+    r"""Texts in a file, one per line: read again in each pass, never as a whole.
 
     Parameters
     ----------
     path : str or path-like
-        The file, plain or gzipped. An empty line is an empty text. No FIFO or device: it could
-        be read once only.
+        The file, plain or gzipped. An empty line is an empty text. Not a FIFO or device, which
+        could be read only once.
     encoding : str, default="utf-8-sig"
-        Encoding in which a line break is one byte, by default UTF-8, with or without a byte
+        An encoding in which a line break is one byte; by default UTF-8, with or without a byte
         order mark at the start of the file.
 
     See Also
     --------
-    sklearn_rnn.text.SequenceVectorizer : Reads them, and with `memmap_dir` never all at once.
+    sklearn_rnn.text.SequenceVectorizer : Encodes them, with `memmap_dir` never all at once.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class TextFile:
         self.encoding = encoding
 
     def __iter__(self) -> Iterator[str]:
-        """Open the file and give its lines, without their breaks.
+        """Open the file and yield its lines, without line breaks.
 
         Yields
         ------
@@ -64,13 +64,13 @@ class TextFile:
         Raises
         ------
         OSError
-            If it cannot be opened, or is no regular file.
+            If it cannot be opened, or is not a regular file.
         ValueError
-            If a line is not of this encoding, or the file cannot be unpacked, or has a line
-            that is far longer than a packed file of its size should have.
+            If a line is not in this encoding, or the file cannot be unpacked, or has a line far
+            longer than a packed file of its size should have.
         """
         n_lines, encodings = 0, chain([self.encoding], repeat(_without_mark(self.encoding)))
-        with self._opened() as file:
+        with self._open() as file:
             try:
                 for line, encoding in zip(self._lines(file), encodings, strict=False):
                     n_lines += 1
@@ -87,7 +87,7 @@ class TextFile:
                 ) from error
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[BinaryIO]:
         with open_regular(self.path, who="TextFile") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
@@ -99,7 +99,7 @@ class TextFile:
             if len(line) > limit:
                 raise ValueError(
                     f"TextFile: {os.fspath(self.path)!r} has a line of more than {limit:,} bytes. "
-                    "Is it a text on each line? Unpack it if so."
+                    "Does it have one text per line? If so, unpack it."
                 )
             yield line
 
@@ -108,5 +108,5 @@ class TextFile:
 
 
 def _without_mark(encoding: str) -> str:
-    """Return the encoding of further lines: there, a byte order mark is a character."""
+    """Return the encoding of later lines, in which a byte order mark is a character."""
     return "utf-8" if codecs.lookup(encoding).name == "utf-8-sig" else encoding

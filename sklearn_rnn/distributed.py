@@ -1,34 +1,32 @@
-"""The way from texts to predictions over many machines.
+"""Training and prediction with several processes, on one machine or many.
 
-``joblib.parallel_config("dask")`` runs searches on a cluster. What is here lets them outlive
-workers that are killed, learns a vocabulary from texts that lie in pieces and asks a model about
-such texts, on Dask (``pip install "sklearn-rnn[dask]"``); or has several processes train one
-network, through Accelerate (``pip install "sklearn-rnn[parallel]"``).
+``joblib.parallel_config("dask")`` runs searches on a cluster. The functions of this module let
+them survive workers that are killed, learn a vocabulary from partitioned texts and predict such
+texts, on Dask (``pip install "sklearn-rnn[dask]"``); keep the texts of a search in Ray's shared
+memory (``pip install "sklearn-rnn[ray]"``); or let several processes train one network, through
+Accelerate (``pip install "sklearn-rnn[parallel]"``).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._data.analysis import document_check, warn_of_parameters
-from ._data.token_ids import WordCounts, encode_texts, growing_ids
-from ._data.vocabulary import select_words
+from ._data.token_ids import merge_counts
 from ._training.processes import ProcessGroup, process_group
 from .text import SequenceVectorizer
 
 __all__ = ["data_parallel", "fit_vocabulary", "predict", "ray_shared", "resilient_dask_client"]
 
 _RENAMED = {"lasting": "resilient_dask_client", "stored": "ray_shared"}
-"""Names of former versions, and today's."""
+"""Deprecated names, and those that replace them."""
 
 _MERGED_AT_ONCE = 8
 
@@ -38,48 +36,46 @@ _METHODS = ("decision_function", "predict", "predict_log_proba", "predict_proba"
 def data_parallel(
     device: str = "auto", timeout: float = 600.0
 ) -> AbstractContextManager[ProcessGroup]:
-    """Have fits within a block shared out among all processes that run this script.
+    """Share the work of fits within a block among all processes that run this script.
 
-    To be launched by ``torchrun --nproc-per-node 2 script.py`` or ``accelerate launch``, on one
-    machine or many; alone, a process trains as it always does. Each process is given all data
-    and calls `fit`. Of each batch it computes its part, and all parts' gradients make the step,
-    so that all processes end with the same model. Two of them, on CPUs, end with that of a
-    single process, to the last bit.
+    The script is launched by ``torchrun --nproc-per-node 2 script.py`` or ``accelerate launch``,
+    on one machine or many; a process that is launched alone trains as usual. Each process has all
+    data and calls `fit`. It computes its part of each batch, and the gradients of all parts make
+    up the step, so that all processes end with the same model. Two processes, on CPUs, end with
+    the model of a single one, bit by bit.
 
     Parameters
     ----------
     device : {"auto", "cpu"}, default="auto"
-        Where to train: by default each process on a GPU of its own where there are GPUs.
+        Where to train: by default on GPUs if there are any, one for each process.
     timeout : float, default=600.0
-        Seconds after which a process gives up waiting for another one. On CPUs one that has ended
-        is noticed at once.
+        Seconds after which a process stops waiting for another one. On CPUs, a process that has
+        ended is noticed at once.
 
     Returns
     -------
     context manager of ProcessGroup
-        What the block gets has ``rank``, ``size`` and ``is_main``: the main process is the one
-        that should write files, and the only one that writes checkpoints. ``barrier()`` waits
-        until each process has reached it.
+        A process group with ``rank``, ``size`` and ``is_main``: the main process is the one that
+        should write files, and the only one that writes checkpoints. ``barrier()`` waits until
+        all processes have reached it.
 
     Raises
     ------
     ImportError
         If Accelerate is missing.
     LostProcessError
-        From `fit`, where another process has ended or does something else. From then on each `fit`
-        of the block raises it.
+        From `fit`, if another process has ended or does something else. After that, each `fit` in
+        the block raises it.
     ValueError
-        If `device` is none of the two. From `fit`, where the processes were not given the same
-        data or parameters.
+        If `device` is neither of the two. From `fit`, if the processes do not have the same data
+        and parameters.
 
     Notes
     -----
-    Only fits of the thread that entered the block are shared out: jobs of joblib that go to
-    other threads or processes train alone. Each process computes in one thread: start as many as
-    there are cores.
+    Only fits in the thread that entered the block are shared: joblib's jobs in other threads or
+    processes train alone. Each process computes in one thread: start as many as there are cores.
 
-    Callbacks run in each process. Those that listen to the network through hooks hear its part of
-    each batch.
+    Callbacks run in each process. Hooks on the network see the process's part of each batch.
 
     Examples
     --------
@@ -96,17 +92,17 @@ def data_parallel(
 
 
 def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVectorizer:
-    """Fit a vectorizer on texts that lie in pieces, on the machines where they lie.
+    """Fit a vectorizer on partitioned texts, on the machines where the partitions are.
 
-    Each piece is counted by itself, and the counts are merged, eight at a time. What comes out is
-    what ``vectorizer.fit`` learns from all texts in one place: merging adds, so neither the
-    pieces nor their order change it.
+    Each partition is counted by itself, and the counts are merged, eight at a time. The result is
+    what ``vectorizer.fit`` learns from all texts in one place: counts are sums, which do not
+    depend on the partitions or their order.
 
     Parameters
     ----------
     vectorizer : SequenceVectorizer
-        The vectorizer. It is fitted in its place.
-    texts : dask.bag.Bag of str, or of what else the vectorizer reads
+        The vectorizer, which is fitted in place.
+    texts : dask.bag.Bag of str, or of other documents that the vectorizer reads
         The texts.
 
     Returns
@@ -117,7 +113,7 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
     Raises
     ------
     TypeError
-        If `texts` is no bag, or a text is not a str.
+        If `texts` is not a bag, or a text is not a str.
     ValueError
         If there is no text, or no word is left for the vocabulary; or if the vectorizer was
         given its vocabulary, which leaves nothing to learn.
@@ -136,29 +132,20 @@ def fit_vocabulary(vectorizer: SequenceVectorizer, texts: Any) -> SequenceVector
             f"fit_vocabulary: expected a dask.bag.Bag of texts, got {type(texts).__name__}. Make "
             "one: dask.bag.from_sequence(texts) or dask.bag.read_text(paths)."
         )
-    vectorizer._validate_params()
-    if vectorizer.vocabulary is not None:
-        raise ValueError(
-            "fit_vocabulary: the vectorizer was given its vocabulary: there is nothing to learn. "
-            "Call fit with any text."
-        )
-    warn_of_parameters(vectorizer)
-    found = texts.reduction(
-        partial(_count, vectorizer), _merge, split_every=_MERGED_AT_ONCE
-    ).compute()
-    if not found.n_texts:
-        raise ValueError("SequenceVectorizer: expected at least one text, got none.")
-    words, _ = select_words(vectorizer, found.words, found.counts())
-    vectorizer._set_vocabulary(words, vectorizer.max_len or max(found.longest, 1))
+    vectorizer._build_vocabulary_in_parts(
+        "fit_vocabulary",
+        lambda count: texts.reduction(count, merge_counts, split_every=_MERGED_AT_ONCE).compute(),
+    )
     return vectorizer
 
 
 def resilient_dask_client(client: Any) -> Any:
-    """Return a client for joblib whose data outlive the workers that hold them.
+    """Return a Dask client for joblib whose data survive the loss of workers.
 
-    What joblib scatters, it cannot bring back: rows of folds go to one worker only, and of what
-    went to all workers Dask keeps one copy in the end. A search fails if that worker dies. With
-    this client the scheduler keeps the data too, and sends them again.
+    Data that joblib has scattered cannot be restored: rows of folds are sent to one worker only,
+    and of data that were sent to all workers, Dask keeps a single copy in the end. If that worker
+    dies, the search fails. With this client the scheduler keeps the data, too, and sends them
+    again.
 
     Parameters
     ----------
@@ -168,7 +155,7 @@ def resilient_dask_client(client: Any) -> Any:
     Returns
     -------
     object
-        What ``joblib.parallel_config("dask", client=…)`` takes.
+        A client for ``joblib.parallel_config("dask", client=…)``.
 
     Examples
     --------
@@ -186,10 +173,10 @@ def resilient_dask_client(client: Any) -> Any:
 
 
 def ray_shared(items: Sequence[Any]) -> list[Any]:
-    """Return a list that Ray keeps once on each machine.
+    """Return a list that Ray stores once on each machine.
 
-    A list that is given to a search travels with each of its fits. Of this one only the place
-    travels where Ray keeps it; a worker finds a list there.
+    A list that is passed to a search is sent with each of its fits. Of this one, only a reference
+    is sent, and the worker gets the list from Ray's object store.
 
     Parameters
     ----------
@@ -208,41 +195,41 @@ def ray_shared(items: Sequence[Any]) -> list[Any]:
 
     Notes
     -----
-    To be called after ``ray.init()``. Ray keeps the items until the list is forgotten here.
+    Call it after ``ray.init()``. Ray stores the items as long as the list exists here.
     """
     return _RayShared(items)
 
 
 def predict(model: Any, texts: Any, method: str = "predict") -> Any:
-    """Ask a fitted model about texts that lie in pieces, on the machines where they lie.
+    """Predict partitioned texts with a fitted model, on the machines where the partitions are.
 
-    The model travels once to each machine, the answers stay where the texts are until they are
-    asked for.
+    The model is sent once to each machine; predictions stay where the texts are until they are
+    computed.
 
     Parameters
     ----------
     model : Pipeline
-        A fitted pipeline that begins with texts.
+        A fitted pipeline that takes texts.
     texts : dask.bag.Bag of str, or dask.dataframe.Series of str
         The texts.
     method : {"predict", "predict_proba", "predict_log_proba", "decision_function", \
             "transform"}, default="predict"
-        What to ask.
+        The method of the model to call.
 
     Returns
     -------
     dask.bag.Bag, or dask.dataframe.Series
-        The answers, lazy, in the order and the pieces of the texts. Of a series a series, with
-        its index; where an answer is several numbers, each row holds an array of them. Pieces of
-        a bag are arrays. To fetch many answers, ask about a series: Dask sends a list, which is
-        what a bag becomes, item by item.
+        The predictions, lazy, in the order and the partitions of the texts. For a series a
+        series, with its index; if a prediction is several numbers, each row contains an array.
+        Partitions of a bag are arrays. To fetch many predictions, pass a series: Dask turns a bag
+        into a list, which it sends item by item.
 
     Raises
     ------
     TypeError
         If `texts` is neither a bag nor a series.
     ValueError
-        If `method` is none of these.
+        If `method` is not one of these.
 
     Examples
     --------
@@ -258,21 +245,21 @@ def predict(model: Any, texts: Any, method: str = "predict") -> Any:
     """
     if method not in _METHODS:
         raise ValueError(f"predict: method must be one of {sorted(_METHODS)}, got {method!r}.")
-    travelling = _dask("dask").delayed(model, pure=False, traverse=False)
+    delayed_model = _dask("dask").delayed(model, pure=False, traverse=False)
     if isinstance(texts, _dask("dask.bag").Bag):
-        return texts.map_partitions(_answers, travelling, method)
+        return texts.map_partitions(_predict_partition, delayed_model, method)
     if hasattr(texts, "map_partitions") and getattr(texts, "ndim", None) == 1:
-        answers: Any = texts.map_partitions(
-            _series_of_answers, travelling, method, meta=(texts.name, object)
+        predictions: Any = texts.map_partitions(
+            _predict_series, delayed_model, method, meta=(texts.name, object)
         )
-        return answers
+        return predictions
     raise TypeError(
         f"predict: expected a dask.bag.Bag or a dask Series of texts, got {type(texts).__name__}."
     )
 
 
 def __getattr__(name: str) -> Any:
-    """Return what a former name stands for, with a warning."""
+    """Return the function of a deprecated name, with a warning."""
     if name not in _RENAMED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
@@ -285,22 +272,22 @@ def __getattr__(name: str) -> Any:
 
 
 class _RayShared(list[Any]):
-    """A list that is pickled as the place where Ray keeps it."""
+    """A list that is pickled as a reference to Ray's object store."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         super().__init__(items)
-        self._place = _needed("ray", "ray").put(list(items))
+        self._reference = _import("ray", "ray").put(list(items))
 
     def __reduce__(self) -> Any:
-        return _fetched, (self._place,)
+        return _fetch, (self._reference,)
 
 
-def _fetched(place: Any) -> Any:
-    return _needed("ray", "ray").get(place)
+def _fetch(reference: Any) -> Any:
+    return _import("ray", "ray").get(reference)
 
 
 class _ResilientClient:
-    """A client that scatters data as tasks, which the scheduler can run anew."""
+    """A client that scatters data as tasks, which the scheduler can run again."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -309,18 +296,18 @@ class _ResilientClient:
         return getattr(self._client, name)
 
     def scatter(self, data: Any, *, asynchronous: bool = False, **_: Any) -> Any:
-        """Return a future for each of the data; or, asynchronous, what comes to one for them all.
+        """Return a future for each item of the data; if asynchronous, an awaitable of one for all.
 
-        Those are the two ways in which joblib calls it. A worker gets the data from another, once,
-        when its first task needs them.
+        Those are the two ways in which joblib calls it. A worker gets the data from another one,
+        once, when its first task needs them.
         """
-        return self._soon(data) if asynchronous else [self._future(item) for item in data]
+        return self._awaitable(data) if asynchronous else [self._future(item) for item in data]
 
-    async def _soon(self, data: Any) -> Any:
+    async def _awaitable(self, data: Any) -> Any:
         return self._future(data)
 
     def _future(self, data: Any) -> Any:
-        # Dask warns of data within tasks, since they are mostly there by mistake.
+        # Dask warns of data within tasks, which are mostly there by mistake.
         with _dask("dask").config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             return self._client.submit(partial(_identity, data), pure=False)
 
@@ -329,67 +316,27 @@ def _identity(data: Any) -> Any:
     return data
 
 
-# ---- On the machines ---------------------------------------------------------------------------
+# ---- On the workers --------------------------------------------------------------------------
 
 
-class PartialCounts(NamedTuple):
-    """What was counted in some texts."""
-
-    words: list[str]
-    in_all: NDArray[np.int64]
-    in_texts: NDArray[np.int64]
-    n_texts: int
-    longest: int
-
-    def counts(self) -> WordCounts:
-        counts = WordCounts(by_text=True)
-        counts.n_texts, counts.longest = self.n_texts, self.longest
-        counts.in_all, counts.in_texts = self.in_all, self.in_texts
-        return counts
+def _predict_partition(texts: Iterable[str], model: Any, method: str) -> NDArray[Any]:
+    """Return predictions as an array, since Dask sends lists item by item."""
+    texts = list(texts)
+    predictions = np.asarray(getattr(model, method)(texts)) if texts else np.empty(0)
+    return np.array(predictions.tolist(), object) if predictions.ndim == 1 else predictions
 
 
-def _count(vectorizer: SequenceVectorizer, texts: Iterable[Any]) -> PartialCounts:
-    ids, counts = growing_ids(), WordCounts(by_text=True)
-    check = document_check(vectorizer)  # without rows: those of a piece would mislead
-    documents = (check("SequenceVectorizer", None, text) for text in texts)
-    chunks = encode_texts(documents, vectorizer.build_analyzer(), ids)
-    deque(counts.count_while_passing(chunks), maxlen=0)
-    return PartialCounts(list(ids), counts.in_all, counts.in_texts, counts.n_texts, counts.longest)
-
-
-def _merge(parts: Iterable[PartialCounts]) -> PartialCounts:
-    """Add up what was counted in several places."""
-    ids, listed = growing_ids(), list(parts)
-    places = [
-        np.fromiter(map(ids.__getitem__, part.words), np.intp, len(part.words)) for part in listed
-    ]
-    in_all, in_texts = np.zeros((2, len(ids)), np.int64)
-    for part, place in zip(listed, places, strict=True):
-        in_all[place] += part.in_all
-        in_texts[place] += part.in_texts
-    n_texts = sum(part.n_texts for part in listed)
-    longest = max((part.longest for part in listed), default=0)
-    return PartialCounts(list(ids), in_all, in_texts, n_texts, longest)
-
-
-def _answers(texts: Iterable[str], model: Any, method: str) -> NDArray[Any]:
-    """Return the answers to a piece of a bag: an array, since Dask sends lists item by item."""
-    listed = list(texts)
-    answers = np.asarray(getattr(model, method)(listed)) if listed else np.empty(0)
-    return np.array(answers.tolist(), object) if answers.ndim == 1 else answers
-
-
-def _series_of_answers(texts: Any, model: Any, method: str) -> Any:
-    answers = np.empty(len(texts), object)
-    answers[:] = list(_answers(texts, model, method))
-    return type(texts)(answers, index=texts.index, name=texts.name)
+def _predict_series(texts: Any, model: Any, method: str) -> Any:
+    predictions = np.empty(len(texts), object)
+    predictions[:] = list(_predict_partition(texts, model, method))
+    return type(texts)(predictions, index=texts.index, name=texts.name)
 
 
 def _dask(module: str) -> Any:
-    return _needed(module, "dask")
+    return _import(module, "dask")
 
 
-def _needed(module: str, extra: str) -> Any:
+def _import(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""Word vectors for the sequences of a pipeline: learned with gensim, or ready-made.
+"""Word vectors for the sequences of a pipeline: learned with gensim, or pretrained.
 
 gensim is an optional dependency (``pip install sklearn-rnn[embeddings]``), imported when an
-embedding is fitted. A fitted embedding holds none of its objects: one table of vectors.
+embedding is fitted. A fitted embedding contains none of its objects, only a table of vectors.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ._utils.snapshots import commit_on_success, on_snapshot
 from ._utils.validation import seed_from
 from ._vectors.base import EmbeddingStep, check_sequences
 from ._vectors.coverage import coverage_of, warn_if_few
-from ._vectors.files import SubwordLookup
+from ._vectors.file_source import SubwordLookup
 from ._vectors.gensim_training import Trained
-from ._vectors.lookup import load_vectors, named
+from ._vectors.lookup import load_vectors, source_name
 from ._vectors.trained import TrainedEmbedding, fill, positive
 from ._vectors.word_table import WordTable
 from .sequences import PADDING, UNKNOWN, TokenSequences
@@ -34,8 +34,8 @@ class Word2VecEmbedding(TrainedEmbedding):
     """Word vectors learned by word2vec.
 
     A step between a :class:`~sklearn_rnn.text.SequenceVectorizer` and a final estimator:
-    learns a vector for each word from the words around it, and sends one table of them along
-    with the sequences. Labels are not needed.
+    learns a vector for each word from the words around it, and attaches a table of them to the
+    sequences. Labels are not needed.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Word2VecEmbedding(TrainedEmbedding):
 
     See Also
     --------
-    FastTextEmbedding : Vectors that are made of those of a word's parts, too.
+    FastTextEmbedding : Vectors that also use the character n-grams of a word.
 
     References
     ----------
@@ -99,7 +99,7 @@ class Word2VecEmbedding(TrainedEmbedding):
 
 @fill
 class FastTextEmbedding(TrainedEmbedding):
-    """Word vectors learned by fastText: a word's is made of those of its parts, too.
+    """Word vectors learned by fastText, which also use the character n-grams of a word.
 
     Like :class:`Word2VecEmbedding`, for languages with many forms of a word, and for texts
     with many misspelled ones.
@@ -108,16 +108,16 @@ class FastTextEmbedding(TrainedEmbedding):
     ----------
     {common}
     min_n : int, default=3
-        Characters of the shortest parts.
+        Length of the shortest character n-grams.
     max_n : int, default=6
-        Characters of the longest parts.
+        Length of the longest character n-grams.
     bucket : int, default=200_000
-        Vectors that all the parts share by hashing. gensim's own default, ten times as many,
-        takes 0.8 GB at 100 dimensions.
+        Number of vectors that all n-grams share by hashing. gensim's own default, ten times as
+        many, takes 0.8 GB at 100 dimensions.
     keep_subwords : bool, default=False
-        Keep the vectors of the parts, too, so that ``PretrainedEmbedding(oov="subword")`` can
-        make vectors of words that these texts do not hold. They go into a saved model, and are
-        mostly larger than all the rest of it.
+        Also keep the vectors of the n-grams, so that ``PretrainedEmbedding(oov="subword")`` can
+        make vectors of words that do not occur in these texts. They are saved with a model, and
+        are usually larger than all the rest of it.
     {training}
 
     Attributes
@@ -126,7 +126,7 @@ class FastTextEmbedding(TrainedEmbedding):
     loss_ : ndarray of float64 of shape (epochs,)
         NaN: gensim does not compute fastText's loss.
     subword_vectors_ : ndarray of float32 of shape (bucket, vector_size) or None
-        Vectors of the parts by their hash; None unless `keep_subwords`.
+        Vectors of the n-grams by their hash; None unless `keep_subwords`.
 
     See Also
     --------
@@ -196,46 +196,46 @@ class FastTextEmbedding(TrainedEmbedding):
         if self.min_n > self.max_n:
             raise ValueError(
                 f"FastTextEmbedding: min_n must not be above max_n, got min_n={self.min_n} and "
-                f"max_n={self.max_n}. Word2VecEmbedding learns without parts of words."
+                f"max_n={self.max_n}. Word2VecEmbedding learns without n-grams."
             )
         return super()._settings()
 
-    def _keep(self, trained: Trained) -> None:
-        super()._keep(trained)
+    def _set_vectors(self, trained: Trained) -> None:
+        super()._set_vectors(trained)
         self.subword_vectors_ = trained.subword_vectors if self.keep_subwords else None
 
 
 class PretrainedEmbedding(EmbeddingStep):
-    """Word vectors that exist already: in a file, in memory, or as another model's embedding.
+    """Pretrained word vectors: from a file, from memory, or from another model's embedding.
 
-    The lecture's transfer: train any pipeline of this library on a large data set, keep only
+    For transfer learning, train any pipeline of this library on a large data set, keep only
     its embedding layer, ``PretrainedEmbedding(source=that_pipeline)``, and train a new model
     on top of it, usually with ``freeze_embedding=True``.
 
-    A word is looked for as it is spelled, then in lower case, then with a capital letter:
-    files of cased vectors serve a lower-case vocabulary. An accent may be a sign of its own (NFD)
-    or not (NFC), there or here.
+    A word is looked up as it is spelled, then in lower case, then capitalized: files of cased
+    vectors serve a lower-case vocabulary. Accents may be composed (NFC) or not (NFD), in the
+    source and in the vocabulary.
 
     Parameters
     ----------
     source : path, dict, pair, DataFrame, gensim vectors, or fitted estimator or pipeline, \
 default=None
-        Where the vectors come from. A path names GloVe's text, word2vec's text or binary
-        format or a ``.vec`` file, each plain or gzipped, GloVe's ``.zip`` (by zip's usual
-        method), or gensim's own ``.kv``, which is a pickle underneath: open it only if you trust
-        it. A dict maps words to vectors.
-        A pair holds words and the table of their vectors in the same order, or a dict
-        of words to rows (Keras' ``word_index``) and the table; words with zeros count as missing
-        there. A DataFrame has words as its index. A search gives its best pipeline. The source
-        is kept as it is, and `clone` shares it. A fitted embedding is saved without it unless it
-        is a path: only with the words that were found.
+        Where the vectors come from. A path names a file in GloVe's text, word2vec's text
+        (``.vec``) or word2vec's binary format, plain or gzipped, GloVe's ``.zip`` (stored or
+        deflated), or gensim's own ``.kv``, which is a pickle underneath: open it only if you
+        trust it. A dict maps words to vectors. A pair is a list of words and the table of their
+        vectors in the same order, or a dict of words to rows (Keras' ``word_index``) and the
+        table; there, words with zeros count as missing. A DataFrame has words as its index. Of a
+        search, the best pipeline is used. The source is not copied, and `clone` shares it. A
+        fitted embedding is saved without it unless it is a path: only with the words that were
+        found.
     oov : {"zero", "mean", "random", "subword"}, default="zero"
-        Vectors of words that the source does not hold, and of the unknown token: zeros, the
-        mean of the vectors found, random ones of their spread, or those of a word's parts
-        (where the source is a fastText model: gensim's, or a `FastTextEmbedding` with
-        `keep_subwords`; the unknown token, which has none, gets zeros).
+        Vectors of words that the source does not have, and of the unknown token: zeros, the
+        mean of the vectors found, random ones of their spread, or the mean vector of a word's
+        character n-grams (if the source is a fastText model: gensim's, or a `FastTextEmbedding`
+        with `keep_subwords`; the unknown token, which has no n-grams, gets zeros).
     random_state : int, RandomState instance or None, default=None
-        Seed of ``oov="random"``.
+        Random seed of ``oov="random"``.
 
     Attributes
     ----------
@@ -244,11 +244,11 @@ default=None
     vocabulary_ : tuple of str
         Tokens by id.
     found_ : ndarray of bool of shape (n_entries,)
-        Which words the source holds.
+        Which words the source has.
     coverage_ : Bunch
         ``words`` and ``tokens``, the shares of the vocabulary and of its running tokens whose
         vectors were found, ``missing``, the most frequent words without one, and
-        ``missing_counts``, how often each of them stands in the texts.
+        ``missing_counts``, how often each of them occurs in the texts.
     token_coverage_ : float
         The share of running tokens whose vectors were found.
 
@@ -307,23 +307,23 @@ default=None
         TypeError
             If X is not a `TokenSequences`, or the source is of no known kind.
         ValueError
-            If the source is damaged, has no word in common with the vocabulary (nor parts of
+            If the source is damaged, has no word in common with the vocabulary (nor n-grams of
             one), or has no subwords although ``oov="subword"``.
         """
         who = type(self).__name__
         sequences = check_sequences(who, X)
         table = WordTable(sequences.vocabulary)
-        subword_vector = load_vectors(who, self.source, table, table.keep)
+        subword_vector = load_vectors(who, self.source, table, table.add)
         if self.oov == "subword" and subword_vector is None:
             raise ValueError(
                 f'{who}: oov="subword" needs a fastText model as source: gensim\'s, or a '
-                f"FastTextEmbedding with keep_subwords=True. Got {named(self.source)}. "
+                f"FastTextEmbedding with keep_subwords=True. Got {source_name(self.source)}. "
                 "Pass one, or another oov."
             )
-        served = self._fill(table, subword_vector)
-        if not served.any():
+        has_vector = self._fill(table, subword_vector)
+        if not has_vector.any():
             raise ValueError(
-                f"{who}: the source, {named(self.source)}, has no word in common with the "
+                f"{who}: the source, {source_name(self.source)}, has no word in common with the "
                 f"{len(table.words) - 2} words of the vocabulary. Is it of another language, or "
                 "another kind of file?"
             )
@@ -332,20 +332,22 @@ default=None
             fitted.vectors_, fitted.found_ = table.vectors, table.found
             fitted.vocabulary_ = sequences.vocabulary
             fitted.coverage_ = coverage_of(sequences, table.found)
-            warn_if_few(who, coverage_of(sequences, served))
+            warn_if_few(who, coverage_of(sequences, has_vector))
         return self
 
     def _fill(self, table: WordTable, subword_vector: SubwordLookup | None) -> NDArray[np.bool_]:
-        """Give words that the source does not hold vectors by the policy `oov`.
+        """Give words that the source does not have vectors by the policy `oov`.
 
         Returns
         -------
         ndarray of bool of shape (V,)
-            Which words have a vector of their own, of the source or made of their parts.
+            Which words have a vector of their own, from the source or made of their n-grams.
         """
         missing = np.flatnonzero(~table.found)[PADDING + 1 :]  # padding stays zero
         if self.oov == "subword" and subword_vector is not None:
-            return table.found | table.make(missing[missing > UNKNOWN], subword_vector)
+            return table.found | table.add_from_subwords(
+                missing[missing > UNKNOWN], subword_vector
+            )
         if self.oov != "zero" and table.found.any():
             noise = np.random.default_rng(seed_from(self.random_state))
             table.fill(missing, self.oov, noise)
@@ -357,7 +359,7 @@ default=None
         return float(self.coverage_.tokens)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; those of the source are not this estimator's to tune.
+        """Return the parameters, without those of the source: they are not tuned here.
 
         Parameters
         ----------
@@ -372,23 +374,23 @@ default=None
         return super().get_params(deep=False)
 
     def __sklearn_clone__(self) -> PretrainedEmbedding:
-        """Share the source: a copy of a fitted model would be an unfitted one."""
-        others = {name: clone(value, safe=False) for name, value in self._others().items()}
+        """Share the source: to clone a fitted model would give an unfitted one."""
+        others = {name: clone(value, safe=False) for name, value in self._other_params().items()}
         return type(self)(self.source, **others)
 
-    def _others(self) -> dict[str, Any]:
+    def _other_params(self) -> dict[str, Any]:
         return {name: value for name, value in self.get_params().items() if name != "source"}
 
     @on_snapshot
     def __getstate__(self) -> dict[str, Any]:
         """Drop a source in memory once its vectors are here: a file needs no gensim object.
 
-        What stands in its place holds the words that were found, and fits again.
+        It is replaced by an embedding of the words that were found, which can be fitted again.
         """
         state = super().__getstate__()
         is_dropped = self.source is not None and not isinstance(self.source, str | os.PathLike)
         if is_dropped and "vectors_" in state:
-            state["source"] = source = type(self)(**self._others())
+            state["source"] = source = type(self)(**self._other_params())
             source.__dict__.update({k: v for k, v in vars(self).items() if k.endswith("_")})
         if "coverage_" in state:
             state["coverage_"] = dict(state["coverage_"])

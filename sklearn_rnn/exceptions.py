@@ -1,15 +1,15 @@
-"""The errors that this library raises on its own behalf.
+"""Errors of this library's own.
 
 Wrong arguments raise ``ValueError`` and ``TypeError``, as everywhere in scikit-learn. The tree
-below is for what no argument can be blamed for::
+below is for errors whose cause is not an argument::
 
     SklearnRNNError (Exception)
-    ├── CheckpointError (ValueError)    a checkpoint is of other data or parameters, or damaged
-    ├── DatasetError (OSError)          a data set is missing, damaged or out of reach
-    ├── DivergenceError (ValueError)    a loss or gradient is no finite number any more
-    ├── LostProcessError (ConnectionError)    another process of a fit is gone
+    ├── CheckpointError (ValueError)    a checkpoint has other data or parameters, or is damaged
+    ├── DatasetError (OSError)          a data set is missing, damaged or cannot be downloaded
+    ├── DivergenceError (ValueError)    a loss or gradient is no longer finite
+    ├── LostProcessError (ConnectionError)    another process of a fit has ended
     ├── ModelFileError (ValueError)     a saved model is damaged, unsafe, or of a later version
-    └── VectorFileError (ValueError)    a file of word vectors is damaged, or of no known format
+    └── VectorFileError (ValueError)    a file of word vectors is damaged, or of an unknown format
 
 """
 
@@ -25,11 +25,11 @@ __all__ = [
 
 
 class SklearnRNNError(Exception):
-    """Root of the errors that only this library raises."""
+    """Base class of this library's own errors."""
 
 
 class CheckpointError(SklearnRNNError, ValueError):
-    """A checkpoint was made of other data or with other parameters, or its file is damaged."""
+    """A checkpoint was made with other data or parameters, or its file is damaged."""
 
 
 class DatasetError(SklearnRNNError, OSError):
@@ -40,22 +40,22 @@ class DatasetError(SklearnRNNError, OSError):
 
 
 class DivergenceError(SklearnRNNError, ValueError):
-    """Training met a loss or a gradient that is no finite number.
+    """The loss or a gradient became infinite or NaN in training.
 
-    It is a `ValueError` too: the parameters, most of all the learning rate, were arguments.
+    It is a `ValueError` too: the parameters, above all the learning rate, were arguments.
     """
 
 
 class LostProcessError(SklearnRNNError, ConnectionError):
-    """Processes that fit one model together have lost one of them, or are out of step."""
+    """Of the processes that fit one model together, one has ended or is out of step."""
 
 
 class ModelFileError(SklearnRNNError, ValueError):
-    """A saved model is damaged, holds what may not be trusted, or is of a later version."""
+    """A saved model is damaged, contains untrusted types, or is of a later version."""
 
 
 class VectorFileError(SklearnRNNError, ValueError):
-    """A file of word vectors is damaged, or of no format that this library reads.
+    """A file of word vectors is damaged, or of a format that this library does not read.
 
     It is a `ValueError` too: the path was an argument.
     """

@@ -19,7 +19,7 @@ from ._data.text_weights import text_weights
 from ._parameters import with_parameters
 from ._training.settings import TrainingRun
 from ._utils.snapshots import on_snapshot
-from ._utils.validation import check_given
+from ._utils.validation import check_y_passed
 
 __all__ = ["RNNTextRegressor"]
 
@@ -178,7 +178,7 @@ class RNNTextRegressor(RegressorMixin, BaseRecurrentEstimator):
         return self._answers(X, self._target.predict)
 
     def _check_y(self, y: Any) -> NDArray[np.float64]:
-        check_given(self, y)
+        check_y_passed(self, y)
         numbers: NDArray[np.float64] = check_array(
             y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
         )

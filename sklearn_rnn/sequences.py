@@ -11,32 +11,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._utils.arrays import as_array
-from ._utils.margins import Margin
+from ._utils.padding_margin import PaddingMargin
 
 __all__ = ["PADDING", "UNKNOWN", "TokenSequences"]
 
 PADDING = 0
-"""Id that stands for "no token here"."""
+"""Id of positions without a token."""
 
 UNKNOWN = 1
-"""Id of every token that the vocabulary does not hold."""
+"""Id of every token that is not in the vocabulary."""
 
 
 @dataclass(frozen=True, eq=False)
 class TokenSequences:
     """Texts as rows of token ids, with the vocabulary that the ids index.
 
-    A `TokenSequences` is what :class:`~sklearn_rnn.text.SequenceVectorizer` returns, what
-    embedding steps add a table of vectors to, and what the final estimators read.
-    It is immutable, and indexes by rows like an array, so that scikit-learn's splitters
-    can cut it. Embedded texts are never stored: the shared table `vectors` is.
+    :class:`~sklearn_rnn.text.SequenceVectorizer` returns a `TokenSequences`, embedding steps add
+    a table of vectors to it, and the final estimators read it. It is immutable, and its rows are
+    indexed like those of an array, so that scikit-learn's splitters can select from them.
+    Embedded texts are never stored, only the shared table `vectors`.
 
-    Places that are padding in all texts, as `SequenceVectorizer` leaves them where `max_len` is
-    large, take no memory until somebody asks for `ids`.
+    Columns that are padding in all texts, as `SequenceVectorizer` makes them with a large
+    `max_len`, take no memory until `ids` is accessed.
 
     ``np.concatenate`` joins the rows of sequences that share vocabulary and vectors; narrower
-    ones are padded. Any other join is refused: an id means a word of its own vocabulary only.
-    NumPy's other functions see the array of ids.
+    ones are padded. Any other join is refused: an id is a word of its own vocabulary only.
+    NumPy's other functions get the array of ids.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class TokenSequences:
     vocabulary : sequence of str
         Tokens by id; the first two entries are the padding and the unknown markers.
     vectors : ndarray of float32 of shape (len(vocabulary), n_dimensions), default=None
-        One vector for each entry of the vocabulary, or None where no step has made any.
+        One vector for each entry of the vocabulary, or None if no step has made any.
 
     Raises
     ------
     ValueError
-        If `ids` is not two-dimensional, or `vectors` has not one row per vocabulary entry.
+        If `ids` is not two-dimensional, or `vectors` does not have one row per vocabulary entry.
     TypeError
-        If `ids` does not hold integers.
+        If `ids` does not contain integers.
 
     Examples
     --------
@@ -68,9 +68,9 @@ class TokenSequences:
     vocabulary: tuple[str, ...]
     vectors: NDArray[np.float32] | None = None
 
-    # Where all texts are shorter than the sequences: `ids` without what all of them leave empty.
+    # If columns are padding in all texts: `ids` without these, and how to put them back.
     _rows: ClassVar[NDArray[np.int32]]
-    _margin: ClassVar[Margin | None] = None
+    _margin: ClassVar[PaddingMargin | None] = None
 
     def __post_init__(self) -> None:
         name = "ids" if self._margin is None else "_rows"
@@ -78,7 +78,7 @@ class TokenSequences:
         if not isinstance(self.vocabulary, tuple):
             object.__setattr__(self, "vocabulary", tuple(self.vocabulary))
         if self.vectors is not None:
-            object.__setattr__(self, "vectors", _table(self.vectors, len(self.vocabulary)))
+            object.__setattr__(self, "vectors", _check_vectors(self.vectors, len(self.vocabulary)))
 
     @classmethod
     def _of_rows(
@@ -86,9 +86,9 @@ class TokenSequences:
         rows: NDArray[np.int32],
         vocabulary: tuple[str, ...],
         vectors: NDArray[np.float32] | None,
-        margin: Margin,
+        margin: PaddingMargin,
     ) -> TokenSequences:
-        """Return sequences that consist of rows and of padding beside these."""
+        """Return sequences that consist of rows and of a margin of padding."""
         if margin.n_tokens == rows.shape[1]:
             return cls(rows, vocabulary, vectors)
         sequences = cls.__new__(cls)
@@ -97,7 +97,7 @@ class TokenSequences:
         return sequences
 
     def _with(self, **changed: Any) -> TokenSequences:
-        """Return the same with other rows, or with vectors."""
+        """Return a copy with other rows, or with vectors."""
         if self._margin is None:
             changed = {"ids" if name == "rows" else name: new for name, new in changed.items()}
             return replace(self, **changed)
@@ -110,10 +110,10 @@ class TokenSequences:
         return self.ids if self._margin is None else self._rows
 
     def __getattr__(self, name: str) -> Any:
-        # Called where there is no such attribute: `ids` is made when it is asked for, and stays.
+        # Called if there is no such attribute: `ids` is computed at the first access, and stays.
         if name != "ids" or self._margin is None:
             raise AttributeError(f"'TokenSequences' object has no attribute {name!r}")
-        object.__setattr__(self, "ids", _read_only(self._margin.beside(self._rows)))
+        object.__setattr__(self, "ids", _read_only(self._margin.pad(self._rows)))
         return self.ids
 
     def __getstate__(self) -> dict[str, Any]:
@@ -130,34 +130,34 @@ class TokenSequences:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of texts and of token places, `(n_texts, n_tokens)`."""
+        """Number of texts and of tokens in each, `(n_texts, n_tokens)`."""
         n_texts, n_tokens = self._stored.shape
         return n_texts, n_tokens if self._margin is None else self._margin.n_tokens
 
     @property
     def ndim(self) -> int:
-        """Number of axes, 2: texts and places."""
+        """Number of axes, 2: texts and tokens."""
         return self._stored.ndim
 
     def __getitem__(self, key: Any) -> Any:
         """Return one row of ids for an integer key, else the `TokenSequences` of those rows."""
-        if self._margin is not None and _asks_for_texts(key):
+        if self._margin is not None and _selects_whole_rows(key):
             rows = self._rows[key]
-            return self._margin.beside(rows[None])[0] if rows.ndim == 1 else self._with(rows=rows)
+            return self._margin.pad(rows[None])[0] if rows.ndim == 1 else self._with(rows=rows)
         rows = self.ids[key]
         return rows if rows.ndim == 1 else replace(self, ids=rows)
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         if self._margin is None:
             return iter(self.ids)
-        return (self[place] for place in range(len(self)))
+        return (self[row] for row in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if dtype is not None and np.dtype(dtype) == object:
             _refuse_join("an array of objects, as scipy.sparse.hstack makes one,")
         if self.vectors is not None:
             warnings.warn(_VECTORS_LEFT, stacklevel=2)
-        ids = self.ids if self._margin is None else self._margin.beside(self._rows)
+        ids = self.ids if self._margin is None else self._margin.pad(self._rows)
         ids = np.array(ids, dtype=dtype) if copy else np.asarray(ids, dtype=dtype)
         return ids.view(_Ids)
 
@@ -186,14 +186,14 @@ class TokenSequences:
 # ---- Joins --------------------------------------------------------------------------------
 
 _VECTORS_LEFT = (
-    "TokenSequences: an array holds the ids alone, without their vectors. A network that is "
+    "TokenSequences: an array contains the ids alone, without their vectors. A network that is "
     "trained on it learns an embedding of its own. Where a sampler or a wrapper such as "
     "OneVsOneClassifier made the array, put the embedding step and the network into one "
-    "pipeline inside it; to get the ids alone without this warning, take the attribute ids."
+    "pipeline inside it; to get the ids alone without this warning, use the attribute ids."
 )
 
 _ROWS = 0, -2
-"""Numbers of the axis of texts."""
+"""The numbers of the axis of texts."""
 
 _JOINS: dict[Callable[..., Any], Callable[..., tuple[Sequence[Any], int | None]]] = {
     np.concatenate: lambda arrays, axis=0, *out, **to: (arrays, None if out or to else axis),
@@ -206,40 +206,40 @@ _JOINS: dict[Callable[..., Any], Callable[..., tuple[Sequence[Any], int | None]]
     np.block: lambda arrays: (arrays, None),
     np.insert: lambda arr, *_, **__: ((arr,), None),
 }
-"""What each function would join, and along which axis; None where it is one of its own."""
+"""From the arguments of each function to what it would join, and the axis; None: a new one."""
 
 
 def _join(function: Callable[..., Any], parts: Sequence[Any], axis: int | None) -> TokenSequences:
-    """Return the rows of all parts as one, or the only part, along an axis that there is."""
+    """Return the rows of all parts together; a single part is returned along either axis."""
     first = parts[0]
-    alike = axis is not None and all(_is_like(first, part) for part in parts)
-    if not alike or (len(parts) > 1 and axis not in _ROWS):
+    same_words = axis is not None and all(_has_same_words(first, part) for part in parts)
+    if not same_words or (len(parts) > 1 and axis not in _ROWS):
         _refuse_join(f"np.{function.__name__}")
     if len(parts) == 1:
         return first
     if first._margin is not None and all(part._margin == first._margin for part in parts):
-        return first._with(rows=_beneath(first._margin, [part._rows for part in parts]))
+        return first._with(rows=_stack(first._margin, [part._rows for part in parts]))
     width = max(part.shape[1] for part in parts)
-    # On the left, which is as good as on the right: no network reads padding.
+    # Padded on the left, which makes no difference: no network reads padding.
     ids = [np.pad(part.ids, ((0, 0), (width - part.shape[1], 0))) for part in parts]
     return replace(first, ids=np.concatenate(ids))
 
 
-def _beneath(margin: Margin, parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Return rows of several widths one beneath the other, as wide as the widest."""
+def _stack(margin: PaddingMargin, parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Stack rows of several widths, padded to the widest."""
     width = max(rows.shape[1] for rows in parts)
-    return np.concatenate([margin._replace(n_tokens=width).beside(rows) for rows in parts])
+    return np.concatenate([margin._replace(n_tokens=width).pad(rows) for rows in parts])
 
 
-def _asks_for_texts(key: Any) -> bool:
-    """Return whether an index is one of texts alone, all of whose places are meant."""
+def _selects_whole_rows(key: Any) -> bool:
+    """Return whether an index selects texts only, each with all its tokens."""
     if isinstance(key, int | np.integer | slice):
         return True
     return not isinstance(key, tuple) and np.ndim(key) == 1
 
 
-def _is_like(first: Any, part: Any) -> bool:
-    """Whether ids of two sequences mean the same words, with the same vectors."""
+def _has_same_words(first: Any, part: Any) -> bool:
+    """Return whether two sequences have the same vocabulary and vectors."""
     if not isinstance(first, TokenSequences) or not isinstance(part, TokenSequences):
         return False
     if first.vectors is None or part.vectors is None:
@@ -259,7 +259,7 @@ def _refuse_join(joiner: str) -> NoReturn:
 
 
 class _Ids(np.ndarray):
-    """Ids on their way to becoming a plain array: `np.r_` and `np.c_` would join these."""
+    """Ids that NumPy has asked for: `np.r_` and `np.c_` would join these arrays."""
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in _JOINS:
@@ -267,7 +267,7 @@ class _Ids(np.ndarray):
         return super().__array_function__(function, types, args, kwargs)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        return array[()] if return_scalar else array  # what is computed of ids is no ids
+        return array[()] if return_scalar else array  # results are not ids any more
 
 
 # ---- Checks -------------------------------------------------------------------------------
@@ -293,9 +293,9 @@ def _read_only_ids(ids: ArrayLike) -> NDArray[np.int32]:
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view, so that the caller's own array stays as writeable as it was.
+    """Return a read-only view, so that the caller's own array stays writeable.
 
-    What is read-only already stays the same object, so that a file holds it once.
+    An array that is already read-only is returned itself, so that a file contains it once.
     """
     if not array.flags.writeable:
         return array
@@ -304,7 +304,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _table(vectors: ArrayLike, n_entries: int) -> NDArray[np.float32]:
+def _check_vectors(vectors: ArrayLike, n_entries: int) -> NDArray[np.float32]:
     table = np.asarray(vectors, dtype=np.float32)
     if table.ndim != 2 or len(table) != n_entries:
         raise ValueError(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +21,22 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._data.analysis import analysis, document_check, warn_of_parameters, warning_if_unspaced
+from ._data.analysis import document_check, make_analyzer, warn_if_unspaced, warn_of_parameters
 from ._data.documents import check_documents
+from ._data.id_rows import Layout, buffer_chunks, to_padded_rows, truncate
 from ._data.token_ids import (
     Chunk,
-    Layout,
+    PartialCounts,
     WordCounts,
-    buffer_chunks,
-    cut,
+    count_texts,
     encode_texts,
     growing_ids,
+    id_or_unknown,
     keeps_all,
-    to_padded_rows,
 )
 from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
 from ._utils.arrays import as_array, check_numbers, whole_numbers
-from ._utils.margins import Margin
+from ._utils.padding_margin import PaddingMargin
 from ._utils.snapshots import commit_on_success, snapshot
 from ._utils.validation import check_ids
 from ._utils.versioned_state import VersionedState, check_method
@@ -47,6 +46,8 @@ __all__ = ["SequenceVectorizer"]
 
 _NOT_OURS = {"input", "encoding", "decode_error", "ngram_range", "binary", "dtype"}
 """Parameters of CountVectorizer that have no counterpart here."""
+
+R = TypeVar("R")
 
 
 class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, untyped
@@ -62,8 +63,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     that read words in their order: the same analysis of texts, a vocabulary learned from the
     training texts, but ids in place of counts.
 
-    Id 0 is padding and id 1 stands for every token out of the vocabulary. Words start at 2,
-    in the order of falling frequency, ties by spelling.
+    Id 0 is padding and id 1 is the unknown token, which replaces every token that is not in the
+    vocabulary. Words start at 2, in the order of falling frequency, ties by spelling.
 
     Parameters
     ----------
@@ -72,37 +73,37 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents in preprocessing, as in ``CountVectorizer``.
     normalize : {"NFC", "NFD", "NFKC", "NFKD"}, default="NFC"
-        The normal form of Unicode that texts are put into before all else, and again after
-        preprocessing; so are tokens that functions give, `vocabulary` and `stop_words`. A
-        "café" is then one word, whether its accent is a character of its own or not. "NFKC"
-        also makes full-width letters and ligatures plain ones. None leaves all as it is.
+        The Unicode normal form that texts are converted to first, and again after preprocessing;
+        so are the tokens that functions return, `vocabulary` and `stop_words`. "café" is then one
+        word, whether or not its accent is a character of its own. "NFKC" also converts full-width
+        letters and ligatures to plain ones. None changes nothing.
     preprocessor : callable, default=None
-        Replaces preprocessing (lower case, accents) while tokenising stays. Takes any document.
+        Replaces preprocessing (lower case, accents) but not tokenising. Takes any document.
     tokenizer : callable, default=None
-        Replaces tokenising while preprocessing stays; ``jieba.lcut`` for Chinese. Only used
-        with ``analyzer="word"``.
+        Replaces tokenising but not preprocessing; ``jieba.lcut`` for Chinese. Only used with
+        ``analyzer="word"``.
     token_pattern : str, default=None
-        What a token is, where no `tokenizer` is given. None means words of all scripts, see
-        Notes. Unlike in ``CountVectorizer``, words of one letter count and contractions stay
-        whole: a reader of sequences needs "i" and "didn't".
+        Regular expression of a token, if no `tokenizer` is given. None means words of all
+        scripts, see Notes. Unlike in ``CountVectorizer``, words of one letter count and
+        contractions are not split: a model of sequences needs "i" and "didn't".
     stop_words : {"english"} or list of str, default=None
         Words to leave out. Where order matters this rarely helps: "not" is one of them.
     analyzer : {"word", "char", "char_wb", "tokens"} or callable, default="word"
-        What the tokens are made of. A character is a code point: a vowel sign of Hindi is one
-        of its own. "tokens" takes texts that are cut already, each a list of str, and leaves
-        these as they are, but for `normalize`. A callable takes any document.
+        What the tokens are. A character is a code point: a vowel sign of Hindi is one of its own.
+        "tokens" takes texts that are already tokenised, each a list of str, which are only
+        normalised. A callable takes any document.
     min_df : int or float, default=1
-        Leave out words that stand in fewer texts than this: a number of texts (int), or
-        their share (float in [0, 1]).
+        Leave out words that occur in fewer texts than this: a number of texts (int), or a
+        fraction of them (float in [0, 1]).
     max_df : int or float, default=1.0
-        Leave out words that stand in more texts than this.
+        Leave out words that occur in more texts than this.
     max_features : int, default=None
-        Rows of the embedding table to come, the padding and the unknown token counted:
-        ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
+        Number of ids, including padding and the unknown token, and so of rows of an embedding
+        table: ``max_features=10_000`` keeps the 9,998 most frequent words. None keeps all.
     vocabulary : mapping or iterable of str, default=None
-        The words, given instead of learned: in the order of their ids, the first of which
-        is 2 (a mapping is put into the order of its values, which must have no gaps). Then
-        `transform` needs no `fit`, unless `max_len` is None.
+        The words, given instead of learned: in the order of their ids, the first of which is 2 (a
+        mapping is sorted by its values, which must be consecutive). Then `transform` needs no
+        `fit`, unless `max_len` is None.
     max_len : int, default=500
         Length of every sequence, in tokens: longer texts are cut, shorter ones padded. None
         takes the length of the longest training text.
@@ -111,14 +112,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
     truncating : {"pre", "post"}, default="pre"
         The side at which texts that are too long are cut: "pre" keeps a text's end.
     memmap_dir : path, default=None
-        A folder for sequences that are larger than memory. Texts are then read in pieces, from
+        A folder for sequences that are larger than memory. Texts are then read in chunks, from
         any iterable, such as a :class:`~sklearn_rnn.corpora.TextFile`; ids are written to a file
         there, which is mapped into memory, and deleted when the sequences are no longer used. Up
-        to 1,000 texts stay in memory all the same, and None keeps all there.
+        to 1,000 texts are kept in memory nevertheless. None keeps all in memory.
     n_jobs : int, default=None
-        Processes that analyse texts, 1,000 at a time; -1 takes one for each core. None means 1,
-        unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as Dask's or
-        Ray's, it is 1 whatever is given: texts stay where they are.
+        Number of processes that analyse texts, 1,000 at a time; -1 means one for each core. None
+        means 1, unless within a :obj:`joblib.parallel_config`. Within that of a cluster, such as
+        Dask's or Ray's, it is always 1: texts stay where they are.
 
     Attributes
     ----------
@@ -136,14 +137,14 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
 
     Notes
     -----
-    A word is a run of letters, digits and underscores of any script, with the combining marks
-    upon them and with apostrophes and the like between them: "didn't", "बुरा", "col·lega". Soft
-    hyphens are left out. Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese put no spaces
-    between words: what lies between two signs is one "word", and `fit` warns. There
-    ``analyzer="char"`` reads characters, and a `tokenizer` cuts words.
+    A word is a run of letters, digits and underscores of any script, with their combining marks
+    and with apostrophes and the like between them: "didn't", "बुरा", "col·lega". Soft hyphens are
+    left out. Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese put no spaces between words:
+    there, all text between two punctuation marks is one "word", and `fit` warns. Use
+    ``analyzer="char"`` to read characters, or a `tokenizer` that separates words.
 
-    A fit replaces the former vocabulary in one step, at its end: other threads may transform in
-    the meantime.
+    A fit replaces the old vocabulary in one step, at its end: other threads may transform in the
+    meantime.
 
     Examples
     --------
@@ -220,8 +221,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
-            takes.
+            The training texts; lists of str with ``analyzer="tokens"``, any documents that a
+            callable takes.
         y : None
             Ignored.
 
@@ -238,7 +239,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text, or no word is left for the vocabulary.
         """
         with commit_on_success(self) as fitted:
-            fitted._build_vocabulary(raw_documents, keep=_drop)
+            fitted._build_vocabulary(raw_documents, consume=_discard)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -248,8 +249,8 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Parameters
         ----------
         raw_documents : iterable of str
-            The training texts; lists of str with ``analyzer="tokens"``, anything that a callable
-            takes.
+            The training texts; lists of str with ``analyzer="tokens"``, any documents that a
+            callable takes.
         y : None
             Ignored.
 
@@ -266,7 +267,7 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text, or no word is left for the vocabulary.
         """
         with commit_on_success(self) as fitted:
-            chunks, new_ids = fitted._build_vocabulary(raw_documents, keep=fitted._kept)
+            chunks, new_ids = fitted._build_vocabulary(raw_documents, consume=fitted._buffer)
             if new_ids is not None:
                 chunks = (Chunk(new_ids[tokens], lengths) for tokens, lengths in chunks)
             return fitted._sequences(chunks)
@@ -292,14 +293,15 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             If there is no text.
         """
         self._check_vocabulary()
-        fitted = snapshot(self)
+        who, fitted = type(self).__name__, snapshot(self)
         if not hasattr(fitted, "n_tokens_"):
             raise NotFittedError(
-                "SequenceVectorizer: with max_len=None the training texts decide: call fit first."
+                f"{who}: with max_len=None the training texts decide: call fit first."
             )
-        texts = check_documents("SequenceVectorizer", raw_documents, document_check(fitted))
-        chunks = encode_texts(texts, fitted.build_analyzer(), fitted.vocabulary_, fitted.n_jobs)
-        return fitted._sequences(cut(chunks, fitted._layout(fitted.n_tokens_)))
+        texts = check_documents(who, raw_documents, document_check(fitted))
+        id_of = id_or_unknown(fitted.vocabulary_)
+        chunks = encode_texts(texts, fitted.build_analyzer(), id_of, fitted.n_jobs)
+        return fitted._sequences(truncate(chunks, fitted._layout(fitted.n_tokens_)))
 
     def inverse_transform(self, X: Any) -> list[list[str]]:
         """Return the tokens of sequences, padding left out.
@@ -312,29 +314,30 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         Returns
         -------
         list of list of str
-            The tokens of each text; those out of the vocabulary read ``"<unk>"``.
+            The tokens of each text; those that are not in the vocabulary are ``"<unk>"``.
         """
         self._check_vocabulary()
+        who = type(self).__name__
         words = np.array(self._entries, dtype=object)
-        ids = X._stored if isinstance(X, TokenSequences) else _plain_ids(X)
-        check_ids("SequenceVectorizer", ids, len(words))
+        ids = X._stored if isinstance(X, TokenSequences) else _check_array_of_ids(who, X)
+        check_ids(who, ids, len(words))
         return [words[row[row != PADDING]].tolist() for row in ids]
 
     def build_analyzer(self) -> Callable[[Any], list[str]]:
-        """Return the function that cuts a text into tokens.
+        """Return the function that turns a text into tokens.
 
         Returns
         -------
         callable
-            From a document to its tokens, before any are cut off or found unknown.
+            From a document to its tokens, neither truncated nor looked up in the vocabulary.
         """
-        return analysis(self)
+        return make_analyzer(self)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Do nothing: sequences carry their vocabulary, which a data frame would lose.
 
-        A pipeline can be told ``set_output(transform="pandas")`` all the same: its last
-        step then gives data frames.
+        A pipeline accepts ``set_output(transform="pandas")`` nevertheless: its last step then
+        returns data frames.
 
         Parameters
         ----------
@@ -359,13 +362,13 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return self.n_tokens_
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the ids of words, which their order tells."""
+        """Return the state without the ids of words, which follow from their order."""
         for name in ("preprocessor", "tokenizer", "analyzer"):
-            check_method(f"SequenceVectorizer: {name}", getattr(self, name))
+            check_method(f"{type(self).__name__}: {name}", getattr(self, name))
         return {k: v for k, v in super().__getstate__().items() if k != "vocabulary_"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Models that were saved before these were parameters read texts as they came.
+        # For models that were saved before these were parameters.
         super().__setstate__({"normalize": None, "max_df": 1.0, **state})
         if hasattr(self, "_entries"):
             self.vocabulary_ = ids_of(self._entries[len(MARKERS) :])
@@ -380,35 +383,66 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
         return tags
 
     def _build_vocabulary(
-        self, raw_documents: Iterable[str], keep: Callable[[Iterator[Chunk]], Any]
-    ) -> tuple[Any, NDArray[np.int32] | None]:
-        """Learn the vocabulary; return what `keep` made of the texts as ids, and these' new ids.
+        self, raw_documents: Iterable[Any], consume: Callable[[Iterator[Chunk]], R]
+    ) -> tuple[R, NDArray[np.int32] | None]:
+        """Learn the vocabulary; return what `consume` makes of the texts as ids.
 
-        Ids are given as words come, since their frequency is known only at the end.
+        While texts pass, words get ids in the order of their first occurrence, since frequencies
+        are known only at the end. Returned, too, are the final ids by these, unless the
+        vocabulary was given.
         """
-        texts = check_documents("SequenceVectorizer", raw_documents, document_check(self))
+        who = type(self).__name__
+        texts = check_documents(who, raw_documents, document_check(self))
         warn_of_parameters(self)
-        words = None if self.vocabulary is None else given_words(self)
-        texts = warning_if_unspaced(self, texts)
-        ids: dict[str, int] = growing_ids() if words is None else ids_of(words)
-        counts = WordCounts(by_text=words is None and not keeps_all(self.min_df, self.max_df))
-        chunks = keep(
-            counts.count_while_passing(
-                encode_texts(texts, self.build_analyzer(), ids, self.n_jobs)
+        given = None if self.vocabulary is None else given_words(self)
+        texts = warn_if_unspaced(self, texts)
+        seen = growing_ids()
+        id_of = seen.__getitem__ if given is None else id_or_unknown(ids_of(given))
+        counts = WordCounts(by_text=given is None and not keeps_all(self.min_df, self.max_df))
+        chunks = encode_texts(texts, self.build_analyzer(), id_of, self.n_jobs)
+        consumed = consume(counts.count_while_passing(chunks))
+        if given is not None:
+            self._set_vocabulary(given, self.max_len or max(counts.longest, 1))
+            return consumed, None
+        return consumed, self._select_vocabulary(list(seen), counts)
+
+    def _build_vocabulary_in_parts(
+        self, who: str, count_parts: Callable[[Callable[[Iterable[Any]], PartialCounts]], Any]
+    ) -> None:
+        """Learn the vocabulary of a partitioned corpus.
+
+        `count_parts` is given the function that counts one part, and returns the counts of all
+        parts, merged.
+        """
+        self._validate_params()
+        if self.vocabulary is not None:
+            raise ValueError(
+                f"{who}: the vectorizer was given its vocabulary: there is nothing to learn. Call "
+                "fit with any text."
             )
-        )
-        new_ids = None
-        if words is None:
-            words, new_ids = select_words(self, list(ids), counts)
-        self._set_vocabulary(words, self.max_len or max(counts.longest, 1))
-        return chunks, new_ids
+        warn_of_parameters(self)
+        words, counts = count_parts(self._count_part)
+        if not counts.n_texts:
+            raise ValueError(f"{type(self).__name__}: expected at least one text, got none.")
+        self._select_vocabulary(words, counts)
+
+    def _count_part(self, texts: Iterable[Any]) -> PartialCounts:
+        check = document_check(self)  # without row numbers: those within a part would mislead
+        documents = (check(type(self).__name__, None, text) for text in texts)
+        return count_texts(documents, self.build_analyzer())
+
+    def _select_vocabulary(self, words: list[str], counts: WordCounts) -> NDArray[np.int32]:
+        """Choose the vocabulary from words that were counted; return the new id of each."""
+        selected, new_ids = select_words(self, words, counts)
+        self._set_vocabulary(selected, self.max_len or max(counts.longest, 1))
+        return new_ids
 
     def _set_vocabulary(self, words: list[str], n_tokens: int | None) -> None:
-        """Take words as the vocabulary, in their order, and the length of sequences."""
+        """Set the vocabulary to words, in their order, and the length of sequences."""
         learned: dict[str, Any] = {"vocabulary_": ids_of(words), "_entries": (*MARKERS, *words)}
         if n_tokens is not None:
             learned["n_tokens_"] = n_tokens
-        self.__dict__ = {**vars(self), **learned}  # in one step, for threads that look it up
+        self.__dict__ = {**vars(self), **learned}  # in one step, for threads that transform
 
     def _check_vocabulary(self) -> None:
         """Raise if there is no vocabulary, neither learned nor given."""
@@ -417,27 +451,27 @@ class SequenceVectorizer(  # type: ignore[call-arg]  # scikit-learn's keyword, u
             self._set_vocabulary(given_words(self), self.max_len)
         check_is_fitted(self)
 
-    def _layout(self, n_tokens: int) -> Layout:
-        return Layout(n_tokens, self.padding, self.truncating)
+    def _layout(self, sequence_length: int) -> Layout:
+        return Layout(sequence_length, self.padding, self.truncating)
 
-    def _kept(self, chunks: Iterator[Chunk]) -> Iterable[Chunk]:
-        """Return chunks so that they can be read again, without what no sequence will hold."""
+    def _buffer(self, chunks: Iterator[Chunk]) -> Iterable[Chunk]:
+        """Return chunks that can be iterated again, without tokens that are sure to be cut off."""
         if self.max_len is not None:
-            chunks = cut(chunks, self._layout(self.max_len))
+            chunks = truncate(chunks, self._layout(self.max_len))
         return buffer_chunks(chunks, self.memmap_dir)
 
     def _sequences(self, chunks: Iterable[Chunk]) -> TokenSequences:
         rows = to_padded_rows(chunks, self._layout(self.n_tokens_), self.memmap_dir)
-        margin = Margin(self.n_tokens_, self.padding)
+        margin = PaddingMargin(self.n_tokens_, self.padding)
         return TokenSequences._of_rows(rows, self._entries, None, margin)
 
 
-def _plain_ids(X: Any) -> NDArray[Any]:
-    who = "SequenceVectorizer"
+def _check_array_of_ids(who: str, X: Any) -> NDArray[Any]:
     values = as_array(who, X)
     check_numbers(who, values)
     return whole_numbers(who, check_array(values, input_name="X", estimator=who))
 
 
-def _drop(chunks: Iterable[Chunk]) -> None:
-    deque(chunks, maxlen=0)
+def _discard(chunks: Iterable[Chunk]) -> None:
+    for _ in chunks:
+        pass

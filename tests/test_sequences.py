@@ -85,7 +85,7 @@ def test_np_asarray_gives_the_ids(sequences):
 
 
 def test_an_array_warns_of_vectors_that_stay_behind(sequences):
-    with pytest.warns(UserWarning, match="holds the ids alone, without their vectors"):
+    with pytest.warns(UserWarning, match="contains the ids alone, without their vectors"):
         np.testing.assert_array_equal(np.asarray(sequences), sequences.ids)
 
 

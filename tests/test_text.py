@@ -254,7 +254,7 @@ def test_max_features_cuts_a_given_vocabulary_too():
 
 @pytest.mark.parametrize("vocabulary", [[], {}, ["a", "b", "a"]])
 def test_a_vocabulary_without_words_or_with_one_twice_raises(vocabulary):
-    with pytest.raises(ValueError, match="vocabulary must hold at least one word, and each"):
+    with pytest.raises(ValueError, match="vocabulary must contain at least one word, and each"):
         SequenceVectorizer(vocabulary=vocabulary).fit(["a"])
 
 

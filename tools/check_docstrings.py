@@ -1,4 +1,4 @@
-"""Validate the docstrings of all that users see, wherever it is written."""
+"""Validate the docstrings of everything that users see, wherever it is defined."""
 
 import importlib
 import inspect
@@ -12,10 +12,10 @@ from numpydoc.validate import validate
 import sklearn_rnn
 
 NOT_ASKED = {
-    "ES01",  # a summary may say it all
-    "EX01",  # tests/promises/test_public_surface.py asks for it where users come first
+    "ES01",  # a summary may be enough
+    "EX01",  # tests/promises/test_public_surface.py requires examples where users start
     "RT02",  # scikit-learn names what it returns: `self : object`
-    "SA01",  # not everything has a relative
+    "SA01",  # not everything has something related
 }
 
 

@@ -1,10 +1,10 @@
-"""Read the built site as its readers do, in a headless browser, and say what is wrong with it.
+"""Check the built site in a headless browser, as its readers see it.
 
     python tools/check_site.py build/docs --pictures build/site
 
-Serves the folder on a free port of this machine and opens every page, wide and 400 pixels narrow,
-light and dark. Prints what was looked at and what was found; the exit status is 1 if anything was
-found. Needs Debian's package `chromium`.
+Serves the folder on a free local port and opens every page, wide and 400 pixels narrow, light and
+dark. Prints what was checked and what was found; the exit status is 1 if anything was found. Needs
+Debian's package `chromium`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ TOO_WIDE = """(() => {
 
 @dataclass
 class Report:
-    """What was looked at and what was found, by the name of the check."""
+    """The number of things checked and the findings, by the name of the check."""
 
     looked_at: Counter[str] = field(default_factory=Counter)
     found: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -75,7 +75,7 @@ class Report:
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
+    """Serves files without logging."""
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -88,7 +88,7 @@ def main() -> int:
     )
     names = [name for name in names if not name.startswith("_static/")]
     if not names:
-        sys.exit(f"{options.site} holds no page. Run `make docs` before.")
+        sys.exit(f"{options.site} contains no pages. Run `make docs` first.")
     report = Report()
     with served(options.site) as address, browser(options.browser, address) as context:
         page = context.new_page()
@@ -132,7 +132,7 @@ def browser(program: str, address: str) -> Iterator[BrowserContext]:
 
 
 def watch(page: Page, address: str, report: Report) -> None:
-    """Write down whatever goes wrong on the way, on any page."""
+    """Record whatever goes wrong while pages load."""
 
     def note(check: str, what: str) -> None:
         report.add(check, 0, [f"{urlsplit(page.url).path}: {what}"])
@@ -182,10 +182,10 @@ def check_images(page: Page, name: str, report: Report) -> None:
 
 
 def check_with_axe(page: Page, name: str, report: Report) -> None:
-    """Look at contrast in both themes, and at all else that keeps readers out."""
+    """Check contrast in both themes, and everything else that axe finds."""
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        # Colours glide from one theme to the other; a contrast is that of the end.
+        # Colours fade from one theme to the other; contrast is to be measured at the end.
         page.add_style_tag(content="*, *::before, *::after { transition: none !important }")
         results = Axe().run(page)
         findings = [
@@ -259,7 +259,7 @@ def check_copying(page: Page, url: str, report: Report) -> None:
 
 
 def without_prompts(code: str) -> str:
-    """Return what a reader would type: of a dialogue its inputs, else all of it."""
+    """Return what a reader would type: the inputs of an interactive session, or all of it."""
     lines = code.splitlines()
     typed = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
     return "\n".join(typed or lines)

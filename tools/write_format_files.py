@@ -1,8 +1,8 @@
-"""Write the models that all later versions must open: once for each format of the state.
+"""Write the models that all later versions must open, once for each format.
 
     PYTHONPATH=. python tools/write_format_files.py tests/saved_models
 
-Refuses to write over files that are there: a released format does not change.
+Refuses to overwrite existing files: a released format does not change.
 """
 
 import json
@@ -19,7 +19,7 @@ from sklearn_rnn.datasets import make_reviews
 folder = Path(sys.argv[1])
 paths = [folder / f"format-{FORMAT}{ending}" for ending in (".skops", ".joblib", ".json")]
 if any(path.exists() for path in paths):
-    sys.exit(f"The files of format {FORMAT} are there. If the state changed, count FORMAT up.")
+    sys.exit(f"The files of format {FORMAT} exist. If the state has changed, increment FORMAT.")
 
 texts, labels = make_reviews(80, n_filler=(0, 1), random_state=0)
 model = make_pipeline(

@@ -2,9 +2,9 @@
 Learning curves
 ===============
 
-Loss and accuracy by epoch say when a network begins to learn its texts by heart: the figures of
-training go on to improve, those of validation do not. With ``early_stopping`` a tenth of the texts
-is set aside, and the weights of the best epoch are kept, which the display marks.
+Loss and accuracy by epoch show when a network begins to memorise its texts: training figures keep
+improving, validation figures do not. With ``early_stopping`` a tenth of the texts is set aside,
+and the weights of the best epoch, which the display marks, are kept.
 """
 
 # %%
@@ -38,6 +38,6 @@ display = HistoryDisplay.from_estimator(model)
 display.figure_.suptitle(f"Learning curves of an LSTM (reviews: {reviews.source})")
 
 # %%
-# The reviews held out agree with those of validation:
+# Accuracy on the held-out reviews agrees with validation:
 accuracy = model.score(reviews.test, reviews.test_labels)
 print(f"{accuracy:.1%} of {len(reviews.test)} held-out reviews right (reviews: {reviews.source})")

@@ -2,18 +2,17 @@
 What a network read in a text
 =============================
 
-Integrated gradients share the logit of a text out among its tokens. What speaks for the class is
-shaded in one colour, what speaks against it in another; the values add up to the difference
-between the text's logit and that of as many unknown words.
+Integrated gradients attribute the logit of a text to its tokens. Evidence for the class is shaded
+in one colour, evidence against it in another; the values add up to the difference between the
+text's logit and that of the same number of unknown words.
 """
 
 # %%
 # English
 # -------
 #
-# These reviews are made up, so that the deciding words are known: "I" and "my friend" tell whose
-# opinion counts. The display draws a figure, and shows as
-# HTML in a notebook, as here.
+# These reviews are made up, so that the deciding words are known: "I" and "my friend" say whose
+# opinion counts. The display draws a figure, and shows as HTML in a notebook, as here.
 from itertools import product
 
 from sklearn.pipeline import make_pipeline
@@ -37,10 +36,10 @@ display.plot()
 # Chinese
 # -------
 #
-# One token is one character where the vectorizer reads characters.
+# If the vectorizer reads characters, a token is a character.
 #
-# In a notebook, as here, the browser brings the fonts. What `plot` draws takes any installed font
-# that has the letters, or says what to install. matplotlib looks for new fonts once its list,
+# In a notebook, as here, the browser provides the fonts. `plot` uses any installed font that has
+# the letters, or says what to install. matplotlib looks for new fonts once its list,
 # ``fontlist*.json`` in the folder ``matplotlib.get_cachedir()``, is deleted.
 
 
@@ -83,7 +82,7 @@ TokenAttributionDisplay.from_estimator(arabic, "الغرفة نظيفة و ال�
 # Markup stays text
 # -----------------
 #
-# A review may hold anything. Whatever it is, a page shows it and never runs it.
+# A review may contain anything. Whatever it is, a page shows it and never runs it.
 hostile = make_pipeline(
     SequenceVectorizer(tokenizer=str.split, token_pattern=None),
     RNNTextClassifier(hidden_size=32, lr=1e-2, random_state=0),

@@ -1,14 +1,14 @@
 """
-What a file of vectors holds
-============================
+What a file of vectors covers
+=============================
 
-Ready-made vectors help as far as they hold the words of the texts. The display shows the share of
-them that was found, and the most frequent words that were not.
+Pretrained vectors help as far as they cover the words of the texts. The display shows the share of
+words that was found, and the most frequent words that were not.
 """
 
 # %%
-# The vectors are GloVe's of 50 dimensions where they are at hand, else word2vec's, learned from
-# few other reviews.
+# The vectors are GloVe's with 50 dimensions if available, otherwise word2vec's, learned from a few
+# other reviews.
 from reviews import data_home, load_reviews
 from sklearn.pipeline import make_pipeline
 
@@ -28,9 +28,9 @@ embedding = PretrainedEmbedding(source).fit(X)
 CoverageDisplay.from_estimator(embedding, n_missing=20)
 
 # %%
-# Where contractions head the list, as with GloVe, which cuts "it's" in two, a ``token_pattern``
+# If contractions head the list, as with GloVe, which splits "it's" in two, a ``token_pattern``
 # that does the same finds them. The numbers behind the title (most words are rare, so a small
-# share of the text misses a larger share of the vocabulary):
+# share of the text is a larger share of the vocabulary):
 coverage = embedding.coverage_
 print(f"{coverage.words:.1%} of the {len(X.vocabulary) - 2:,} words have a vector,")
 print(f"{coverage.tokens:.1%} of the running words (reviews: {reviews.source})")

@@ -1,13 +1,13 @@
 """
-Words before and after thawing
-==============================
+Words before and after unfreezing
+=================================
 
-word2vec puts words side by side that stand among the same words, whether they praise or blame. A
-network that may train such vectors along moves them by what they say about the label.
+word2vec puts words close together that occur among the same words, whether they praise or
+criticise. A network that may train such vectors moves them by what they say about the label.
 """
 
 # %%
-# The vectors stay frozen for two epochs, then they thaw.
+# The vectors stay frozen for two epochs, then they are trained too.
 import matplotlib.pyplot as plt
 import numpy as np
 from reviews import load_reviews
@@ -41,8 +41,8 @@ for title, step in {"before": embedding, "after": classifier}.items():
 # The map
 # -------
 #
-# Words of praise and of blame, as far as the reviews use them, in two dimensions of the fifty:
-# those in which they differ most.
+# Words of praise and of criticism that occur in the reviews, projected from fifty dimensions to
+# the two in which they differ most.
 GOOD = "good great excellent wonderful best perfect superb loved clever moving brilliant"
 BAD = "bad terrible awful worst boring poor dull hated waste horrible tedious"
 
@@ -58,5 +58,5 @@ for ax, (title, table) in zip(axes, tables.items(), strict=True):
         is_good = word in GOOD.split()
         ax.plot(x, y, "o" if is_good else "s", color="tab:blue" if is_good else "tab:red")
         ax.annotate(word, (x, y), xytext=(4, 4), textcoords="offset points", fontsize="small")
-    ax.set(title=f"Word vectors {title} thawing", xticks=[], yticks=[])
+    ax.set(title=f"Word vectors {title} unfreezing", xticks=[], yticks=[])
 print(f"reviews: {reviews.source}")

@@ -2,8 +2,8 @@
 A model card
 ============
 
-What a model is, what it was trained on, how well it does and where it ends: written by the model
-itself, as far as it knows, and by its author where it cannot.
+What a model is, what it was trained on, how well it does and what its limits are: filled in by the
+model as far as it knows, and by its author otherwise.
 """
 
 # %%
@@ -28,9 +28,9 @@ with TemporaryDirectory() as folder:
         model,
         reviews.test,
         reviews.test_labels,
-        description="Tells whether the writer of a film review liked the film.",
+        description="Predicts whether the writer of a film review liked the film.",
         data=f"{len(reviews.train):,} reviews in English ({reviews.source}).",
-        limits="English only. Irony, and reviews of anything but films, were not tried.",
+        limits="English only. Irony, and reviews of anything but films, were not tested.",
         folder=folder,
     )
     card.save(Path(folder) / "README.md")

@@ -2,8 +2,8 @@
 A fitted pipeline in a notebook
 ===============================
 
-scikit-learn draws a pipeline as boxes. Those of this library say, once fitted, what they hold: the
-size of the vocabulary, the share of words that have vectors, parameters and epochs.
+scikit-learn draws a pipeline as boxes. Once fitted, this library's boxes show the size of the
+vocabulary, the share of words that have vectors, the number of parameters and epochs.
 """
 
 # %%
@@ -25,6 +25,6 @@ model = make_pipeline(
 model.fit(texts, labels)
 
 # %%
-# The summary of the network is a table, too:
+# The summary of the network is also a table:
 model[-1].summary()
 # sphinx_gallery_thumbnail_path = "_static/thumb_pipeline.png"

@@ -1,6 +1,6 @@
-"""Reviews for the gallery: IMDB's where a folder holds them, else made-up ones.
+"""Reviews for the gallery: IMDB's if a folder contains them, otherwise made-up ones.
 
-The folder is that of the environment variable SKLEARN_RNN_DATA, or `shared/data` beside the
+The folder is given by the environment variable SKLEARN_RNN_DATA, or else `shared/data` next to the
 project's root; the reviews are in its `imdb`.
 """
 
@@ -18,7 +18,7 @@ from sklearn_rnn.datasets import fetch_imdb, make_reviews
 
 
 class Reviews(NamedTuple):
-    """Texts to train on and to test with, and in a few words where they are from."""
+    """Texts to train on and to test with, and where they come from."""
 
     train: list[str]
     train_labels: NDArray[np.str_]
@@ -40,7 +40,7 @@ def imdb(subset: str) -> Any:
 
 
 def load_reviews(n_train: int, n_test: int = 500) -> Reviews:
-    """Return as many positive as negative reviews, drawn with a fixed seed."""
+    """Return equal numbers of positive and negative reviews, drawn with a fixed seed."""
     n_reviews = n_train + n_test
     if (data_home() / "imdb").is_dir():
         rows = drawn(imdb("train").target, n_reviews)

@@ -1,4 +1,4 @@
-"""What may stand on the command line: files that there are, places that can be written to."""
+"""The values of command-line arguments: files that exist, places that can be written to."""
 
 from __future__ import annotations
 
@@ -13,78 +13,78 @@ from .._utils.files import check_replaceable, kind_of
 from .table_files import check_format
 
 __all__ = [
+    "apply_check",
     "at_least",
-    "checked",
-    "new_file",
-    "new_folder",
-    "new_model",
-    "new_table",
-    "old_model",
-    "old_table",
-    "old_table_or_lines",
-    "share",
-    "some_text",
+    "existing_model",
+    "existing_table",
+    "existing_table_or_stdin",
+    "fraction",
+    "nonempty_text",
+    "writable_file",
+    "writable_folder",
+    "writable_model",
+    "writable_table",
 ]
 
 # ---- Values ----------------------------------------------------------------------------------
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number."""
+    """Return a parser of whole numbers that are not less."""
 
     def number(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) >= least):
-            raise ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
+            raise ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
         return int(text)
 
     return number
 
 
-def share(text: str) -> float:
-    """Return a share of all."""
+def fraction(text: str) -> float:
+    """Return a fraction, from 0 to less than 1."""
     try:
         number = float(text)
     except ValueError:
         number = -1
     if not 0 <= number < 1:
         raise ArgumentTypeError(
-            f"expected a share from 0 to less than 1, such as 0.1, got {text!r}"
+            f"expected a fraction from 0 to less than 1, such as 0.1, got {text!r}"
         )
     return number
 
 
-def some_text(text: str) -> str:
+def nonempty_text(text: str) -> str:
     """Return a text that is not empty."""
     if not text.strip():
         raise ArgumentTypeError("expected a text, got an empty one")
     return text
 
 
-def checked(check: Callable[[Any], str], value: Any) -> str:
-    """Return what a check does, or let the parser say why it fails."""
+def apply_check(check: Callable[[Any], str], value: Any) -> str:
+    """Return the result of a check; if it fails, the parser says why."""
     try:
         return check(value)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
 
-# ---- What is there ---------------------------------------------------------------------------
+# ---- Files to read ---------------------------------------------------------------------------
 
 
-def old_table(text: str) -> Path:
-    """Return the path of a table that is there."""
+def existing_table(text: str) -> Path:
+    """Return the path of a table that exists."""
     path = _file(text)
-    checked(check_format, path)
+    apply_check(check_format, path)
     return path
 
 
-def old_table_or_lines(text: str) -> Path:
-    """Return the path of a table that is there, or "-"."""
-    return Path(text) if text == "-" else old_table(text)
+def existing_table_or_stdin(text: str) -> Path:
+    """Return the path of a table that exists, or "-"."""
+    return Path(text) if text == "-" else existing_table(text)
 
 
-def old_model(text: str) -> Path:
-    """Return the path of a model that is there."""
+def existing_model(text: str) -> Path:
+    """Return the path of a model that exists."""
     path = _file(text)
     _check_model_format(path)
     return path
@@ -102,47 +102,47 @@ def _file(text: str) -> Path:
         raise ArgumentTypeError(f"{text!r} is a folder")
     if kind is not None:
         raise ArgumentTypeError(
-            f"{text!r} is {kind}: expected a regular file, whose ending says what is in it. Texts "
-            "alone may come from the standard input, by predict MODEL -"
+            f"{text!r} is {kind}: expected a regular file, whose extension says what is in it. "
+            "Only texts may come from standard input: predict MODEL -"
         )
     return path
 
 
-# ---- What is to be written -------------------------------------------------------------------
+# ---- Files to write --------------------------------------------------------------------------
 
 
-def new_file(text: str) -> Path:
+def writable_file(text: str) -> Path:
     """Refuse now what could not be written after an hour of training."""
     path = Path(text)
-    with suppress(OSError):  # said below
+    with suppress(OSError):  # reported below
         if path.is_dir():
             raise ArgumentTypeError(f"{text!r} is a folder")
         if not path.parent.is_dir():
             raise ArgumentTypeError(f"the folder {str(path.parent)!r} does not exist")
-    _check_place(text, path)
+    _check_can_be_written(text, path)
     return path
 
 
-def new_folder(text: str) -> str:
-    """Return the path of a folder in which checkpoints can be written, there or to be made."""
+def writable_folder(text: str) -> str:
+    """Return the path of a folder, to be created if need be, where a checkpoint can be written."""
     path = Path(text)
-    made = []
+    created = []
     try:
         for folder in reversed((path, *path.parents)):
             if not folder.exists():
                 folder.mkdir()
-                made.append(folder)
-        _check_place(text, path / "checkpoint.npz")
+                created.append(folder)
+        _check_can_be_written(text, path / "checkpoint.npz")
     except OSError as error:
         raise ArgumentTypeError(f"{text!r} cannot be written to: {error.strerror}") from error
     finally:
-        for folder in reversed(made):
+        for folder in reversed(created):
             with suppress(OSError):
                 folder.rmdir()
     return text
 
 
-def _check_place(text: str, path: Path) -> None:
+def _check_can_be_written(text: str, path: Path) -> None:
     try:
         check_replaceable(path)
     except OSError as error:
@@ -150,17 +150,17 @@ def _check_place(text: str, path: Path) -> None:
         raise ArgumentTypeError(f"{text!r} cannot be written to: {reason}") from error
 
 
-def new_table(text: str) -> Path:
+def writable_table(text: str) -> Path:
     """Return the path of a table that can be written."""
-    path = new_file(text)
-    if checked(check_format, path) == ".parquet" and find_spec("pyarrow") is None:
+    path = writable_file(text)
+    if apply_check(check_format, path) == ".parquet" and find_spec("pyarrow") is None:
         raise ArgumentTypeError("Parquet needs pyarrow: pip install pyarrow")
     return path
 
 
-def new_model(text: str) -> Path:
+def writable_model(text: str) -> Path:
     """Return the path of a model that can be written."""
-    path = new_file(text)
+    path = writable_file(text)
     _check_model_format(path)
     if path.suffix.lower() == ".skops" and find_spec("skops") is None:
         raise ArgumentTypeError('a .skops file needs skops: pip install "sklearn-rnn[safe]"')

@@ -1,6 +1,6 @@
-"""What the command line's commands do: train, predict, explain.
+"""The commands themselves: train, predict, explain.
 
-Apart from `cli`, which has to answer ``--help`` at once: these modules import torch.
+Apart from `main`, which has to answer ``--help`` at once: this module imports torch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ..displays import TokenAttributionDisplay
 from ..exceptions import ModelFileError
 from ..regressor import RNNTextRegressor
 from ..text import SequenceVectorizer
+from .table import Table
 from .table_columns import (
     complete_rows,
     labels_in,
@@ -37,7 +38,6 @@ from .table_columns import (
     training_columns,
 )
 from .table_files import as_csv, check_writable, lines_as_table, read_table, write_table
-from .table_rows import Table
 from .terminal import as_argument, print_coloured, read_stdin, shown, write_stdout
 
 __all__ = ["explain", "predict", "train"]
@@ -48,7 +48,7 @@ _WIDEST_BAR = 20
 
 
 class Examples(NamedTuple):
-    """Texts, and what is to be learned of them."""
+    """Texts and their labels."""
 
     texts: list[str]
     labels: NDArray[Any]
@@ -62,14 +62,14 @@ class Examples(NamedTuple):
 
 
 def train(options: Namespace) -> bool:
-    """Train a model on a table and save it; False if training was interrupted."""
+    """Train a model on a table and save it; return False if training was interrupted."""
     table = read_table(options.table, options.encoding)
     text, label = training_columns(table, options.text, options.label)
     rows = complete_rows(table, [text, label], options.skip_missing)
     _warn_of_short_rows(table, options.command)
-    read = numbers_in if options.regression else labels_in
-    examples = Examples(texts_in(table, text, rows), read(table, label, rows))
-    training, held_out = map(examples.subset, _split(examples.labels, options))
+    read_labels = numbers_in if options.regression else labels_in
+    examples = Examples(texts_in(table, text, rows), read_labels(table, label, rows))
+    training, held_out = map(examples.subset, _hold_out(examples.labels, options))
     model = _new_model(options, examples.texts)
     if not options.quiet:
         _announce(options, model, training, held_out)
@@ -81,7 +81,7 @@ def train(options: Namespace) -> bool:
             [
                 ("texts", _count_of_texts(table, training, held_out)),
                 ("labels", (_range_of if options.regression else _counts)(examples.labels)),
-                *_size(model, options.epochs, seconds),
+                *_model_rows(model, options.epochs, seconds),
                 *(_scores(model, training.labels, held_out) if held_out.texts else ()),
             ]
         )
@@ -90,7 +90,7 @@ def train(options: Namespace) -> bool:
 
 
 def _warn_of_short_rows(table: Table, command: str) -> None:
-    """Say which rows end before columns that have a name, but were not asked for."""
+    """Warn of rows that end before named columns that are not used."""
     last = max(place for place, name in enumerate(table.columns) if name.strip())
     short = [row for row, n_fields in table.n_fields.items() if n_fields <= last]
     if short:
@@ -102,8 +102,10 @@ def _warn_of_short_rows(table: Table, command: str) -> None:
         )
 
 
-def _split(labels: NDArray[Any], options: Namespace) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows to train on, and those to hold out: of each label its share."""
+def _hold_out(
+    labels: NDArray[Any], options: Namespace
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows to train on, and those to hold out, stratified by label."""
     if options.test_fraction == 0:
         return np.arange(len(labels)), np.arange(0)
     keys = labels if options.regression else np.unique(labels, return_inverse=True)[1]
@@ -134,20 +136,22 @@ def _new_model(options: Namespace, texts: list[str]) -> Pipeline:
 
 
 def _announce(options: Namespace, model: Pipeline, training: Examples, held_out: Examples) -> None:
-    apart = f", {len(held_out.texts):,} held out" if held_out.texts else ""
-    print(f"Training on {len(training.texts):,} texts{apart}.", file=sys.stderr)
+    rest = f", {len(held_out.texts):,} held out" if held_out.texts else ""
+    print(f"Training on {len(training.texts):,} texts{rest}.", file=sys.stderr)
     if options.analyzer == "auto" and model[0].analyzer == "char":
-        note = "They have no spaces between words: reading characters (--analyzer word: words)."
+        note = (
+            "They have no spaces between words: reading characters (--analyzer word reads words)."
+        )
         print(note, file=sys.stderr)
 
 
 def _fit(model: Pipeline, training: Examples) -> float:
-    """Train, and return the seconds that it took."""
+    """Train, and return how many seconds it took."""
     start = perf_counter()
     model.fit(*training)
-    if model[-1].n_iter_ == 0:  # nothing that could take the place of an older model
+    if model[-1].n_iter_ == 0:  # nothing that should replace an older model
         raise KeyboardInterrupt("No epoch was finished: nothing was saved.")
-    model[-1].set_params(checkpoint_dir=None, verbose=0)  # matters of this fit, not of the model
+    model[-1].set_params(checkpoint_dir=None, verbose=0)  # of this fit, not of the model
     return perf_counter() - start
 
 
@@ -185,7 +189,7 @@ def _range_of(numbers: NDArray[np.float64]) -> str:
     return f"{numbers.min():g} to {numbers.max():g}, {numbers.mean():.3g} on average"
 
 
-def _size(model: Pipeline, n_epochs: int, seconds: float) -> list[tuple[str, str]]:
+def _model_rows(model: Pipeline, n_epochs: int, seconds: float) -> list[tuple[str, str]]:
     vectorizer, estimator = model[0], model[-1]
     tokens = "characters" if vectorizer.analyzer == "char" else "words"
     interrupted = f" of {n_epochs}, then interrupted" if estimator.n_iter_ < n_epochs else ""
@@ -198,21 +202,22 @@ def _size(model: Pipeline, n_epochs: int, seconds: float) -> list[tuple[str, str
 
 
 def _scores(model: Pipeline, known: NDArray[Any], held_out: Examples) -> list[tuple[str, str]]:
-    """Judge by the texts that were held out, beside one answer to all of them."""
+    """Evaluate on the held-out texts, and compare with one answer to all of them."""
     answers, (texts, labels) = model.predict(held_out.texts), held_out
     of = f"of {len(texts):,} held-out texts"
     if isinstance(model[-1], RNNTextRegressor):
-        error, blind = np.abs(answers - labels).mean(), np.abs(known.mean() - labels).mean()
+        error = np.abs(answers - labels).mean()
+        baseline = np.abs(known.mean() - labels).mean()
         return [
             ("mean error", f"{error:.3g}, {of}"),
-            ("without reading", f"{blind:.3g}, by always answering {known.mean():.3g}"),
+            ("baseline", f"{baseline:.3g}, by always answering {known.mean():.3g}"),
         ]
     names, counts = np.unique(known, return_counts=True)
     frequent = names[counts.argmax()]
     return [
         ("accuracy", f"{(answers == labels).mean():.1%} {of}"),
         (
-            "without reading",
+            "baseline",
             f"{(labels == frequent).mean():.1%}, by always answering '{_label(frequent)}'",
         ),
     ]
@@ -235,7 +240,7 @@ def _print_next(path: Path, text: str) -> None:
 
 
 def predict(options: Namespace) -> bool:
-    """Write a table with a model's answers as further columns; always True."""
+    """Write a table with a model's predictions as further columns; always return True."""
     if str(options.table) == "-":
         table = lines_as_table("standard input", read_stdin(), options.encoding)
     else:
@@ -246,7 +251,7 @@ def predict(options: Namespace) -> bool:
     name = options.text or text_column(table)
     rows = complete_rows(table, [name], options.skip_missing)
     _warn_of_short_rows(table, options.command)
-    answers = _answers(_load(options), texts_in(table, name, rows))
+    answers = _predictions(_load(options), texts_in(table, name, rows))
     result = table.with_columns(
         {title: _spread(values, rows, len(table.rows)) for title, values in answers.items()}
     )
@@ -257,25 +262,25 @@ def predict(options: Namespace) -> bool:
     return True
 
 
-def _answers(model: Any, texts: list[str]) -> dict[str, list[Any]]:
-    """Return columns: what a model predicts, and how probable it says that is."""
-    with _of_the_model():
+def _predictions(model: Any, texts: list[str]) -> dict[str, list[Any]]:
+    """Return columns: what a model predicts, and how probable it considers that."""
+    with _as_model_errors():
         predictions = np.asarray(model.predict(texts))
     if predictions.ndim != 1:
         raise ValueError(
-            "the model gives several answers to a text, and the command line writes one: use the "
-            "model from Python."
+            "the model gives several answers per text, but the command line writes only one: use "
+            "the model from Python."
         )
     answers = {"prediction": predictions.tolist()}
-    with _of_the_model():
+    with _as_model_errors():
         if hasattr(model, "predict_proba"):
             answers["probability"] = model.predict_proba(texts).max(axis=1).round(6).tolist()
     return answers
 
 
 @contextmanager
-def _of_the_model() -> Iterator[None]:
-    """Let whatever happens be the model's fault: it may be any, of any version, or damaged."""
+def _as_model_errors() -> Iterator[None]:
+    """Blame the model for any other error: it may be of any kind and version, or damaged."""
     try:
         yield
     except (ImportError, MemoryError, OSError, TypeError, ValueError):
@@ -288,7 +293,7 @@ def _of_the_model() -> Iterator[None]:
 
 
 def _spread(values: list[Any], rows: Sequence[int], n_rows: int) -> list[Any]:
-    """Return a column with values in some rows, and nothing in the others."""
+    """Return a column with values in some rows, and None in the others."""
     column = [None] * n_rows
     for row, value in zip(rows, values, strict=True):
         column[row] = value
@@ -303,7 +308,7 @@ def _load(options: Namespace) -> Any:
         if not options.trust:
             print(
                 f"sklearn_rnn {options.command}: {str(path)!r} is a program, which runs now. Open "
-                "only files of people whom you trust (--trust: say no more).",
+                "only files from people you trust (--trust silences this).",
                 file=sys.stderr,
                 flush=True,
             )
@@ -323,7 +328,7 @@ def _load_joblib(path: Path) -> Any:
         raise
     except Exception as error:  # a damaged pickle fails in many ways
         raise ModelFileError(
-            f"{str(path)!r} is no model that can be read ({error!r}). It looks damaged or "
+            f"{str(path)!r} is not a model that can be read ({error!r}). It looks damaged or "
             "incomplete, or names a module that is not installed here."
         ) from error
 
@@ -332,17 +337,17 @@ def _load_joblib(path: Path) -> Any:
 
 
 def explain(options: Namespace) -> bool:
-    """Print what a model says about a text, and what each token adds to it; always True."""
+    """Print what a model predicts for a text, and what each token adds to it; return True."""
     model, text = _load(options), options.text
-    answer = {name: cells[0] for name, cells in _answers(model, [text]).items()}
+    answer = {name: cells[0] for name, cells in _predictions(model, [text]).items()}
     label = answer["prediction"] if "probability" in answer else None
-    with _of_the_model():
+    with _as_model_errors():
         display = TokenAttributionDisplay.from_estimator(model, text, target=label)
     _print_aligned([(name, shown(value)) for name, value in answer.items()])
     if not display.tokens:
-        print("\nThe text holds no token that the model could read.")
+        print("\nThe text contains no token that the model can read.")
     else:
-        print(f"\nWhat each token says {_signs(label)}, beside an unknown one:\n")
+        print(f"\nHow much each token speaks {_signs(label)}, compared with an unknown one:\n")
         _print_bars(display.tokens, display.values)
     if options.html is not None:
         _write_page(display, options.html)
@@ -359,7 +364,7 @@ def _signs(label: Any) -> str:
 
 
 def _print_bars(tokens: list[str], values: NDArray[np.float64]) -> None:
-    """Print tokens in their order, behind their numbers: so these align in every script."""
+    """Print a line per token, its number first: so the numbers align in every script."""
     colours = {"+": "\x1b[36m", "-": "\x1b[31m"} if _may_colour() else {}
     unit = max(np.abs(values).max(initial=0.0), 1e-9) / _WIDEST_BAR
     for token, value in zip(tokens, values, strict=True):
@@ -373,7 +378,7 @@ def _may_colour() -> bool:
 
 
 def _visible(token: str) -> str:
-    """Return a token so that it can be told from none."""
+    """Return a token in a form that can be seen."""
     return token if token.isprintable() and token.strip() else repr(token)
 
 

@@ -1,15 +1,28 @@
 """CSV and TSV: from text to records of cells, and back.
 
-In CSV, a field in quotation marks may contain separators, line breaks and, written twice,
-quotation marks. In TSV a quotation mark is a character like any other, and each line is a row,
-except where nothing else can be meant:
+Reading CSV takes four steps. A field in quotation marks may contain separators, line breaks and,
+doubled, quotation marks.
+
+1. The separator is the first of four candidates that occurs in the header, outside quotes.
+2. The csv module parses the text by it, strictly.
+3. ``good, "pos"``: if quotes follow spaces, the text is parsed a second time without these
+   spaces, and the second result is taken if only that makes the rows equally long, or if it
+   removes quotes.
+4. Not all programs that write CSV quote. In their files a lone quotation mark in one text and
+   another one 50 rows later would join these 50 rows into one field, silently. So fields with
+   line breaks are suspects: where the lines inside them look like rows (`_joins_rows`), in half
+   of these fields or more, the file is refused. No row is lost.
+
+A file in which every field but numbers is quoted skips 3 and 4: its program does quote.
+
+In TSV a quotation mark is an ordinary character, and each line is a row, except where only one
+meaning is possible:
 
 - Every field but numbers is in quotation marks, as R, ``csv.QUOTE_ALL`` and `write_tsv` write.
 - Lines have too few fields, and pairs of quotation marks join them to rows, as pandas writes
   texts with line breaks.
 
-Not all programs that write CSV quote. Where quotation marks that belong to texts would join lines
-that look like rows, the file is refused: no row is lost.
+The patterns have possessive quantifiers (``*+``), so that they do not backtrack through a file.
 """
 
 from __future__ import annotations
@@ -25,32 +38,32 @@ from typing import Any, Literal, NamedTuple
 __all__ = ["Record", "read_csv", "read_tsv", "without_formulas", "write_csv", "write_tsv"]
 
 _SIGNS = "=+@\uff1d\uff0b\uff0d\uff20-"
-"""What formulas begin with; full-width signs do, too, where Japanese is set."""
+"""What formulas begin with, including full-width signs, in a Japanese locale."""
 
-_UNSEEN = r"[ \x00-\x08\x0b\x0c\x0e-\x1f\x85\xa0\u2000-\u200b\u3000\ufeff]*"
-"""What a spreadsheet may leave out before them."""
+_IGNORED = r"[ \x00-\x08\x0b\x0c\x0e-\x1f\x85\xa0\u2000-\u200b\u3000\ufeff]*"
+"""What a spreadsheet may ignore before them."""
 
 _LONGEST_FIELD = 2**31 - 1
-"""The most characters that the csv module can be told to accept, on any system."""
+"""The largest limit that the csv module accepts on every system."""
 
 _SEPARATORS = ",;\t|"
 """What may separate the fields of a .csv file; a semicolon where a comma is the decimal point."""
 
 _ENOUGH_RECORDS = 1_000
-"""So many texts with line breaks tell whether the program that wrote a file quotes."""
+"""Texts with line breaks that suffice to tell whether the program that wrote a file quotes."""
 
 _QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _NUMBER = r"[-+]?[\d.]*+(?:[eE][-+]?\d++)?+"
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
-# Between these quotation marks are no tabs: a pair with a tab between may belong to two texts.
+# No tabs between these quotation marks: a pair with a tab inside may belong to two texts.
 _QUOTED_OVER_LINES = re.compile(
     r'(?:(?:[^"\t\r\n]*+|"[^"\t]*+(?:""[^"\t]*+)*+")(?:[\t\r\n]|\Z))*+'
 )
 
 
 class Record(NamedTuple):
-    """One row of a file, and the line on which it begins, from 1."""
+    """One row of a file, and the line on which it begins, counted from 1."""
 
     line: int
     cells: list[str]
@@ -62,23 +75,23 @@ class Record(NamedTuple):
 def read_csv(source: str, text: str) -> list[Record]:
     """Return the records of a CSV file that are not blank, its header first.
 
-    Fields are separated by what separates the header's: commas, semicolons, tabs (then the file
-    is read as TSV) or vertical bars.
+    Fields are separated as in the header: by commas, semicolons, tabs (then the file is read as
+    TSV) or vertical bars.
 
     Raises
     ------
     ValueError
         If quotation marks are not in pairs, or seem not to be, or a row has too many fields.
     """
-    separator = _separator(text)
+    separator = _separator(text)  # 1
     if separator == "\t":
         return read_tsv(source, text)
-    records = _parsed(source, text, separator)
+    records = _parse(source, text, separator)  # 2
     if not _quotes_every_text(text, separator):
-        records = _without_spaces_before_quotes(source, text, separator, records)
-        _check_no_row_is_swallowed(source, text, records, separator)
-    hint = f"A text with {separator!r} in it must stand in quotation marks."
-    return _not_too_wide(source, records, hint)
+        records = _without_spaces_before_quotes(source, text, separator, records)  # 3
+        _check_no_row_is_swallowed(source, text, records, separator)  # 4
+    hint = f"A text with {separator!r} in it must be quoted."
+    return _cut_to_header(source, records, hint)
 
 
 def read_tsv(source: str, text: str) -> list[Record]:
@@ -90,14 +103,14 @@ def read_tsv(source: str, text: str) -> list[Record]:
         If a row has too many fields.
     """
     if _quotes_every_text(text, "\t"):
-        records = _parsed(source, text, "\t")
+        records = _parse(source, text, "\t")
     else:
-        records = _split(text)
+        records = _split_at_tabs(text)
         if not _is_rectangular(records) and _QUOTED_OVER_LINES.fullmatch(text):
-            joined = _parsed(source, text, "\t")
+            joined = _parse(source, text, "\t")
             records = joined if _is_rectangular(joined) else records
     hint = "An unquoted field of a TSV file cannot contain a tab: use .csv or .jsonl."
-    return _not_too_wide(source, records, hint)
+    return _cut_to_header(source, records, hint)
 
 
 def _separator(text: str) -> str:
@@ -113,9 +126,9 @@ def _quotes_every_text(text: str, separator: str) -> bool:
     return bool(re.match(header, text) and re.fullmatch(f"[\r\n]*+(?:{field}{end})*+", text))
 
 
-def _parsed(source: str, text: str, separator: str, skip_spaces: bool = False) -> list[Record]:
-    """Return what the csv module reads."""
-    # Files of old Macs have carriage returns alone. Elsewhere, one within a line ends no row.
+def _parse(source: str, text: str, separator: str, skip_spaces: bool = False) -> list[Record]:
+    """Return the records that the csv module reads."""
+    # Old Macs end lines with a carriage return. In other files, one within a line ends no row.
     lines = StringIO(text, newline="\n" if "\n" in text else "")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=skip_spaces, strict=True)
     line, records = 1, []
@@ -137,7 +150,7 @@ def _complaint(source: str, line: int, error: csv.Error) -> str:
         )
     return (
         f"{source!r}: what begins on line {line} cannot be read ({error}). In a text that is in "
-        "quotation marks, each quotation mark must stand twice."
+        "quotation marks, each quotation mark must be doubled."
     )
 
 
@@ -150,8 +163,8 @@ def _fields_of_any_length() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _split(text: str) -> list[Record]:
-    """Return lines, cut at tabs."""
+def _split_at_tabs(text: str) -> list[Record]:
+    """Return the lines as records, split at tabs."""
     lines = text.split("\n" if "\n" in text else "\r")
     bare = (line.rstrip("\r") for line in lines)
     rows = (line.split("\t") if line else [] for line in bare)
@@ -170,8 +183,8 @@ def _is_rectangular(records: list[Record]) -> bool:
     return len({len(record.cells) for record in records}) <= 1
 
 
-def _not_too_wide(source: str, records: list[Record], hint: str) -> list[Record]:
-    """Return the records without empty cells beyond the header's, or raise if one is filled."""
+def _cut_to_header(source: str, records: list[Record], hint: str) -> list[Record]:
+    """Cut off cells beyond the header's, which must be empty."""
     width = len(records[0].cells) if records else 0
     for line, cells in records:
         if any(cell.strip() for cell in cells[width:]):
@@ -182,17 +195,17 @@ def _not_too_wide(source: str, records: list[Record], hint: str) -> list[Record]
     return [Record(line, cells[:width]) for line, cells in records]
 
 
-# ---- Quotation marks that may not mean it ----------------------------------------------------
+# ---- Quotation marks that may belong to texts ------------------------------------------------
 
 
 def _without_spaces_before_quotes(
     source: str, text: str, separator: str, plain: list[Record]
 ) -> list[Record]:
-    """Return the records, read anew if ``good film, "pos"`` has quotation marks behind spaces."""
+    """Return the records, parsed again if quotes follow spaces: ``good film, "pos"``."""
     if not re.search(rf'(?:^|{re.escape(separator)}) +"', text, flags=re.MULTILINE):
         return plain
     try:
-        spaced = _parsed(source, text, separator, skip_spaces=True)
+        spaced = _parse(source, text, separator, skip_spaces=True)
     except ValueError:
         return plain
     if not _is_rectangular(spaced):
@@ -203,7 +216,7 @@ def _without_spaces_before_quotes(
 
 
 def _unquotes(plain: list[Record], spaced: list[Record]) -> bool:
-    """Return whether in equally many records the second ones lack more than spaces."""
+    """Return whether as many records differ in more than spaces: quotes were removed."""
     return len(plain) == len(spaced) and any(
         new not in (old, old.lstrip(" "))
         for (_, before), (_, after) in zip(plain, spaced, strict=True)
@@ -216,9 +229,10 @@ def _check_no_row_is_swallowed(
 ) -> None:
     """Raise if quotation marks that belong to texts seem to have joined rows.
 
-    Line breaks are in quoted texts only. A line of such a text may look like a row by chance;
-    where half of the texts have such lines, no program that quotes has written the file. Nor has
-    one where a quotation mark is in a field that is not quoted.
+    Only quoted texts can contain line breaks. A line of such a text may look like a row by
+    chance, but where half of these texts have such lines, the program that wrote the file does
+    not quote. Nor does it where an unquoted field contains a quotation mark: then every field
+    with a line break is suspect.
     """
     quoted = (record for record in records[1:] if any(map(_LINE_BREAK.search, record.cells)))
     over_lines = list(islice(quoted, _ENOUGH_RECORDS))
@@ -238,13 +252,13 @@ def _check_no_row_is_swallowed(
 
 
 def _quotes_each_mark(text: str, separator: str) -> bool:
-    """Return whether all quotation marks are in quoted fields, as programs that quote write."""
+    """Return whether all quotation marks are in quoted fields: the program may quote."""
     field, end = rf' *+{_QUOTED}|[^"{separator}\r\n]*+', rf"[{separator}\r\n]|\Z"
     return bool(re.fullmatch(f"(?:(?:{field})(?:{end}))*+", text))
 
 
 def _shape(cell: str) -> str:
-    """Return a cell with 0 for each number: so that dates, numbers and codes have one shape."""
+    """Return a cell with 0 for each number: all dates, numbers or codes have one shape."""
     return re.sub(r"\d+", "0", cell)
 
 
@@ -256,7 +270,13 @@ def _shapes(records: list[Record]) -> list[set[str]]:
 
 
 def _joins_rows(cells: list[str], columns: list[set[str]], separator: str) -> bool:
-    """Return whether at half of the line breaks, or more, one row could end and another begin."""
+    """Return whether at half of the line breaks in a record, or more, a row could end or begin.
+
+    If a mark in column 1 of four has swallowed rows, its cell is ``…text,pos,May⏎7,text…``: before
+    the line break are the end of a text and the cells of columns 2 and 3, after it the cell of
+    column 0 and the start of a text. It counts if one of these cells has a shape that its column
+    has elsewhere.
+    """
     breaks = []
     for place, cell in enumerate(cells):
         lines = [line.split(separator) for line in _LINE_BREAK.split(cell)]
@@ -268,9 +288,9 @@ def _joins_rows(cells: list[str], columns: list[set[str]], separator: str) -> bo
 
 
 def _may_end_row(fields: list[str], columns: list[set[str]], start: int) -> bool:
-    """Return whether a text, and then the columns from `start` on, could be a line's last fields.
+    """Return whether a line could end with a text, then cells of the columns from `start` on.
 
-    No more is looked at than the line has: there may be many lines, and many columns.
+    Only as many are compared as the line has: there may be many lines, and many columns.
     """
     places = range(start, len(columns))
     last = fields[len(fields) - len(places) :] if len(places) < len(fields) else []
@@ -278,9 +298,9 @@ def _may_end_row(fields: list[str], columns: list[set[str]], start: int) -> bool
 
 
 def _may_begin_row(fields: list[str], columns: list[set[str]], stop: int) -> bool:
-    """Return whether the columns before `stop`, and then a text, could be a line's first fields.
+    """Return whether a line could begin with cells of the columns before `stop`, then a text.
 
-    "1, cheap" could not: it is from a list.
+    "1, cheap" could not, because of its space: it is a line of a list.
     """
     return (
         len(fields) > stop
@@ -297,9 +317,9 @@ def _any_fits(fields: list[str], columns: Iterable[set[str]]) -> bool:
 
 
 class _Lines(list[str]):
-    """What csv writes, a line at a time.
+    """What the csv module writes, a line at a time, ended by a line feed alone.
 
-    Told to end lines by a line feed alone, csv would leave carriage returns in texts unquoted.
+    If csv itself were to end lines that way, it would leave carriage returns in texts unquoted.
     """
 
     def write(self, line: str) -> None:
@@ -308,23 +328,24 @@ class _Lines(list[str]):
 
 def write_csv(rows: Sequence[Sequence[Any]]) -> str:
     """Return rows, of which the first is the header, as CSV."""
-    unlike_names = re.compile(rf"^\ufeff|[{re.escape(_SEPARATORS)}]")
-    guessed = any(_LINE_BREAK.search(str(cell)) for row in rows for cell in row)
-    guessed |= any(unlike_names.search(str(name)) for name in rows[0])
-    return _written(rows, ",", csv.QUOTE_ALL if guessed else csv.QUOTE_MINIMAL)
+    # Whatever could make a reader of these rows guess: then it must not have to.
+    ambiguous_name = re.compile(rf"^\ufeff|[{re.escape(_SEPARATORS)}]")
+    is_ambiguous = any(_LINE_BREAK.search(str(cell)) for row in rows for cell in row)
+    is_ambiguous |= any(ambiguous_name.search(str(name)) for name in rows[0])
+    return _format(rows, ",", csv.QUOTE_ALL if is_ambiguous else csv.QUOTE_MINIMAL)
 
 
 def write_tsv(rows: Sequence[Sequence[Any]]) -> str:
     """Return rows, of which the first is the header, as TSV.
 
-    Without quotation marks; where a cell has a tab or a line break, with all in quotation marks.
+    Nothing is quoted, or everything if a cell has a tab or a line break.
     """
-    unfit = re.compile(r"[\t\r\n]")
-    quoted = any(unfit.search(str(cell)) for row in rows for cell in row)
+    needs_quotes = re.compile(r"[\t\r\n]")
+    quoted = any(needs_quotes.search(str(cell)) for row in rows for cell in row)
     quoted |= any(str(name).startswith(('"', "\ufeff")) for name in rows[0])
     quoted |= any(list(row) in ([""], [None]) for row in rows)  # it would be a blank line
     if quoted:
-        return _written(rows, "\t", csv.QUOTE_ALL)
+        return _format(rows, "\t", csv.QUOTE_ALL)
     lines = ("\t".join("" if cell is None else str(cell) for cell in row) for row in rows)
     return "".join(f"{line}\n" for line in lines)
 
@@ -332,20 +353,20 @@ def write_tsv(rows: Sequence[Sequence[Any]]) -> str:
 def without_formulas(
     rows: Iterable[Sequence[Any]], separator: Literal[",", "\t"]
 ) -> list[list[Any]]:
-    """Return rows in which no text is a formula to a spreadsheet: behind an apostrophe, none is.
+    """Return rows with an apostrophe before whatever a spreadsheet would evaluate as a formula.
 
-    A spreadsheet with other settings begins a cell behind other separators and line breaks, too.
-    Numbers stay as they are, also those that are texts.
+    A spreadsheet with other settings may begin a cell after other separators and line breaks,
+    too. Numbers stay as they are, including those that are texts.
     """
-    # That a comma separates, all know who read .csv: within quotation marks, it does not.
+    # All readers of .csv know that commas separate: within quotation marks, they do not.
     ends = "[" + re.escape((_SEPARATORS if separator == "\t" else _SEPARATORS[1:]) + "\r\n") + "]"
     number = rf"[-+]?[.,]?\d+(?:[.,]\d+)*[.,]?(?:[eE][-+]?\d+)?%? *(?:\Z|{ends})"
-    formula = rf"{_UNSEEN}(?=[{_SIGNS}])(?!{number})"
+    formula = rf"{_IGNORED}(?=[{_SIGNS}])(?!{number})"
     start = re.compile(rf"\A(?=[\t\r]|{formula})|(?<={ends})(?={formula})")
     return [[start.sub("'", it) if isinstance(it, str) else it for it in row] for row in rows]
 
 
-def _written(rows: Iterable[Sequence[Any]], separator: str, quoting: Literal[0, 1]) -> str:
+def _format(rows: Iterable[Sequence[Any]], separator: str, quoting: Literal[0, 1]) -> str:
     lines = _Lines()
     csv.writer(lines, delimiter=separator, quoting=quoting).writerows(rows)
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""Texts and labels in a table: which columns hold them, and in which rows they are."""
+"""Texts and labels in a table: which columns contain them, and which rows are complete."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .table_rows import Table, listed
+from .table import Table, join_names
 from .terminal import as_argument
 
 __all__ = [
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 _LARGEST_LABEL = 2**63
-"""Whole numbers from here on are no labels to NumPy."""
+"""NumPy does not take whole numbers from here on as labels."""
 
-_UNSEEN = {"Cc", "Cf"}
+_INVISIBLE = {"Cc", "Cf"}
 """Unicode's categories of characters without a shape of their own: controls and formats."""
 
-_SEEN = "\t\r\n\u200c\u200d"
-"""Those that change where or how others are shown."""
+_VISIBLE_EFFECT = "\t\r\n\u200c\u200d"
+"""Those of them that change where or how others are shown."""
 
 
 def training_columns(table: Table, text: str | None, label: str | None) -> tuple[str, str]:
@@ -40,7 +40,7 @@ def training_columns(table: Table, text: str | None, label: str | None) -> tuple
         options = [f"--{role} {as_argument(table.similar(role) or 'COLUMN')}" for role in unknown]
         raise ValueError(
             f"which column of {table.source!r} holds the {' and which the '.join(unknown)}? Add "
-            f"{' and '.join(options)}. The columns are {listed(table.columns)}."
+            f"{' and '.join(options)}. The columns are {join_names(table.columns)}."
         )
     names = text or "text", label or "label"
     for name in names:
@@ -60,12 +60,12 @@ def text_column(table: Table) -> str:
         return wordy[0]
     raise ValueError(
         f"which column of {table.source!r} holds the text? Add --text COLUMN. The columns are "
-        f"{listed(table.columns)}."
+        f"{join_names(table.columns)}."
     )
 
 
 def complete_rows(table: Table, names: Sequence[str], skip_missing: bool) -> list[int]:
-    """Return the rows, counted from 0, that hold something in each of these columns."""
+    """Return the rows, counted from 0, in which none of these columns is empty."""
     columns = {name: table.column(name) for name in names}
     gaps = {
         row: name
@@ -96,12 +96,12 @@ def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:
 def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
     """Return the labels of some rows, without spaces around: those of a CSV file are str."""
     cells = [_stripped(cell) for cell in _scalars(table, name, rows, "one label")]
-    _check_whole(table, name, cells, rows)
+    _check_names_or_whole(table, name, cells, rows)
     kinds = sorted({type(cell).__name__ for cell in cells})
     if len(kinds) > 1:
         raise ValueError(
             f"{table.source!r}: {name!r} holds labels of several kinds, {' and '.join(kinds)}: 1, "
-            'true and "1" would become one label. Write them all in one way.'
+            'true and "1" would become one label. Write all of them the same way.'
         )
     labels = np.array(cells)
     n_labels = len(np.unique(labels))
@@ -112,11 +112,11 @@ def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
         )
     if 2 * n_labels > len(labels):
         raise ValueError(
-            f"{table.source!r}: {len(labels):,} rows hold {n_labels:,} different {name!r}: labels "
-            "to learn stand in many rows each. Is it another column? To learn numbers, add "
+            f"{table.source!r}: {len(labels):,} rows have {n_labels:,} different {name!r}: labels "
+            "to learn occur in many rows each. Is it another column? To learn numbers, add "
             "--regression."
         )
-    _check_look(table, name, cells, rows)
+    _check_no_lookalikes(table, name, cells, rows)
     return labels
 
 
@@ -124,8 +124,8 @@ def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
-def _check_whole(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
-    """Raise at the first number that scikit-learn takes to be an amount, or cannot tell apart."""
+def _check_names_or_whole(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
+    """Raise at the first number that scikit-learn takes for an amount, or cannot represent."""
     for row, cell in zip(rows, cells, strict=True):
         is_whole = not isinstance(cell, float) or cell.is_integer()
         if not isinstance(cell, str) and not (is_whole and abs(cell) < _LARGEST_LABEL):
@@ -140,25 +140,29 @@ def _cut(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _check_look(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
+def _check_no_lookalikes(table: Table, name: str, cells: list[Any], rows: Sequence[int]) -> None:
     """Raise if two labels look alike, such as an accented letter and a letter with an accent."""
     first = dict(zip(reversed(cells), reversed(rows), strict=True))
     seen: dict[str, str] = {}
     for label in sorted(
         filter(lambda label: isinstance(label, str), first), key=first.__getitem__
     ):
-        other = seen.setdefault(_look(label), label)
+        other = seen.setdefault(_appearance(label), label)
         if other != label:
             raise ValueError(
                 f"{table.source!r}: two labels in {name!r} look alike, {other!a} on "
                 f"{table.place(first[other])} and {label!a} on {table.place(first[label])}. Write "
-                "them in one way."
+                "both the same way."
             )
 
 
-def _look(label: str) -> str:
-    """Return what is seen of a label: without kinds of spaces, and signs without a shape."""
-    shown = (sign for sign in label if sign in _SEEN or unicodedata.category(sign) not in _UNSEEN)
+def _appearance(label: str) -> str:
+    """Return what a label looks like: spaces all of one kind, no characters without a shape."""
+    shown = (
+        char
+        for char in label
+        if char in _VISIBLE_EFFECT or unicodedata.category(char) not in _INVISIBLE
+    )
     return " ".join(unicodedata.normalize("NFC", "".join(shown)).split())
 
 

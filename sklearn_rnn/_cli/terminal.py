@@ -1,8 +1,8 @@
-r"""What the command line prints: no text, label or name in a file drives the terminal.
+r"""What the command line prints: no text, label or name in a file controls the terminal.
 
 A terminal obeys control characters: they clear it, hide what follows, or write into its title and
-input. So all that is printed goes through `screens`, which shows them as Python writes them, such
-as ``\x1b``; also what other libraries print, such as a warning that quotes a file. Tables are
+input. So everything printed goes through `screens`, which escapes them as Python does, such as
+``\x1b``, including what other libraries print, such as a warning that quotes a file. Tables are
 written into files and pipes as they are.
 """
 
@@ -31,22 +31,22 @@ __all__ = [
 _CONTROLS = re.compile(
     r"[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: \x9b alone begins a sequence, too
     r"\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"  # unseen, or turn lines
-    r"\u2028\u2029\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"  # end lines, or are no text
+    r"\u2028\u2029\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"  # end lines, or are not text
 )
-"""Characters without a shape; not those that join letters, which some scripts need."""
+"""Characters without a shape, except those that join letters, which some scripts need."""
 
 _STDIN, _STDOUT = "standard input", "standard output"
 
 
 def shown(value: Any, longest: int | None = None) -> str:
-    """Return a value as a part of one line: without characters that drive a terminal.
+    """Return a value as part of one line: without characters that control a terminal.
 
     Parameters
     ----------
     value : object
-        What is shown as ``str`` makes it.
+        What is shown, as ``str`` formats it.
     longest : int, default=None
-        Characters to show at most; None shows all.
+        Maximum number of characters; None shows all.
     """
     text = str(value)
     if longest is not None and len(text) > longest:
@@ -59,16 +59,16 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def as_argument(text: str) -> str:
-    """Return a text as a shell reads it, to be copied: in ``$'…'`` where it has controls."""
+    """Quote a text for a shell, to be copied: in ``$'…'`` where it has control characters."""
     if not _CONTROLS.search(text):
         return shlex.quote(text)
-    plain = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{_CONTROLS.sub(_octal, plain)}'"
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{_CONTROLS.sub(_octal, quoted)}'"
 
 
 def _octal(match: re.Match[str]) -> str:
-    """Return a character as octal bytes, which end where they end, whatever follows."""
-    is_byte = "\udc80" <= match[0] <= "\udcff"  # of a name of a file that is no UTF-8
+    """Return a character as octal bytes: of a fixed length, so that any digit may follow."""
+    is_byte = "\udc80" <= match[0] <= "\udcff"  # of a file name that is not UTF-8
     data = match[0].encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
     return "".join(f"\\{byte:03o}" for byte in data)
 
@@ -78,7 +78,7 @@ def _octal(match: re.Match[str]) -> str:
 
 @contextmanager
 def screens() -> Iterator[None]:
-    """Have all that is printed within the block shown without driving a terminal."""
+    """Escape control characters in everything printed within the block."""
     before: Any = sys.stdout, sys.stderr
     after: Any = (_as_screen(sys.stdout, _STDOUT), _as_screen(sys.stderr, None))
     sys.stdout, sys.stderr = after
@@ -93,15 +93,15 @@ def _as_screen(stream: Any, name: str | None) -> _Screen:
 
 
 class _Screen:
-    """A text stream that shows controls.
+    """A text stream that escapes control characters.
 
     Parameters
     ----------
     stream : text stream or None
         Where the text goes.
     name : str or None
-        What an error calls the stream; None for that of errors, which has none of its own: there
-        is nobody to tell.
+        What an error calls the stream; None for standard error, whose own errors cannot be
+        reported to anybody.
     """
 
     def __init__(self, stream: Any, name: str | None) -> None:
@@ -117,15 +117,15 @@ class _Screen:
         return self.stream is not None and self.stream.isatty()
 
     def write(self, text: str) -> int:
-        bar, rest = self._split(text)
+        bar, rest = self._split_off_return(text)
         lines = rest.split("\n")
         self.write_raw(bar + "\n".join(map(shown, lines)))
         if len(lines) > 1 or (rest and not bar):
             self.line_is = "text" if lines[-1] else "new"
         return len(text)
 
-    def _split(self, text: str) -> tuple[str, str]:
-        """Cut off the carriage return by which a progress bar replaces itself, and only that."""
+    def _split_off_return(self, text: str) -> tuple[str, str]:
+        """Split off the carriage return with which a progress bar overwrites itself, only that."""
         if text.startswith("\r") and self.line_is != "text":
             self.line_is = "bar"
             return "\r", text[1:]
@@ -137,11 +137,11 @@ class _Screen:
             with self._own_errors():
                 self.stream.write(text)
         elif self.name is not None and text:
-            self.error = OSError(f"the {self.name} is closed, and there is something to print.")
+            self.error = OSError(f"{self.name} is closed, but there is something to print.")
             raise self.error
 
     def flush(self) -> None:
-        if self.error is not None:  # whoever wrote, such as argparse, has passed over it
+        if self.error is not None:  # whoever wrote, such as argparse, has ignored it
             raise self.error
         if self.stream is not None:
             with self._own_errors():
@@ -159,7 +159,7 @@ class _Screen:
 
 
 def print_coloured(before: str, colour: str, text: str, after: str) -> None:
-    """Print a line with a coloured text in it; `colour` is a terminal's sequence, or empty."""
+    """Print a line with a coloured text in it; `colour` is an escape sequence, or empty."""
     print(before, end="")
     write = getattr(sys.stdout, "write_raw", sys.stdout.write)
     write(f"{colour}{text}\x1b[0m" if colour else text)
@@ -172,9 +172,9 @@ def is_closed(stream: Any) -> bool:
 
 
 def read_stdin() -> bytes:
-    """Return all bytes of the standard input."""
+    """Return all bytes of standard input."""
     if is_closed(sys.stdin):
-        raise OSError("the standard input is closed: give it a text on each line.")
+        raise OSError("standard input is closed: give it one text per line.")
     try:
         return sys.stdin.buffer.read()
     except OSError as error:
@@ -182,7 +182,7 @@ def read_stdin() -> bytes:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write UTF-8: as it is into files and pipes, and so that it can be seen on a terminal."""
+    """Write UTF-8: unchanged into files and pipes, escaped on a terminal."""
     if sys.stdout.isatty():
         for line in data.decode("utf-8").removesuffix("\n").split("\n"):
             print(shown(line))
@@ -194,17 +194,17 @@ def write_stdout(data: bytes) -> None:
 
 
 def give_up(stream: Any) -> None:
-    """Let what a stream has not written go nowhere: when Python ends, it would fail once more."""
-    with suppress(AttributeError, OSError):  # it is no file
+    """Discard what a stream has not written: when Python exits, that would fail once more."""
+    with suppress(AttributeError, OSError):  # it is not a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
 def hold_descriptors() -> None:
-    """Have closed standard streams lead nowhere: else files would get their numbers.
+    """Point closed standard streams to the null device: otherwise files would get their numbers.
 
-    Whatever a library in C prints would then be written into a model.
+    What a C library prints would then be written into a model.
     """
     while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(nowhere, True)

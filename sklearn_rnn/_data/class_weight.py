@@ -1,4 +1,4 @@
-"""What a text weighs by its labels: `class_weight`, checked and looked up."""
+"""Weights of texts by their labels: `class_weight`, checked and looked up."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ __all__ = ["check_weighted_labels", "weights_by_label"]
 
 
 def weights_by_label(who: str, class_weight: Any, y: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what each text weighs by its labels.
+    """Return the weight of each text by its labels.
 
     Parameters
     ----------
     who : str
         Name of the estimator, for the message.
     class_weight : dict, list or "balanced"
-        Weights by label; of an indicator matrix a list of dicts, one for each column.
+        Weights by label; for an indicator matrix a list of dicts, one for each column.
     y : ndarray of shape (N,) or (N, C)
-        Labels, of which a chunk of the data need not have all; or an indicator matrix.
+        Labels, not necessarily all of them in each chunk of the data; or an indicator matrix.
 
     Returns
     -------
     ndarray of float64 of shape (N,)
-        Finite weights of 0 or more: of several labels at a time their product.
+        Finite weights of 0 or more; for an indicator matrix the product over its columns.
 
     Raises
     ------
     ValueError
-        If `class_weight` does not fit `y`, or a weight is no finite number of 0 or more.
+        If `class_weight` does not match `y`, or a weight is not a finite number of 0 or more.
     """
     if y.ndim == 1:
         return _weights_of_column(who, class_weight, y)
@@ -55,9 +55,9 @@ def weights_by_label(who: str, class_weight: Any, y: NDArray[Any]) -> NDArray[np
 
 
 def check_weighted_labels(who: str, class_weight: Any, labels: Iterable[Any]) -> None:
-    """Raise if weights have labels that do not exist, while others have no weight.
+    """Raise if weights are given for unknown labels, while known ones have no weight.
 
-    Where all labels have one, further ones do no harm: those of data that are not here.
+    If all known labels have one, further weights do no harm: their labels occur in other data.
     """
     if not isinstance(class_weight, dict):
         return
@@ -83,8 +83,8 @@ def _weights_of_column(who: str, class_weight: Any, y: NDArray[Any]) -> NDArray[
     for label, weight in class_weight.items():
         if not _is_weight(weight):
             raise ValueError(
-                f"{who}: class_weight must hold finite weights of 0 or more, got {weight!r} for "
-                f"the label {label!r}."
+                f"{who}: class_weight must contain finite weights of 0 or more, got {weight!r} "
+                f"for the label {label!r}."
             )
     labels, codes = np.unique(y, return_inverse=True)
     by_label = np.array([class_weight.get(label, 1.0) for label in labels.tolist()], np.float64)

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from .._utils.arrays import as_array, check_numbers, whole_numbers
-from .._utils.margins import Margin
+from .._utils.padding_margin import PaddingMargin
 from .._utils.validation import check_ids
 from ..sequences import UNKNOWN, TokenSequences
 
@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
     vectors: NDArray[np.float32] | None = None
     """Vectors by id, shape (n_ids, D), if the sequences have them."""
 
-    margin: Margin | None = None
+    margin: PaddingMargin | None = None
     """Columns beside the `T` ones that are padding in all of the sequences."""
 
     @property

@@ -1,8 +1,8 @@
 """What a word is, in all scripts; and which scripts put no spaces between words.
 
-Words are found as Unicode's rules for word boundaries (UAX #29) find them, but for these: numbers
-are cut at points and commas, hyphens cut, whatever their script, and scripts without spaces are
-not taken apart.
+Words are found by Unicode's rules for word boundaries (UAX #29), with three exceptions: numbers
+are split at points and commas, words are split at hyphens of any script, and text in scripts
+without spaces is not split.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _JOINERS = (
     "\N{MIDDLE DOT}"  # Catalan "col·lega"
     "\N{HEBREW PUNCTUATION GERSHAYIM}"
 )
-"""Signs that stand between two letters of a word."""
+"""Signs that join two letters of a word."""
 
 _LIKE_MARKS = (
     "\N{ZERO WIDTH JOINER}\N{HEBREW PUNCTUATION GERESH}"
-    # Armenian writes these above a vowel, in the midst of a word.
+    # Armenian writes these above a vowel, in the middle of a word.
     "\N{ARMENIAN EMPHASIS MARK}\N{ARMENIAN EXCLAMATION MARK}\N{ARMENIAN QUESTION MARK}"
 )
-"""What follows a letter of a word, as combining marks do."""
+"""Signs that follow a letter of a word, as combining marks do."""
 
 _INVISIBLE = re.compile("[\u00ad\u061c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
-"""Soft hyphens, marks of direction and the like: a word is the same with them and without."""
+"""Soft hyphens, direction marks and the like: a word is the same with and without them."""
 
 _UNSPACED_SCRIPTS = {
     "Thai, Lao": "\u0e00-\u0eff",
@@ -48,7 +48,7 @@ _UNSPACED = f"[{''.join(_UNSPACED_SCRIPTS.values())}]"
 _UNSPACED_RUN = re.compile(f"{_UNSPACED}+")
 _CUT = re.compile(f"(?<={_UNSPACED})[ \t\u00a0\u200b\u3000]+(?={_UNSPACED})")
 _LETTERS_PER_CUT = 5
-"""Where letters of such scripts are cut more often than this, somebody has cut their words."""
+"""Where such scripts have a space after fewer letters than this, words were separated."""
 
 _ASCII_WORD = re.compile(r"\w+(?:'\w+)*", re.ASCII)
 
@@ -64,9 +64,9 @@ def find_words(text: str) -> list[str]:
     Returns
     -------
     list of str
-        Letters, digits and underscores, with the marks upon them and the signs between them.
+        Runs of letters, digits and underscores, with their marks and the signs between them.
     """
-    if text.isascii():  # says the same as below, in half the time
+    if text.isascii():  # finds the same words as below, in half the time
         return _ASCII_WORD.findall(text)
     return _any_word().findall(_INVISIBLE.sub("", text))
 
@@ -92,7 +92,7 @@ def _any_word() -> re.Pattern[str]:
 @cache
 def combining_marks() -> str:
     """Return all combining marks, as ranges of a character class; `re` has no name for them."""
-    planes = chain(range(0x20000), range(0xE0000, 0xE1000))  # where they lie; 15 ms
+    planes = chain(range(0x20000), range(0xE0000, 0xE1000))  # all that have some; 15 ms
     points = [c for c in planes if unicodedata.category(chr(c))[0] == "M"]
     starts = [c for c, before in zip(points, [-1, *points], strict=False) if c != before + 1]
     ends = [c for c, after in zip(points, [*points[1:], -1], strict=True) if c != after - 1]
@@ -110,8 +110,8 @@ def are_unspaced(texts: Iterable[str]) -> bool:
     Returns
     -------
     bool
-        Whether most letters are of scripts without spaces and are not cut into words all the
-        same, as by a program.
+        Whether most letters are of scripts without spaces, and their words were not separated
+        nevertheless, as by a program.
     """
     sample = "\n".join(texts)
     n_unspaced = _n_letters("".join(_UNSPACED_RUN.findall(sample)))

@@ -1,4 +1,4 @@
-"""A trained network on sequences: in batches without padding, in threads, back in order."""
+"""Inference: a trained network on sequences, in batches of similar length, in threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .network import RecurrentNetwork
 __all__ = ["Answer", "read_in_batches"]
 
 Answer = Callable[[NDArray[np.float64]], NDArray[Any]]
-"""From the numbers of some sequences, (n, ...), to what is kept of them, (n, ...)."""
+"""From the network's outputs for some sequences, (n, ...), to what is kept of them, (n, ...)."""
 
 
 def read_in_batches(
@@ -27,59 +27,59 @@ def read_in_batches(
     device: str,
     answer: Answer | None = None,
 ) -> NDArray[Any]:
-    """Return what a method of the network makes of each sequence, in their order: (N, ...).
+    """Return the outputs of a method of the network for all sequences, in order: (N, ...).
 
-    Nothing is written to the network: any number of threads may read at a time.
+    Nothing is written to the network: any number of threads may use it at a time.
 
     Parameters
     ----------
     network : RecurrentNetwork
         The network.
     read : callable
-        One of its methods, which gives numbers for sequences.
+        The method, such as ``RecurrentNetwork.forward``: from sequences and lengths to outputs.
     values : ndarray of int of shape (N, T), or of float of shape (N, T, D)
         The sequences.
     device : str
-        Where the network is.
+        The device of the network.
     answer : callable, default=None
-        What is kept of each batch, such as labels of logits: the numbers themselves go, which
-        may be thousands for each sequence. None keeps them.
+        From a batch's outputs, as float64, to what is kept of them, such as labels of logits:
+        outputs may be thousands of numbers for each sequence. None keeps them.
 
     Returns
     -------
     ndarray of shape (N, ...)
-        The answers; float32 where the numbers are kept.
+        The answers; the outputs, in float32, if `answer` is None.
 
     Raises
     ------
     ValueError
-        If the network gives numbers that are not finite.
+        If outputs are not finite.
     """
     batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.numbers_per_text)
 
     @torch.inference_mode()
     def answers_of(batch: Any) -> NDArray[Any]:
         tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
-        numbers = read(network, **tensors).cpu().numpy()
-        if not np.isfinite(numbers).all():
+        outputs = read(network, **tensors).cpu().numpy()
+        if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network's outputs are not finite: its weights, or the numbers in X, are too "
                 "large. Scale X; a model from a file may have been altered."
             )
-        return numbers if answer is None else answer(numbers.astype(np.float64))
+        return outputs if answer is None else answer(outputs.astype(np.float64))
 
     in_parallel = device == "cpu" and len(batches) > 1
     with single_threaded_math() as n_threads:
-        parts = thread_map(answers_of, batches, n_threads if in_parallel else 1)
-        return _in_order(parts, batches.order)
+        by_batch = thread_map(answers_of, batches, n_threads if in_parallel else 1)
+        return _in_order(by_batch, batches.order)
 
 
-def _in_order(parts: Iterator[NDArray[Any]], order: NDArray[np.intp]) -> NDArray[Any]:
-    """Return the parts as one array, each row in its place; no second array of all is made."""
+def _in_order(by_batch: Iterator[NDArray[Any]], order: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the answers of all batches in one array, which is filled as they come in."""
     start, answers = 0, np.empty(0, np.float32)
-    for part in parts:
+    for rows in by_batch:
         if not start:
-            answers = np.empty((len(order), *part.shape[1:]), part.dtype)
-        answers[order[start : start + len(part)]] = part
-        start += len(part)
+            answers = np.empty((len(order), *rows.shape[1:]), rows.dtype)
+        answers[order[start : start + len(rows)]] = rows
+        start += len(rows)
     return answers

@@ -1,8 +1,8 @@
-"""Recurrent steps of our own, where torch has no fast ones on a CPU.
+"""The steps of a simple RNN and a GRU in torch operations: for predictions, and without numba.
 
-Torch runs its SimpleRNN and GRU on a CPU as a chain of small autograd nodes. Here each is
-one node: forward and backward are written once, into preallocated outputs, and whatever
-does not depend on the previous step is computed for all the steps at once.
+Torch runs these two on a CPU as a chain of small autograd nodes. Here each is one node: forward
+and backward write into preallocated outputs, and whatever does not depend on the previous step
+is computed for all steps at once.
 
 All tensors are time-major: `T` steps, `N` texts, `H` hidden units.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["gru", "simple_rnn"]
+__all__ = ["gru", "previous_states", "simple_rnn", "sum_outer_products"]
 
 
 def simple_rnn(projected: Tensor, recurrent: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def simple_rnn(projected: Tensor, recurrent: Tensor) -> Tensor:
     Parameters
     ----------
     projected : Tensor of shape (T, N, H)
-        The inputs, already multiplied by the input matrix, intercept added.
+        The inputs, already multiplied by the input matrix, plus the intercept.
     recurrent : Tensor of shape (H, H)
         The recurrent matrix `U`.
 
@@ -41,13 +41,13 @@ def gru(projected: Tensor, recurrent: Tensor) -> Tensor:
     """Run a gated recurrent unit from h[-1] = 0.
 
     r, z = sigmoid(projected + U h) for the reset and the update gate,
-    n = tanh(projected + r * (U h)) for the candidate, and h = (1 - z) * n + z * h: the
-    form of cuDNN and of torch, where the reset gate acts after the matrix product.
+    n = tanh(projected + r * (U h)) for the candidate, and h = (1 - z) * n + z * h. As in
+    cuDNN and torch, the reset gate is applied after the matrix product.
 
     Parameters
     ----------
     projected : Tensor of shape (T, N, 3 * H)
-        The inputs, already multiplied by the input matrices, intercepts added; blocks in
+        The inputs, already multiplied by the input matrices, plus the intercepts; blocks in
         the order reset, update, candidate.
     recurrent : Tensor of shape (3 * H, H)
         The recurrent matrices `U`, in the same order.
@@ -59,7 +59,7 @@ def gru(projected: Tensor, recurrent: Tensor) -> Tensor:
     """
     n_hidden = recurrent.shape[1]
     sizes = [2 * n_hidden, n_hidden]
-    # Each step multiplies whole rows: two compact blocks beat one with strided halves.
+    # Each step reads whole rows: two contiguous blocks are faster than one with strided parts.
     gates, candidate = (block.contiguous() for block in projected.split(sizes, dim=2))
     states: Tensor = _GRU.apply(gates, candidate, *recurrent.split(sizes))
     return states
@@ -86,7 +86,7 @@ class _SimpleRNN(torch.autograd.Function):
         steps = zip(grad_states.unbind(), slope.unbind(), grad.unbind(), strict=True)
         for from_above, slope_t, grad_t in reversed(list(steps)):
             later = torch.addmm(from_above, later, recurrent, out=grad_t).mul_(slope_t)
-        return grad, _outer_sum(grad, _shifted(states))
+        return grad, sum_outer_products(grad, previous_states(states))
 
 
 class _GRU(torch.autograd.Function):
@@ -113,11 +113,11 @@ class _GRU(torch.autograd.Function):
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gates, recalled, candidate, states, gates_u, candidate_u = ctx.saved_tensors
         reset, update = gates.chunk(2, dim=2)
-        previous = _shifted(states)
-        # What one unit of dL/dh[t] sends to each gate's argument, for all steps at once.
+        previous = previous_states(states)
+        # Factors from dL/dh[t] to the gradient of each gate's argument, for all steps at once.
         to_candidate = (1 - update) * (1 - candidate * candidate)
         to_update = (previous - candidate) * update * (1 - update)
-        to_reset = recalled * reset * (1 - reset)  # per unit of the candidate's gradient
+        to_reset = recalled * reset * (1 - reset)  # from the candidate's gradient
         grad_gates = torch.empty_like(gates)
         grad_reset, grad_update = grad_gates.chunk(2, dim=2)
         grad_candidate, grad_recalled = torch.empty_like(states), torch.empty_like(states)
@@ -137,16 +137,40 @@ class _GRU(torch.autograd.Function):
         return (
             grad_gates,
             grad_candidate,
-            _outer_sum(grad_gates, previous),
-            _outer_sum(grad_recalled, previous),
+            sum_outer_products(grad_gates, previous),
+            sum_outer_products(grad_recalled, previous),
         )
 
 
-def _shifted(states: Tensor) -> Tensor:
-    """Return the state *before* each step: (T, N, H) -> (T, N, H), zeros first."""
+def previous_states(states: Tensor) -> Tensor:
+    """Return the state before each step: (T, N, H) -> (T, N, H), zeros first.
+
+    Parameters
+    ----------
+    states : Tensor of shape (T, N, H)
+        The state after each step.
+
+    Returns
+    -------
+    Tensor of shape (T, N, H)
+        The state before each step.
+    """
     return torch.cat([torch.zeros_like(states[:1]), states[:-1]])
 
 
-def _outer_sum(grad: Tensor, previous: Tensor) -> Tensor:
-    """Sum grad[t, n] x previous[t, n] over steps and texts: (T, N, K), (T, N, H) -> (K, H)."""
+def sum_outer_products(grad: Tensor, previous: Tensor) -> Tensor:
+    """Return the sum over steps and texts of grad[t, n] x previous[t, n]: (K, H).
+
+    Parameters
+    ----------
+    grad : Tensor of shape (T, N, K)
+        Gradients of the recurrent matrix's products.
+    previous : Tensor of shape (T, N, H)
+        What the matrix was multiplied by.
+
+    Returns
+    -------
+    Tensor of shape (K, H)
+        The gradient of the recurrent matrix.
+    """
     return grad.flatten(0, 1).t() @ previous.flatten(0, 1)

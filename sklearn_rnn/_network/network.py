@@ -1,11 +1,11 @@
 """The network: embedding, locked dropout, recurrent layers, pooling, dense head.
 
-No step of a text's recurrence ever reads padding. Batches come left-aligned, so a forward
-layer meets padding only after a text's last token, where nobody looks. For a backward layer
-each text is reversed within its own length, run forward, and reversed again.
+Beside the recurrent layers there may be a linear model of the same ids, whose logits are added
+to theirs.
 
-Axes: `N` texts, `T` tokens, `V` vocabulary entries, `D` vector dimensions, `H` hidden units
-(twice as many where a layer reads both ways), `C` outputs. Recurrent layers are time-major.
+Axes: `N` texts, `T` tokens, `V` vocabulary entries, `D` vector dimensions, `H` states of a layer
+(twice its hidden units if it is bidirectional), `F` pooled features, `C` outputs. Recurrent
+layers are time-major.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from torch import Tensor, nn
 
 from ..sequences import UNKNOWN
 from .cells import CELLS
-from .initializers import dense, embedding
+from .dropout import BranchDropout, LockedDropout
+from .embedding import Embedding
+from .initializers import dense
 from .linear import TfidfLinear
-from .pooling import POOLINGS
+from .pooling import POOLINGS, StateSizes
+from .recurrent import RecurrentLayer
 
-__all__ = ["BranchDropout", "LockedDropout", "RecurrentLayer", "RecurrentNetwork"]
+__all__ = ["RecurrentNetwork"]
 
 _LINEAR_RATE = 0.25
-"""What the linear model reads has length 1 for each text: its gradients are larger."""
+"""Learning rate of the linear model, as a share of the embedding's.
+
+Its inputs have length 1 for each text, which makes its gradients larger.
+"""
 
 
 class RecurrentNetwork(nn.Module):
@@ -31,31 +37,31 @@ class RecurrentNetwork(nn.Module):
     Parameters
     ----------
     n_ids : int or None
-        Rows `V` of the embedding table; None for sequences that are embedded already.
+        Rows `V` of the embedding table; None for sequences of vectors.
     n_dimensions : int
         Size `D` of a token's vector.
     n_outputs : int
         Number of logits `C`.
     n_places : int
-        Width of the flattened states: the longest text that ``pooling="flatten"`` takes.
-    cell : {"rnn", "lstm", "gru"}
-        Kind of the recurrent layers.
+        Number of steps that ``pooling="flatten"`` has room for.
+    cell : str
+        Kind of the recurrent layers, a key of `CELLS`.
     hidden_size : int
         Hidden units of a layer, in one direction.
     num_layers : int
-        Recurrent layers, one upon the other.
+        Number of stacked recurrent layers.
     bidirectional : bool
         Read in both directions, in each layer.
-    pooling : {"last", "max", "mean", "attention", "flatten"}
-        How the states of all steps become one vector.
+    pooling : str
+        How the states of all steps become one vector, a key of `POOLINGS`.
     input_dropout : float
         Share of each recurrent layer's inputs dropped, one mask for all steps of a text.
     dropout : float
         Share of the pooled vector dropped.
     linear : {"none", "words", "pairs"}
-        Which linear model stands beside the recurrent layers; of ids only.
+        The linear model beside the recurrent layers. Sequences of vectors have none.
     n_pairs : int
-        Pairs that it knows.
+        Number of word pairs that it knows.
     branch_dropout : float
         Share of texts that train the linear model alone, and share of texts that train the
         recurrent layers alone.
@@ -87,7 +93,7 @@ class RecurrentNetwork(nn.Module):
         self.cell = cell
         n_states = hidden_size * (2 if bidirectional else 1)
         sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
-        self.embedding = None if n_ids is None else embedding(n_ids, n_dimensions, generator)
+        self.embedding = None if n_ids is None else Embedding(n_ids, n_dimensions, generator)
         # (V,), words that are read as the unknown token in training: their vectors are not learned
         self.rare_word_mask: Tensor | None
         self.register_buffer("rare_word_mask", None, persistent=False)
@@ -95,7 +101,7 @@ class RecurrentNetwork(nn.Module):
         self.layers = nn.ModuleList(
             RecurrentLayer(cell, size, hidden_size, bidirectional, generator) for size in sizes
         )
-        self.pooling = POOLINGS[pooling](n_states, n_places, hidden_size)
+        self.pooling = POOLINGS[pooling](StateSizes(n_states, hidden_size, n_steps=n_places))
         self.dropout = LockedDropout(dropout, generator)
         self.head = dense(self.pooling.n_features, n_outputs, generator)
         self.branch_dropout = BranchDropout(branch_dropout, generator)
@@ -105,30 +111,31 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def sparse_parameters(self) -> list[Tensor]:
-        """The weights of which a batch reads a few rows: by word, or by pair of words."""
+        """The weights of which a batch reads a few rows: those of its words and pairs."""
         return [part.weight for part in (self.embedding, self.linear) if part is not None]
 
     @property
     def sparse_rates(self) -> list[float]:
-        """The learning rate of each of the tables, as a share of the rate of all."""
+        """The learning rate of each of `sparse_parameters`, as a share of their common rate."""
         parts = ((self.embedding, 1.0), (self.linear, _LINEAR_RATE))
         return [rate for part, rate in parts if part is not None]
 
     @property
     def numbers_per_text(self) -> int:
-        """How many logits a text takes the memory of, at the end: thousands of states count, too.
+        """The memory that a text's last layers take, in logits; it limits the size of batches.
 
-        Those that ``pooling="flatten"`` puts side by side are short-lived, and float32.
+        The many states that ``pooling="flatten"`` concatenates count less: they are short-lived
+        and float32.
         """
         return max(self.head.out_features, self.pooling.n_features // 8)
 
     @property
     def is_fused(self) -> bool:
-        """Whether each layer's steps are one call into torch."""
+        """Whether each layer's steps are one call, beside which another thread can run."""
         return CELLS[self.cell].is_fused()
 
     def forward(
-        self, sequences: Tensor, lengths: Tensor, sample_weight: Tensor | None = None
+        self, sequences: Tensor, lengths: Tensor, *, sparse_gradients: bool = False
     ) -> Tensor:
         """Return the logits: (N, T) ids or (N, T, D) vectors -> (N, C).
 
@@ -137,20 +144,20 @@ class RecurrentNetwork(nn.Module):
         sequences : Tensor of shape (N, T) or (N, T, D)
             Left-aligned ids, or vectors.
         lengths : Tensor of shape (N,)
-            Tokens of each text.
-        sample_weight : Tensor of shape (N,), default=None
-            For the loss; not read here.
+            Number of tokens of each text.
+        sparse_gradients : bool, default=False
+            Whether the gradients of `sparse_parameters` are sparse tensors.
 
         Returns
         -------
         Tensor of shape (N, C)
             The logits.
         """
-        logits = self.recurrent_logits(self.embed(sequences), lengths)
+        logits = self.recurrent_logits(self.embed(sequences, sparse_gradients), lengths)
         if self.linear is None:
             return logits
         recurrent, linear = self.branch_dropout(logits)
-        return recurrent * logits + linear * self.linear(sequences)
+        return recurrent * logits + linear * self.linear(sequences, sparse_gradients)
 
     def recurrent_logits(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of the recurrent layers alone: (T, N, D) -> (N, C).
@@ -160,12 +167,12 @@ class RecurrentNetwork(nn.Module):
         vectors : Tensor of shape (T, N, D)
             The tokens' vectors.
         lengths : Tensor of shape (N,)
-            Tokens of each text.
+            Number of tokens of each text.
 
         Returns
         -------
         Tensor of shape (N, C)
-            The logits, not yet weighed against those of the linear model.
+            The logits, not yet scaled by `branch_dropout`.
         """
         pooled = self.pooling(self.states(vectors, lengths), lengths)
         logits: Tensor = self.head(self.dropout(pooled))
@@ -179,7 +186,7 @@ class RecurrentNetwork(nn.Module):
         sequences : Tensor of shape (N, T) or (N, T, D)
             Left-aligned ids, or vectors.
         lengths : Tensor of shape (N,)
-            Tokens of each text.
+            Number of tokens of each text.
 
         Returns
         -------
@@ -189,13 +196,15 @@ class RecurrentNetwork(nn.Module):
         pooled: Tensor = self.pooling(self.states(self.embed(sequences), lengths), lengths)
         return pooled
 
-    def embed(self, sequences: Tensor) -> Tensor:
+    def embed(self, sequences: Tensor, sparse_gradients: bool = False) -> Tensor:
         """Return the tokens' vectors: (N, T) ids or (N, T, D) vectors -> (T, N, D).
 
         Parameters
         ----------
         sequences : Tensor of shape (N, T) or (N, T, D)
             Left-aligned ids, or vectors.
+        sparse_gradients : bool, default=False
+            Whether the gradient of the embedding is a sparse tensor.
 
         Returns
         -------
@@ -207,7 +216,7 @@ class RecurrentNetwork(nn.Module):
             return steps
         if self.rare_word_mask is not None:
             steps = torch.where(self.rare_word_mask[steps], UNKNOWN, steps)
-        vectors: Tensor = self.embedding(steps)
+        vectors: Tensor = self.embedding(steps, sparse_gradients)
         return vectors
 
     def states(self, vectors: Tensor, lengths: Tensor) -> Tensor:
@@ -218,7 +227,7 @@ class RecurrentNetwork(nn.Module):
         vectors : Tensor of shape (T, N, D)
             The tokens' vectors.
         lengths : Tensor of shape (N,)
-            Tokens of each text.
+            Number of tokens of each text.
 
         Returns
         -------
@@ -228,165 +237,3 @@ class RecurrentNetwork(nn.Module):
         for layer in self.layers:
             vectors = layer(self.input_dropout(vectors), lengths)
         return vectors
-
-
-class LockedDropout(nn.Module):
-    """Dropout with one mask for all steps, from a generator of its own.
-
-    Parameters
-    ----------
-    p : float
-        Share that is dropped; the rest is scaled up by 1 / (1 - p).
-    generator : torch.Generator
-        Source of the masks.
-
-    References
-    ----------
-    Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent
-    Neural Networks".
-    """
-
-    def __init__(self, p: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.p = p
-        self.generator = generator
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Drop features of each text: (T, N, D) -> (T, N, D), or (N, D) -> (N, D).
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (T, N, D) or (N, D)
-            What is dropped from, in training.
-
-        Returns
-        -------
-        Tensor
-            The same shape.
-        """
-        if not self.training or self.p == 0:
-            return inputs
-        kept = torch.empty(inputs.shape[-2:], device=self.generator.device)
-        kept.bernoulli_(1 - self.p, generator=self.generator)
-        return inputs * kept.div_(1 - self.p).to(inputs)
-
-
-class BranchDropout(nn.Module):
-    """Train two branches as one for some texts, and each of them by itself for others.
-
-    A branch that always has the other's help learns what that one leaves to it, which is
-    little where the other has learned its training texts by heart.
-
-    Parameters
-    ----------
-    p : float
-        Share of texts without the first branch, and share of those without the second:
-        below 0.5.
-    generator : torch.Generator
-        Source of the draws.
-    """
-
-    def __init__(self, p: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.p = p
-        self.generator = generator
-
-    def forward(self, logits: Tensor) -> tuple[Tensor | float, Tensor | float]:
-        """Return what each branch counts: (N, C) -> (N, 1) and (N, 1).
-
-        Parameters
-        ----------
-        logits : Tensor of shape (N, C)
-            Those of the first branch, for their number and device.
-
-        Returns
-        -------
-        first : Tensor of shape (N, 1), or float
-            1 or 0 in training, else the share of texts for which the branches were trained
-            as one: what each has learned by itself would otherwise count twice.
-        second : Tensor of shape (N, 1), or float
-            1 or 0 in training, else 1.
-        """
-        if not self.training or self.p == 0:
-            return 1 - 2 * self.p, 1.0
-        drawn = torch.empty(len(logits), 1, device=self.generator.device)
-        drawn = drawn.uniform_(generator=self.generator).to(logits)
-        without_first, without_second = drawn < self.p, drawn >= 1 - self.p
-        return (~without_first).to(logits), (~without_second).to(logits)
-
-
-class RecurrentLayer(nn.Module):
-    """One recurrent layer, reading forward or in both directions.
-
-    Parameters
-    ----------
-    cell : {"rnn", "lstm", "gru"}
-        Kind of the steps.
-    n_inputs : int
-        Size `D` of a step's input.
-    n_hidden : int
-        Hidden units `H` of one direction.
-    bidirectional : bool
-        Read backward too, and put the two states of each token side by side.
-    generator : torch.Generator
-        Source of the initial weights.
-    """
-
-    def __init__(
-        self,
-        cell: str,
-        n_inputs: int,
-        n_hidden: int,
-        bidirectional: bool,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
-        n_directions = 2 if bidirectional else 1
-        self.n_states = n_directions * n_hidden
-        self.directions = nn.ModuleList(
-            CELLS[cell](n_inputs, n_hidden, generator) for _ in range(n_directions)
-        )
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return the states after each step: (T, N, D) -> (T, N, H).
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (T, N, D)
-            Left-aligned sequences.
-        lengths : Tensor of shape (N,)
-            Steps of each text.
-
-        Returns
-        -------
-        Tensor of shape (T, N, H)
-            States; where both directions are read, forward ones first, then backward ones.
-        """
-        forward: Tensor = self.directions[0](inputs)
-        if len(self.directions) == 1:
-            return forward
-        mirrored = _mirror_index(lengths, len(inputs))
-        backward = _Mirror.apply(self.directions[1](_Mirror.apply(inputs, mirrored)), mirrored)
-        return torch.cat([forward, backward], dim=2)
-
-
-def _mirror_index(lengths: Tensor, n_steps: int) -> Tensor:
-    """Return where each step's mirror image lies in (T * N): steps past the end stay."""
-    steps = torch.arange(n_steps, device=lengths.device)[:, None]
-    mirrored = torch.where(steps < lengths, lengths - 1 - steps, steps)  # (T, N)
-    texts = torch.arange(len(lengths), device=lengths.device)
-    return (mirrored * len(lengths) + texts).flatten()
-
-
-class _Mirror(torch.autograd.Function):
-    """Reverse each text within its own length. Its own inverse, so its own gradient too."""
-
-    @staticmethod
-    def forward(ctx: object, inputs: Tensor, index: Tensor) -> Tensor:
-        ctx.save_for_backward(index)  # type: ignore[attr-defined]
-        return inputs.flatten(0, 1).index_select(0, index).view_as(inputs)
-
-    @staticmethod
-    def backward(ctx: object, grad: Tensor) -> tuple[Tensor, None]:
-        (index,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return _Mirror.apply(grad, index), None

@@ -1,12 +1,14 @@
-"""Recurrent steps compiled by numba: each kernel is one call, beside which other threads run.
+"""The steps of a simple RNN and a GRU compiled by numba, and as differentiable functions of torch.
 
-For the cells whose steps torch does not fuse on a CPU. An LSTM written like this was no faster
-than oneDNN's on half a batch, and slower with many units.
+A compiled kernel runs all steps in one call that releases the interpreter's lock, so that another
+thread can run beside it. It exists for the cells whose steps torch does not fuse on a CPU: an LSTM
+written this way was no faster than oneDNN's on half a batch, and slower with many units.
 
-Imported when a network is trained, if numba is installed: predictions need none of it. Arrays
-are float32 and time-major: `T` steps, `N` texts, `H` hidden units; matrices multiply a row of
-states from the right. Exponentials are computed here to the last bits of float32, in a form that
-the compiler turns into vector instructions.
+Imported only when a network is trained, if numba is installed; predictions use `kernels.py`.
+Exponentials are accurate to the last bits of float32, in a form that the compiler vectorizes.
+
+Arrays are float32 and time-major: `T` steps, `N` texts, `H` hidden units; matrices multiply a row
+of states from the right.
 """
 
 from __future__ import annotations
@@ -15,21 +17,21 @@ from typing import Any
 
 import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-__all__ = [
-    "gru_backward",
-    "gru_forward",
-    "rnn_backward",
-    "rnn_forward",
-]
+from .kernels import previous_states, sum_outer_products
+
+__all__ = ["FUNCTIONS"]
 
 Array = NDArray[np.float32]
 
-# Sums keep their order and numbers that are not finite stay so: only multiply-adds are fused.
-_EXACT_ENOUGH = {"contract", "nsz", "arcp"}
-_inlined = numba.njit(fastmath=_EXACT_ENOUGH, inline="always")
-_kernel = numba.njit(fastmath=_EXACT_ENOUGH, error_model="numpy", nogil=True, cache=True)
+# Multiply-adds may be fused. Sums keep their order, and numbers that are not finite stay so.
+_FASTMATH = {"contract", "nsz", "arcp"}
+_inlined = numba.njit(fastmath=_FASTMATH, inline="always")
+_kernel = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True, cache=True)
 
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 _LARGEST = np.float32(87)  # exp(88.8) overflows
@@ -63,7 +65,7 @@ def _tanh(x: Any) -> Any:
 
 
 @_kernel
-def rnn_forward(projected: Array, matrix: Array, states: Array) -> None:
+def _rnn_forward(projected: Array, matrix: Array, states: Array) -> None:
     """Fill states (T, N, H) from projected inputs (T, N, H) and the matrix (H, H)."""
     n_steps, n_texts, n_hidden = projected.shape
     previous = np.zeros((n_texts, n_hidden), np.float32)
@@ -78,7 +80,7 @@ def rnn_forward(projected: Array, matrix: Array, states: Array) -> None:
 
 
 @_kernel
-def rnn_backward(grad_states: Array, states: Array, matrix: Array, grad: Array) -> None:
+def _rnn_backward(grad_states: Array, states: Array, matrix: Array, grad: Array) -> None:
     """Fill the gradient of tanh's argument (T, N, H), from that of the states (T, N, H)."""
     n_steps, n_texts, n_hidden = states.shape
     later = np.zeros((n_texts, n_hidden), np.float32)
@@ -91,10 +93,14 @@ def rnn_backward(grad_states: Array, states: Array, matrix: Array, grad: Array) 
 
 
 @_kernel
-def gru_forward(
+def _gru_forward(
     projected: Array, matrix: Array, gates: Array, recalled: Array, states: Array
 ) -> None:
-    """Fill gates (T, N, 3H: reset, update, candidate), what is recalled, and states (T, N, H)."""
+    """Fill gates (T, N, 3H), `recalled` and states (T, N, H).
+
+    Gates are in the order reset, update, candidate. `recalled` is the recurrent product that the
+    reset gate multiplies.
+    """
     n_steps, n_texts, n_hidden = states.shape
     previous = np.zeros((n_texts, n_hidden), np.float32)
     product = np.empty((n_texts, 3 * n_hidden), np.float32)
@@ -114,7 +120,7 @@ def gru_forward(
 
 
 @_kernel
-def gru_backward(
+def _gru_backward(
     grad_states: Array,
     gates: Array,
     recalled: Array,
@@ -144,3 +150,55 @@ def gru_backward(
                 after[j] = dh * z
         np.dot(grad_product[t], matrix, through_gates)
         later += through_gates
+
+
+class _SimpleRNN(torch.autograd.Function):
+    """projected (T, N, H), recurrent (H, H) -> states (T, N, H)."""
+
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
+        projected = projected.contiguous()
+        states = torch.empty_like(projected)
+        _rnn_forward(*_arrays(projected, recurrent.t(), states))
+        ctx.save_for_backward(states, recurrent)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor]:
+        states, recurrent = ctx.saved_tensors
+        grad = torch.empty_like(states)
+        _rnn_backward(*_arrays(grad_states, states, recurrent, grad))
+        return grad, sum_outer_products(grad, previous_states(states))
+
+
+class _GRU(torch.autograd.Function):
+    """projected (T, N, 3H), recurrent (3H, H) -> states (T, N, H)."""
+
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, recurrent: Tensor) -> Tensor:
+        projected = projected.contiguous()
+        gates = torch.empty_like(projected)
+        recalled, states = projected.new_empty(2, *projected.shape[:2], recurrent.shape[1])
+        _gru_forward(*_arrays(projected, recurrent.t(), gates, recalled, states))
+        ctx.save_for_backward(gates, recalled, states, recurrent)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor]:
+        gates, recalled, states, recurrent = ctx.saved_tensors
+        previous, (grad, grad_product) = previous_states(states), gates.new_empty(2, *gates.shape)
+        _gru_backward(
+            *_arrays(grad_states, gates, recalled, previous, recurrent, grad, grad_product)
+        )
+        return grad, sum_outer_products(grad_product, previous)
+
+
+FUNCTIONS = {"rnn": _SimpleRNN, "gru": _GRU}
+"""The functions by kind of cell: projected inputs and recurrent matrix to states."""
+
+
+def _arrays(*tensors: Tensor) -> list[Array]:
+    """Return tensors as arrays in the same memory, or in new memory if they are strided."""
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]

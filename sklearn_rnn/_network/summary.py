@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from torch import nn
 
-from .network import RecurrentLayer, RecurrentNetwork
+from .network import RecurrentNetwork
 from .pooling import LastState
+from .recurrent import RecurrentLayer
 
 __all__ = ["Layer", "Summary", "summarize"]
 
@@ -28,12 +29,11 @@ class Summary:
     Parameters
     ----------
     layers : tuple of Layer
-        The layers: `name`, `output_shape` (None stands for the number of texts) and
-        `n_parameters`.
+        The layers: `name`, `output_shape` (None for the number of texts) and `n_parameters`.
     total : int
-        Parameters of all layers.
+        Number of parameters in all layers.
     trainable : int
-        Parameters that training changes.
+        Number of parameters that training changes.
     """
 
     layers: tuple[Layer, ...]
@@ -42,7 +42,7 @@ class Summary:
 
     @property
     def non_trainable(self) -> int:
-        """Parameters that training leaves as they are: a frozen embedding's."""
+        """Number of parameters that training does not change: those of a frozen embedding."""
         return self.total - self.trainable
 
     def __repr__(self) -> str:
@@ -74,15 +74,15 @@ class Summary:
         )
 
 
-def summarize(network: RecurrentNetwork, n_places: int) -> Summary:
+def summarize(network: RecurrentNetwork, n_steps: int) -> Summary:
     """Return the summary of a network.
 
     Parameters
     ----------
     network : RecurrentNetwork
         The network.
-    n_places : int
-        Tokens of a sequence.
+    n_steps : int
+        Length of a sequence, padding included.
 
     Returns
     -------
@@ -91,25 +91,25 @@ def summarize(network: RecurrentNetwork, n_places: int) -> Summary:
     """
     parameters = list(network.parameters())
     return Summary(
-        layers=(*_embedding(network, n_places), *_recurrent(network, n_places), *_top(network)),
+        layers=(*_embedding(network, n_steps), *_recurrent(network, n_steps), *_top(network)),
         total=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
     )
 
 
-def _embedding(network: RecurrentNetwork, n_places: int) -> list[Layer]:
+def _embedding(network: RecurrentNetwork, n_steps: int) -> list[Layer]:
     table = network.embedding
     if table is None:
         return []
-    return [Layer("Embedding", (None, n_places, table.embedding_dim), _size(table))]
+    return [Layer("Embedding", (None, n_steps, table.embedding_dim), _size(table))]
 
 
-def _recurrent(network: RecurrentNetwork, n_places: int) -> list[Layer]:
+def _recurrent(network: RecurrentNetwork, n_steps: int) -> list[Layer]:
     rows = []
     for layer in network.layers:
         assert isinstance(layer, RecurrentLayer)
-        rows.append(Layer(_title(layer), (None, n_places, layer.n_states), _size(layer)))
-    if isinstance(network.pooling, LastState):  # the last layer hands on its last state alone
+        rows.append(Layer(_title(layer), (None, n_steps, layer.n_states), _size(layer)))
+    if isinstance(network.pooling, LastState):  # only its last state leaves the layer
         rows[-1] = rows[-1]._replace(output_shape=(None, rows[-1].output_shape[-1]))
     return rows
 

@@ -1,15 +1,27 @@
-"""A training step shared out among processes: each computes the gradients of a part of a batch.
+"""A training step shared by several processes: each computes the gradients of a shard of a batch.
 
-Then each has the gradients of all, adds them up in the same order, and takes the same step. Of two
-processes each computes what would be one half of the batch in a single process, with the same
-dropout masks: all three end with the same weights, to the last bit.
+Every process has the same network and takes the same batches in the same order. For each batch:
 
-Gradients of tables travel as rows, one for each token of the batch, not as whole tables.
+1. A process reads its own shard of the texts, and the targets of all.
+2. It computes its micro-batch. The main process does so with the network, every other one with
+   its replica (see `gradients.py`), whose masks come from a seed that all processes draw from the
+   network's generator. So these generators stay in step, except for the masks of the main process.
+3. It packs the results into a flat list of tensors, and receives the lists of all processes. With
+   them the main process sends the state of its generator, from which all continue.
+4. It unpacks all results, adds them up in the order of the processes, and takes the same step as
+   every other process.
+
+Two processes compute what are the two micro-batches in a single process, with the same dropout
+masks: both end with the weights of that one, to the last bit.
+
+The gradients of the embedding and the linear model are sent as rows, one for each token of the
+batch, not as whole matrices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,10 +31,10 @@ from torch import Tensor
 from .._data.batches import LengthSortedBatches
 from .._network.network import RecurrentNetwork
 from .gradients import (
-    Inputs,
     Loss,
     MicroBatch,
     MicroBatchGradients,
+    NetworkInputs,
     draw_seed,
     trainable_parameters,
 )
@@ -31,21 +43,23 @@ from .processes import ProcessGroup
 __all__ = ["DataParallelGradients", "gather_logits"]
 
 _NOTHING = torch.empty(0)
+"""Sent in place of what a process does not have."""
 
 
 class DataParallelGradients(MicroBatchGradients):
-    """Computes a network's gradients, batch by batch, one part in each process.
+    """Computes a network's gradients, each batch in one micro-batch for each process.
 
     Parameters
     ----------
     network : RecurrentNetwork
         The network, with the same weights and the same generator in each process.
     loss : callable
-        Gives the mean loss of texts from logits, targets and inputs.
+        Returns the mean loss of texts from logits, targets and inputs.
     processes : ProcessGroup
-        Who computes.
+        The processes.
     sparse : bool, default=False
-        Leave the gradients of the tables sparse, for an optimizer that takes such.
+        Leave the gradients of the network's `sparse_parameters` sparse, for an optimizer that
+        takes such.
     """
 
     def __init__(
@@ -54,88 +68,100 @@ class DataParallelGradients(MicroBatchGradients):
         super().__init__(network, loss, n_threads=1, sparse=sparse)
         self.processes = processes
 
-    def _micro_batches(self, inputs: Inputs, target: Any) -> list[MicroBatch]:
-        """Compute the half of this process, whose inputs these are; return those of all."""
+    def _micro_batches(self, inputs: NetworkInputs, target: Any) -> list[MicroBatch]:
+        """Compute the micro-batch of this process, whose inputs these are; return those of all."""
+        # 1., 2. The micro-batch of this process.
         n_texts, weights = len(target), trainable_parameters(self.network)
         micro_batch = self._own_micro_batch(inputs, target)
+        # 3. Exchange. The state of the main process's generator is the first tensor of its list.
         state = self.network.generator.get_state() if self.processes.is_main else None
-        messages = self.processes.all_gather([*_packed(micro_batch, weights), _as_numbers(state)])
-        self.network.generator.set_state(_as_state(messages[0][-1]))
-        parts = [self.processes.shard(n_texts, rank) for rank in range(self.processes.size)]
+        messages = self.processes.all_gather(
+            [_state_as_floats(state), *_pack(micro_batch, weights)]
+        )
+        self.network.generator.set_state(_state_from_floats(messages[0][0]))
+        # 4. The micro-batches of all processes, in their order.
+        shards = [self.processes.shard(n_texts, rank) for rank in range(self.processes.size)]
         return [
-            _unpacked(message, part.stop - part.start, weights)
-            for part, message in zip(parts, messages, strict=True)
-            if part.stop > part.start
+            _unpack(packed, shard.stop - shard.start, weights)
+            for shard, (_, *packed) in zip(shards, messages, strict=True)
+            if shard.stop > shard.start
         ]
 
-    def _own_micro_batch(self, inputs: Inputs, target: Any) -> MicroBatch | None:
-        """Compute what is this process's; draw what all others draw, to stay in step."""
-        rank, part = self.processes.rank, self.processes.shard(len(target))
+    def _own_micro_batch(self, inputs: NetworkInputs, target: Any) -> MicroBatch | None:
+        """Compute the shard of this process; draw the seeds of all, to stay in step."""
+        rank, shard = self.processes.rank, self.processes.shard(len(target))
         seeds = [draw_seed(self.network.generator) for _ in range(1, self.processes.size)]
-        if part.stop == part.start:  # a small batch has no text for this one
+        if shard.stop == shard.start:  # fewer texts than processes
             return None
         device = self.network.head.weight.device
         own = {name: tensor.to(device) for name, tensor in inputs.items()}
         if rank == 0:
-            return self._micro_batch(self.network, own, target[part], len(target))
+            return self._micro_batch(self.network, own, target[shard], len(target))
         self.replica.generator.manual_seed(seeds[rank - 1])
-        return self._micro_batch(self.replica, own, target[part], len(target))
+        return self._micro_batch(self.replica, own, target[shard], len(target))
 
 
 def gather_logits(
-    infer: Callable[[Inputs], Tensor], batches: LengthSortedBatches, processes: ProcessGroup
+    infer: Callable[[NetworkInputs], Tensor],
+    batches: LengthSortedBatches,
+    processes: ProcessGroup,
 ) -> list[Tensor]:
-    """Return the logits of each batch, of which each process computes every so many-th.
+    """Return the logits of each batch, of which each of k processes computes every k-th.
 
-    Whole batches, not parts of each: as one process computes them, to the last bit.
+    Batches are not sharded, so that the logits are those of a single process, to the last bit.
     """
     own = [infer(batches[i][0]) for i in range(processes.rank, len(batches), processes.size)]
     n_rounds = -(-len(batches) // processes.size)
     messages = processes.all_gather(own + [_NOTHING] * (n_rounds - len(own)))
+    # Round by round, each process's batch of the round: the order of the batches, then fillers.
     in_order = [logits for of_round in zip(*messages, strict=True) for logits in of_round]
     sizes = np.diff(np.minimum(batches.starts, len(batches.order)))
     return [logits.view(n, -1) for logits, n in zip(in_order, sizes, strict=False)]
 
 
-def _packed(micro_batch: MicroBatch | None, weights: Sequence[Tensor]) -> list[Tensor]:
-    """Return logits, loss, and for each weight its gradient's values and their rows, if any."""
+# ---- Messages: logits, loss, then two tensors for each weight -------------------------------
+
+
+def _pack(micro_batch: MicroBatch | None, weights: Sequence[Tensor]) -> list[Tensor]:
     if micro_batch is None:
         return [_NOTHING] * (2 + 2 * len(weights))
-    gradients = [part for gradient in micro_batch.gradients for part in _values_and_rows(gradient)]
-    return [micro_batch.logits, micro_batch.loss, *gradients]
+    pairs = [_values_and_rows(gradient) for gradient in micro_batch.gradients]
+    return [micro_batch.logits, micro_batch.loss, *chain.from_iterable(pairs)]
+
+
+def _unpack(packed: Sequence[Tensor], n_texts: int, weights: Sequence[Tensor]) -> MicroBatch:
+    logits, loss, *rest = (tensor.to(weights[0].device) for tensor in packed)
+    values, rows = rest[0::2], rest[1::2]  # as `_pack` alternates them
+    gradients = (_gradient(*parts) for parts in zip(weights, values, rows, strict=True))
+    return MicroBatch(logits.view(n_texts, -1), loss[0], tuple(gradients))
 
 
 def _values_and_rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return a gradient's values, and the rows of a sparse one."""
     if gradient is None:
         return _NOTHING, _NOTHING
     if not gradient.is_sparse:
         return gradient, _NOTHING
+    # Messages are float32. Row numbers travel as int32 reinterpreted, bit by bit; not converted,
+    # which would round them. Nothing computes on them until `_gradient` turns them back.
     return gradient._values(), gradient._indices()[0].int().view(torch.float32)
 
 
-def _unpacked(message: Sequence[Tensor], n_texts: int, weights: Sequence[Tensor]) -> MicroBatch:
-    logits, loss, *parts = (part.to(weights[0].device) for part in message)
-    gradients = [
-        _gradient(weight, values, rows)
-        for weight, values, rows in zip(weights, parts[0:-1:2], parts[1::2], strict=True)
-    ]
-    return MicroBatch(logits.view(n_texts, -1), loss[0], tuple(gradients))
-
-
 def _gradient(weight: Tensor, values: Tensor, rows: Tensor) -> Tensor | None:
+    """Return the gradient that `_values_and_rows` took apart."""
     if len(values) == 0:
         return None
     if len(rows) == 0:
         return values.view_as(weight)
-    places = rows.view(torch.int32).long()[None]
+    indices = rows.view(torch.int32).long()[None]
     values = values.view(-1, *weight.shape[1:])
-    return torch.sparse_coo_tensor(places, values, weight.shape, check_invariants=False)
+    return torch.sparse_coo_tensor(indices, values, weight.shape, check_invariants=False)
 
 
-def _as_numbers(state: Tensor | None) -> Tensor:
-    """Return a generator's state as what travels: the same bits."""
+def _state_as_floats(state: Tensor | None) -> Tensor:
+    """Return a generator's state, which is bytes, reinterpreted as what messages contain."""
     return _NOTHING if state is None else state.view(torch.float32)
 
 
-def _as_state(numbers: Tensor) -> Tensor:
-    return numbers.cpu().clone().view(torch.uint8)
+def _state_from_floats(floats: Tensor) -> Tensor:
+    return floats.cpu().clone().view(torch.uint8)

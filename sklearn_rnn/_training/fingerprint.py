@@ -158,7 +158,7 @@ def _data_digest(inputs: Inputs, data: SequenceDataset) -> str:
         digest.update(f"{array.dtype} {shape}".encode())
         for start in range(0, len(array), n_rows):
             rows = array[start : start + n_rows]
-            rows = rows if margin is None else margin.beside(rows)  # type: ignore[arg-type]
+            rows = rows if margin is None else margin.pad(rows)  # type: ignore[arg-type]
             digest.update(np.ascontiguousarray(rows).data)
     digest.update(repr(inputs.vocabulary).encode())
     return digest.hexdigest()

@@ -1,11 +1,20 @@
-"""A training step in two halves of a batch, side by side in two threads where there are two.
+"""The gradients of a batch, computed in two micro-batches, in two threads if there are two.
 
-Torch's own threads share out single operations, and those of a recurrent step are too small
-for that. Half a batch is not. The halves are computed apart even where one thread has to do
-both, so that the number of threads changes no bit of the result.
+Torch's own threads split single operations, and those of a recurrent step are too small for that.
+Half a batch is large enough:
 
-Where a layer's steps are not one call but many short ones (torch's GRU and SimpleRNN), threads
-would wait for each other between them: such batches stay whole.
+1. A batch is cut into two micro-batches, each as long as its own longest text. This is done even
+   if a single thread has to compute both, so that the number of threads changes no bit.
+2. The network computes the first, its replica the second. The replica is a second module with the
+   same weight tensors, but with a generator of its own for dropout masks: with a shared one, the
+   masks would depend on which thread is faster. It is seeded for each batch from the network's.
+3. The mean loss of a micro-batch counts by its share of the batch's texts. So the gradients of
+   both add up to those of the whole batch.
+4. They are added in a fixed order. Those of the embedding and the linear model contain only the
+   rows that the batch reads: they stay sparse, or are added to a dense tensor that is reused.
+
+If a layer's steps are many short calls and not a single one (a simple RNN or a GRU without numba),
+threads would wait for each other between them: such a batch is one micro-batch.
 """
 
 from __future__ import annotations
@@ -21,14 +30,15 @@ import torch
 from torch import Tensor, nn
 
 from .._data.batches import rounded
-from .._network.network import BranchDropout, LockedDropout, RecurrentNetwork
+from .._network.dropout import BranchDropout, LockedDropout
+from .._network.network import RecurrentNetwork
 from .._utils.threads import init_worker_thread
 
 __all__ = [
-    "Inputs",
     "Loss",
     "MicroBatch",
     "MicroBatchGradients",
+    "NetworkInputs",
     "draw_seed",
     "has_hooks",
     "trainable_parameters",
@@ -36,31 +46,34 @@ __all__ = [
 
 _DROPOUTS = (LockedDropout, BranchDropout)
 
-Inputs = dict[str, Tensor]
-Loss = Callable[[Tensor, Any, Inputs], Tensor]
+NetworkInputs = dict[str, Tensor]
+"""The inputs of a batch by name: sequences, lengths and, for the loss alone, sample_weight."""
+
+Loss = Callable[[Tensor, Any, NetworkInputs], Tensor]
 
 
 class MicroBatch(NamedTuple):
-    """What one half of a batch gives, or a smaller part."""
+    """The results of one part of a batch."""
 
-    logits: Tensor  # (N / 2, C)
-    loss: Tensor  # its share of the batch's
-    gradients: tuple[Tensor | None, ...]
+    logits: Tensor  # (n, C)
+    loss: Tensor  # its share of the batch's loss
+    gradients: tuple[Tensor | None, ...]  # of that share, one for each trainable parameter
 
 
 class MicroBatchGradients:
-    """Computes a network's gradients, batch by batch, half by half.
+    """Computes a network's gradients, each batch in two micro-batches.
 
     Parameters
     ----------
     network : RecurrentNetwork
         The network; it is set to training.
     loss : callable
-        Gives the mean loss of texts from logits, targets and inputs.
+        Returns the mean loss of texts from logits, targets and inputs.
     n_threads : int
-        With more than one, the second half is computed in a thread of its own.
+        With more than one, the second micro-batch is computed in a thread of its own.
     sparse : bool, default=False
-        Leave the gradients of the tables sparse, for an optimizer that takes such.
+        Leave the gradients of the network's `sparse_parameters` sparse, for an optimizer that
+        takes such.
     """
 
     def __init__(
@@ -70,31 +83,24 @@ class MicroBatchGradients:
         self.loss = loss
         self.sparse = sparse
         self.replica = _replica(network)
-        self.dense = defaultdict[Tensor, DenseGradientBuffer](DenseGradientBuffer)
-        self.helper = (
+        self.dense_gradients = defaultdict[Tensor, DenseGradient](DenseGradient)
+        self.second_thread = (
             ThreadPoolExecutor(1, initializer=init_worker_thread) if n_threads > 1 else None
         )
 
     def __enter__(self) -> Self:
-        self._set_sparse(True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._set_sparse(False)
-        if self.helper is not None:
-            self.helper.shutdown()
+        if self.second_thread is not None:
+            self.second_thread.shutdown()
 
-    def _set_sparse(self, sparse: bool) -> None:
-        for network in (self.network, self.replica):
-            for part in (network.embedding, network.linear):
-                if part is not None:
-                    part.sparse = sparse
-
-    def backward(self, inputs: Inputs, target: Any) -> tuple[Tensor, Tensor]:
+    def backward(self, inputs: NetworkInputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
         weights = trainable_parameters(self.network)
         _sync_dropout_rates(self.replica, self.network)
         micro_batches = self._micro_batches(inputs, target)
+        # 4. In the order of the micro-batches, not in that in which threads are done.
         for weight, *gradients in zip(
             weights, *(micro_batch.gradients for micro_batch in micro_batches), strict=True
         ):
@@ -102,24 +108,29 @@ class MicroBatchGradients:
         logits = torch.cat([micro_batch.logits for micro_batch in micro_batches])
         return logits, torch.stack([micro_batch.loss for micro_batch in micro_batches]).sum()
 
-    def _micro_batches(self, inputs: Inputs, target: Any) -> list[MicroBatch]:
+    def _micro_batches(self, inputs: NetworkInputs, target: Any) -> list[MicroBatch]:
+        # 1. Cut the batch in the middle.
         n_texts = len(target)
-        self.replica.generator.manual_seed(draw_seed(self.network.generator))
         middle = (n_texts + 1) // 2 if self.network.is_fused else n_texts
-        first = self.network, _part(inputs, slice(middle)), target[:middle], n_texts
+        # 2. The network and its replica, each with masks from a generator of its own.
+        self.replica.generator.manual_seed(draw_seed(self.network.generator))
+        first = self.network, _select(inputs, slice(middle)), target[:middle], n_texts
         if middle == n_texts:
             return [self._micro_batch(*first)]
-        second = self.replica, _part(inputs, slice(middle, None)), target[middle:], n_texts
-        if self.helper is None:
+        second = self.replica, _select(inputs, slice(middle, None)), target[middle:], n_texts
+        if self.second_thread is None:
             return [self._micro_batch(*first), self._micro_batch(*second)]
-        later = self.helper.submit(self._micro_batch, *second)
+        later = self.second_thread.submit(self._micro_batch, *second)
         return [self._micro_batch(*first), later.result()]
 
     def _micro_batch(
-        self, network: nn.Module, inputs: Inputs, target: Any, n_texts: int
+        self, network: RecurrentNetwork, inputs: NetworkInputs, target: Any, n_texts: int
     ) -> MicroBatch:
-        """Compute some texts' logits, and their share of the loss of a batch of `n_texts`."""
-        logits = network(**inputs)
+        """Compute the results of some texts of a batch of `n_texts`."""
+        logits = network(
+            sequences=inputs["sequences"], lengths=inputs["lengths"], sparse_gradients=True
+        )
+        # 3. The share of these texts in the mean over the batch.
         loss = self.loss(logits, target, inputs) * (len(logits) / n_texts)
         gradients = torch.autograd.grad(loss, trainable_parameters(network), allow_unused=True)
         return MicroBatch(logits.detach(), loss.detach(), gradients)
@@ -127,17 +138,15 @@ class MicroBatchGradients:
     def _sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor | None:
         if not gradients:
             return None
-        if gradients[0].is_sparse:
-            return (
-                _concatenate_sparse(gradients)
-                if self.sparse
-                else self.dense[weight].sum(weight, gradients)
-            )
-        return reduce(torch.add, gradients)
+        if not gradients[0].is_sparse:
+            return reduce(torch.add, gradients)
+        if self.sparse:
+            return _concatenate_sparse(gradients)
+        return self.dense_gradients[weight].sum(weight, gradients)
 
 
 def has_hooks(network: nn.Module) -> bool:
-    """Return whether somebody listens to a network: they expect whole batches, in one thread."""
+    """Return whether a network has hooks: they expect whole batches, and a single thread."""
     return any(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -148,19 +157,19 @@ def has_hooks(network: nn.Module) -> bool:
 
 
 def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the weights that training changes."""
+    """Return the weights that training changes: those that are not frozen."""
     return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _replica(network: RecurrentNetwork) -> RecurrentNetwork:
-    """Return a network of the same weights that draws its dropout masks by itself."""
+    """Return a network that shares all tensors, but draws from a generator of its own."""
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     return deepcopy(network, {**shared, id(network.generator): torch.Generator()})
 
 
-def _sync_dropout_rates(twin: nn.Module, network: nn.Module) -> None:
-    """Give the twin the rates of dropout that a callback may have changed."""
-    for copied, module in zip(twin.modules(), network.modules(), strict=True):
+def _sync_dropout_rates(replica: nn.Module, network: nn.Module) -> None:
+    """Copy modes and dropout rates to the replica: a callback may have changed them."""
+    for copied, module in zip(replica.modules(), network.modules(), strict=True):
         copied.training = module.training
         if isinstance(copied, _DROPOUTS) and isinstance(module, _DROPOUTS):
             copied.p = module.p
@@ -171,31 +180,33 @@ def draw_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator))
 
 
-def _part(inputs: Inputs, texts: slice) -> Inputs:
-    """Return some of the texts of a batch, cut at the longest of them."""
-    part = {name: tensor[texts] for name, tensor in inputs.items()}
-    n_steps = rounded(int(part["lengths"].max()))
-    return {**part, "sequences": part["sequences"][:, :n_steps]}
+def _select(inputs: NetworkInputs, texts: slice) -> NetworkInputs:
+    """Return some texts of a batch, trimmed to the longest of them."""
+    selected = {name: tensor[texts] for name, tensor in inputs.items()}
+    n_steps = rounded(int(selected["lengths"].max()))
+    return {**selected, "sequences": selected["sequences"][:, :n_steps]}
 
 
 def _concatenate_sparse(gradients: list[Tensor]) -> Tensor:
-    """Return the sum of sparse gradients of a table: all their rows, one after the other."""
+    """Return the sum of sparse gradients, not coalesced: the rows of each, one after the other."""
     rows = torch.cat([gradient._indices() for gradient in gradients], dim=1)
     values = torch.cat([gradient._values() for gradient in gradients])
     return torch.sparse_coo_tensor(rows, values, gradients[0].shape, check_invariants=False)
 
 
-class DenseGradientBuffer:
-    """The gradient of a table: one dense array, which stays.
+class DenseGradient:
+    """A dense gradient of one sparse parameter, whose memory serves all batches.
 
-    A new one for each half would take longer than the whole recurrence where words are many.
+    To allocate it for each micro-batch would take longer than the whole recurrence if the
+    vocabulary is large.
     """
 
-    dense: Tensor | None = None
+    buffer: Tensor | None = None
 
-    def sum(self, table: Tensor, gradients: list[Tensor]) -> Tensor:
-        """Add sparse gradients, of the tokens that the halves hold, into one: (V, D)."""
-        dense = self.dense = torch.zeros_like(table) if self.dense is None else self.dense.zero_()
+    def sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor:
+        """Add sparse gradients, one row for each token, to zeros: (V, D)."""
+        dense = torch.zeros_like(weight) if self.buffer is None else self.buffer.zero_()
         for gradient in gradients:
             dense.index_add_(0, gradient._indices()[0], gradient._values())
+        self.buffer = dense
         return dense

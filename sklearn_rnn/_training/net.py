@@ -158,6 +158,11 @@ class SequenceNet(NeuralNet):
         if training:
             self.broadcast_weights()
 
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Return the logits of a batch, whose weights of texts are for the loss alone."""
+        inputs = {name: tensor for name, tensor in x.items() if name != "sample_weight"}
+        return super().infer(inputs, **fit_params)
+
     def broadcast_weights(self) -> None:
         """Give each process the main one's weights: the same, but for rounding of other CPUs."""
         numbers = [*self.module_.parameters(), *self.module_.buffers()]

@@ -1,7 +1,7 @@
-"""Processes that train one network together: which one this is, what they tell each other.
+"""The processes that train one network together, and their collective operations.
 
-Hugging Face Accelerate finds out how they were launched and on which device each works; torch
-carries their messages, through gloo on CPUs and NCCL on GPUs.
+Hugging Face Accelerate finds out how they were launched and which device each of them uses; torch
+exchanges their messages, through gloo on CPUs and NCCL on GPUs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class MessageTag(IntEnum):
-    """What an exchange is about: processes that do different things must not be mixed up."""
+    """Which operation a message belongs to: processes at different ones must notice it."""
 
     BARRIER = 0
     GRADIENTS = 1
@@ -43,19 +43,19 @@ class MessageTag(IntEnum):
 class ProcessGroup:
     """The processes that train together, as one of them sees them.
 
-    Whatever they tell each other, each tells all others: no exchange depends on who is who, and
-    one in which they differ is noticed.
+    Every operation is an all-gather, even a broadcast: each process sends to all others the tag of
+    the operation that it is at. So processes that are out of step raise, and do not wait forever.
 
     Attributes
     ----------
     rank : int
-        Which one this is, from 0.
+        Index of this process, from 0.
     size : int
-        How many they are.
+        Number of processes.
     device : str or None
-        The device that is this one's; None for whatever the estimator says.
+        The device of this process; None for that of the estimator.
     timeout : float
-        Seconds after which another one counts as lost.
+        Seconds of silence after which another process counts as lost.
     """
 
     rank: int = 0
@@ -66,21 +66,21 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the one that writes files and shows progress."""
+        """Whether this is the process that writes files and shows progress."""
         return self.rank == 0
 
     def shard(self, n_items: int, rank: int | None = None) -> slice:
-        """Return which of so many items are this process's, or another one's: even parts."""
+        """Return the slice of `n_items` items that a process gets, by default this one."""
         rank = self.rank if rank is None else rank
         return slice(-(-n_items * rank // self.size), -(-n_items * (rank + 1) // self.size))
 
     def barrier(self) -> None:
-        """Wait until each process is here."""
+        """Wait until all processes get here."""
         if self.size > 1:
             self._objects(MessageTag.BARRIER, None)
 
     def wait(self) -> None:
-        """Wait until each process is here, under the name of former versions."""
+        """Wait until all processes get here: the former name of `barrier`."""
         warnings.warn(
             "wait() is now called barrier(); the old name will be removed in version 0.3.",
             FutureWarning,
@@ -89,7 +89,7 @@ class ProcessGroup:
         self.barrier()
 
     def broadcast_object(self, work: Callable[[], Result]) -> Result:
-        """Do work in the main process and return its result, or raise its error, in each."""
+        """Call `work` in the main process; return its result, or raise its error, in all."""
         if self.size == 1:
             return work()
         outcome = _outcome(work) if self.is_main else None
@@ -99,52 +99,56 @@ class ProcessGroup:
         return result
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """Return what each process has, in their order."""
+        """Return the values of all processes, in the order of their ranks."""
         return [value] if self.size == 1 else self._objects(MessageTag.GATHER_OBJECTS, value)
 
     def all_gather(self, parts: Sequence[Tensor]) -> list[list[Tensor]]:
-        """Return the flat numbers of each process: as many tensors each, of any lengths."""
+        """Return the tensors of all processes, flat and float32.
+
+        Each process passes the same number of tensors, of any sizes.
+        """
         own = [part.to(self._device, torch.float32).flatten() for part in parts]
         lengths = torch.tensor([len(part) for part in own], dtype=torch.int32)
+        # One message: the lengths, reinterpreted bit by bit as float32, then all numbers.
         numbers = torch.cat([lengths.to(self._device).view(torch.float32), *own])
-        messages = self._exchanged(MessageTag.GRADIENTS, numbers.view(torch.uint8))
-        return [_cut(message.view(torch.float32), len(own)) for message in messages]
+        messages = self._exchange(MessageTag.GRADIENTS, numbers.view(torch.uint8))
+        return [_split(message.view(torch.float32), len(own)) for message in messages]
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite tensors with those of the main process."""
         if self.size == 1:
             return
         own = [tensor.detach().to(self._device).flatten() for tensor in tensors]
-        numbers = torch.cat(own if self.is_main else [own[0][:0]])
-        message = self._exchanged(MessageTag.WEIGHTS, numbers.view(torch.uint8))[0]
+        numbers = torch.cat(own if self.is_main else [own[0][:0]])  # the others send nothing
+        message = self._exchange(MessageTag.WEIGHTS, numbers.view(torch.uint8))[0]
         pieces = message.view(torch.float32).split([tensor.numel() for tensor in tensors])
         with torch.no_grad():
             for tensor, piece in zip(tensors, pieces, strict=True):
                 tensor.copy_(piece.view_as(tensor))
 
-    def _objects(self, about: MessageTag, value: Any) -> list[Any]:
+    def _objects(self, tag: MessageTag, value: Any) -> list[Any]:
         content = pickle.dumps(value)
-        aligned = content + bytes(-len(content) % 4)
-        messages = self._exchanged(about, torch.frombuffer(bytearray(aligned), dtype=torch.uint8))
+        padded = content + bytes(-len(content) % 4)  # to float32's size; pickle ignores the rest
+        messages = self._exchange(tag, torch.frombuffer(bytearray(padded), dtype=torch.uint8))
         return [pickle.loads(message.cpu().numpy().tobytes()) for message in messages]
 
-    def _exchanged(self, about: MessageTag, message: Tensor) -> list[Tensor]:
-        """Return the bytes of each process; their number is a multiple of four.
+    def _exchange(self, tag: MessageTag, message: Tensor) -> list[Tensor]:
+        """Return the messages of all processes, in bytes: multiples of four, of any lengths.
 
-        What they are about, and how many they are, goes first: messages of different lengths would
-        end the process, not only the exchange.
+        Torch crashes if messages of one all-gather differ in length. So tags and lengths are
+        exchanged first, and then the messages, padded to the longest.
         """
         if self._lost:
             raise LostProcessError(self._lost)
-        heads = self._all(torch.tensor([about, len(message)])).tolist()
-        if len({other for other, _ in heads}) > 1:
+        headers = self._all_gather_equal(torch.tensor([tag, len(message)])).tolist()
+        if len({other for other, _ in headers}) > 1:
             raise self._loss("another one does something else: did one fail where others did not?")
-        longest = max(length for _, length in heads)
-        messages = self._all(_padded(message.to(self._device), longest))
-        return [row[:length] for row, (_, length) in zip(messages, heads, strict=True)]
+        longest = max(length for _, length in headers)
+        messages = self._all_gather_equal(_padded(message.to(self._device), longest))
+        return [row[:length] for row, (_, length) in zip(messages, headers, strict=True)]
 
-    def _all(self, message: Tensor) -> Tensor:
-        """Return the message of each process, all equally long: (n,) -> (size, n)."""
+    def _all_gather_equal(self, message: Tensor) -> Tensor:
+        """Return the messages of all processes, all of one length: (n,) -> (size, n)."""
         message = message.to(self._device)
         messages = message.new_empty(self.size, len(message))
         try:
@@ -155,7 +159,7 @@ class ProcessGroup:
         return messages
 
     def _loss(self, why: str) -> LostProcessError:
-        """Return the error that this and all later exchanges end with."""
+        """Return the error that this operation and all later ones raise."""
         self._lost = (
             f"data_parallel: process {self.rank} of {self.size} cannot go on, since {why} Start "
             "all of them again: a fit with checkpoint_dir goes on from its last epoch."
@@ -168,24 +172,25 @@ class ProcessGroup:
 
 
 SINGLE_PROCESS = ProcessGroup()
-_current: ContextVar[ProcessGroup] = ContextVar("processes", default=SINGLE_PROCESS)
+_current: ContextVar[ProcessGroup] = ContextVar("process_group", default=SINGLE_PROCESS)
 
 
 def current_process_group() -> ProcessGroup:
-    """Return the processes that fits of this thread are shared out among: this one, or more."""
+    """Return the processes that share the fits of this thread: one, or those of the block."""
     return _current.get()
 
 
 @contextmanager
 def process_group(device: str, timeout: float) -> Iterator[ProcessGroup]:
-    """Have fits within the block shared out among all processes that were launched with this."""
+    """Share the fits in a block among all processes that were launched with this one."""
     state = _accelerate().PartialState(
         cpu=device == "cpu" or not torch.cuda.is_available(), timeout=timedelta(seconds=timeout)
     )
     if device == "cpu" and state.device.type != "cpu":
         raise ValueError(
-            'data_parallel: device="cpu" was asked for, but the processes of this script have met '
-            f"before, on {state.device}. Use that, or join them on the CPU first."
+            'data_parallel: device="cpu" was asked for, but the processes of this script are '
+            f"connected already, on {state.device}. Use that device, or connect them on the CPU "
+            "first."
         )
     own = None if state.num_processes == 1 and device == "auto" else _name(state.device)
     processes = ProcessGroup(state.process_index, state.num_processes, own, timeout)
@@ -211,8 +216,8 @@ def _padded(message: Tensor, length: int) -> Tensor:
     return torch.cat([message, message.new_zeros(length - len(message))])
 
 
-def _cut(numbers: Tensor, n_parts: int) -> list[Tensor]:
-    """Return the parts of a message that begins with their lengths."""
+def _split(numbers: Tensor, n_parts: int) -> list[Tensor]:
+    """Return the tensors of a message that begins with their lengths."""
     lengths = numbers[:n_parts].view(torch.int32).tolist()
     ends = accumulate(lengths, initial=n_parts)
     return [numbers[start:stop] for start, stop in pairwise(ends)]

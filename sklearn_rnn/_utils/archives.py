@@ -1,17 +1,17 @@
-"""Archives and JSON that are read within limits, whatever they say of themselves.
+"""Archives and JSON that are read within limits, whatever they claim.
 
 An archive can take far more memory than it has bytes: by a directory of a million entries, by
 several entries for the same bytes, by a member that inflates to a thousand times its size (bz2
-and LZMA to a million times) while the directory says something else, by an array whose header
-asks for more than follows, and by JSON, whose objects take fifty times as many bytes. `zipfile`,
-NumPy and `json` believe what they read. The functions here count instead, and raise `ValueError`
-before the memory is taken. What is damaged may fail in other ways, too: whoever calls them says
-which file it was.
+and LZMA: a million times) while the directory gives another size, by an array whose header asks
+for more than follows, and by JSON, whose objects take fifty times their bytes. `zipfile`, NumPy
+and `json` believe what they read. The functions here count instead, and raise `ValueError` before
+the memory is allocated. Damaged files may raise other errors, too: the callers add the name of
+the file.
 
-Every format that this library reads, and each one to come, is opened through this module and
-`_packed`: what has no function there yet gets one, with a limit that follows from the size of
-the file. Calling `zipfile`, `gzip`, `lzma`, `tarfile`, `numpy.load` or `json.loads` on what a
-user's file holds is how limits are forgotten.
+Every format that this library reads is to be opened through this module and `compressed`. What
+has no function there yet gets one, with a limit that follows from the size of the file: whoever
+calls `zipfile`, `gzip`, `lzma`, `tarfile`, `numpy.load` or `json.loads` on a user's file forgets
+a limit.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CHUNK_BYTES",
     "bytes_of_values",
     "check_npy",
     "chunks_of",
@@ -39,29 +40,30 @@ __all__ = [
     "widest_character",
 ]
 
-_DIRECTORY_BYTES, _BYTES_OF_AN_ENTRY_BYTE = 2**17, 40
-"""How long a directory may be: so much, and a part of what the archive has.
+_DIRECTORY_BYTES, _DIRECTORY_PART = 2**17, 40
+"""How long a directory may be: so many bytes, and one for each 40 of the archive.
 
-An entry takes about 60 bytes in the file and ten times as much in memory, and a tenth of a
+An entry takes about 60 bytes in the file, ten times as much in memory, and a tenth of a
 millisecond.
 """
 
-_CHUNK_BYTES = 2**16
+CHUNK_BYTES = 2**16
+"""Bytes that are read, or inflated, at a time."""
 
 
 # ---- Zip archives ----------------------------------------------------------------------------
 
 
 def open_zip(file: BinaryIO, methods: Collection[int] = (ZIP_STORED, ZIP_DEFLATED)) -> ZipFile:
-    """Open an archive whose members can be read one after another within its size.
+    """Open an archive with a directory of limited length.
 
     Parameters
     ----------
     file : binary file
-        The archive, which can be sought in.
+        The archive, which is seekable.
     methods : collection of int, default=(ZIP_STORED, ZIP_DEFLATED)
-        The compressions that its members may have. Others inflate without a limit: `zipfile`
-        has none for bz2 and LZMA.
+        The compressions that its members may have. bz2 and LZMA inflate without a limit:
+        `zipfile` has none for them.
 
     Returns
     -------
@@ -71,13 +73,13 @@ def open_zip(file: BinaryIO, methods: Collection[int] = (ZIP_STORED, ZIP_DEFLATE
     Raises
     ------
     ValueError
-        If the directory is too long, names a member twice or one that is encrypted or
-        compressed otherwise, or if members share bytes of the file.
+        If the directory is too long, names a member twice or one that is encrypted or has
+        another compression, or if members share bytes of the file.
     zipfile.BadZipFile
-        If it is no archive.
+        If it is not an archive.
     """
     n_bytes = file.seek(0, os.SEEK_END)
-    archive = ZipFile(_ShortReads(file, _DIRECTORY_BYTES + n_bytes // _BYTES_OF_AN_ENTRY_BYTE))
+    archive = ZipFile(_ShortReads(file, _DIRECTORY_BYTES + n_bytes // _DIRECTORY_PART))
     members = archive.infolist()
     if len({member.filename for member in members}) < len(members):
         raise ValueError("the archive names a member twice")
@@ -85,16 +87,16 @@ def open_zip(file: BinaryIO, methods: Collection[int] = (ZIP_STORED, ZIP_DEFLATE
         raise ValueError("the members of the archive share bytes")
     for member in members:
         if member.compress_type not in methods or member.flag_bits & 1:
-            name = repr(member.filename[:100])  # which may have 65,535 characters
+            name = repr(member.filename[:100])  # of up to 65,535 characters
             raise ValueError(f"{name} is encrypted, or compressed in an unknown way")
         if member.compress_type == ZIP_STORED and member.file_size != member.compress_size:
             raise ValueError(f"{member.filename[:100]!r} has two sizes")
-    archive.fp = file  # the directory is read: members may be as long as they are
+    archive.fp = file  # after the directory: members may be of any length
     return archive
 
 
 class _ShortReads:
-    """A file of which no long piece can be read at a time, so that a directory is short."""
+    """A file from which only short pieces can be read at a time: `zipfile` reads the directory."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._file, self._limit = file, limit
@@ -109,7 +111,7 @@ class _ShortReads:
 
 
 def chunks_of(stream: IO[bytes], limit: int) -> Iterator[bytes]:
-    """Yield a stream in small pieces.
+    """Yield the content of a stream in small pieces.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def chunks_of(stream: IO[bytes], limit: int) -> Iterator[bytes]:
         If it has more bytes than `limit`.
     """
     n_bytes = 0
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(CHUNK_BYTES):
         n_bytes += len(chunk)
         if n_bytes > limit:
             raise ValueError(f"it becomes larger than the {limit:,} bytes that it may have")
@@ -141,43 +143,43 @@ def read_within(archive: ZipFile, name: str, limit: int) -> bytes:
 # ---- Arrays ----------------------------------------------------------------------------------
 
 
-class _Array(NamedTuple):
-    """What the header of a ``.npy`` file says."""
+class _NpyHeader(NamedTuple):
+    """The header of a ``.npy`` file."""
 
     shape: tuple[int, ...]
     is_fortran: bool
     dtype: np.dtype[Any]
 
 
-_PLAIN = re.compile(
+_PLAIN_HEADER = re.compile(
     rb"\{'descr': '([<>|=]?\w{1,9}(?:\[\w{1,9}\])?)', 'fortran_order': (True|False), "
     rb"'shape': \(((?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n?"
 )
-"""A header as NumPy writes it. Its own reader, which evaluates any, takes 0.2 s for a MB."""
+"""A header as NumPy writes it. Its own reader, which evaluates Python, takes 0.2 s for a MB."""
 
 _MAX_HEADER_BYTES = 10_000
 
 
 def check_npy(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read the header of a ``.npy`` file, and return the shape and dtype of its array.
+    """Return the shape and dtype of the array in a ``.npy`` file, whose header is checked.
 
     Parameters
     ----------
     stream : binary file
-        The file, from its start.
+        The file, at its start. Afterwards, it is at the end of the header.
     n_bytes : int
         Length of the file.
 
     Raises
     ------
     ValueError
-        If the array holds objects, or would not have just the bytes that follow its header.
+        If the array contains objects, or another number of bytes than follow its header.
     """
-    array = _header(stream, n_bytes)
-    return array.shape, array.dtype
+    header = _read_header(stream, n_bytes)
+    return header.shape, header.dtype
 
 
-def _header(stream: IO[bytes], n_bytes: int, plain_only: bool = False) -> _Array:
+def _read_header(stream: IO[bytes], n_bytes: int, plain_only: bool = False) -> _NpyHeader:
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): (2, np.lib.format.read_array_header_1_0),
@@ -188,43 +190,43 @@ def _header(stream: IO[bytes], n_bytes: int, plain_only: bool = False) -> _Array
     n_digits, read_any = readers[version]
     length = stream.read(n_digits)
     text = stream.read(min(int.from_bytes(length, "little"), _MAX_HEADER_BYTES + 1))
-    if plain := _PLAIN.fullmatch(text):
+    if plain := _PLAIN_HEADER.fullmatch(text):
         shape = tuple(map(int, plain[3].replace(b",", b" ").split()))
-        array = _Array(shape, plain[2] == b"True", np.dtype(plain[1].decode("ascii")))
+        header = _NpyHeader(shape, plain[2] == b"True", np.dtype(plain[1].decode("ascii")))
     elif plain_only:
         raise ValueError(f"an array with the header {text[:100]!r}")
     else:
-        array = _Array(*read_any(BytesIO(length + text)))
+        header = _NpyHeader(*read_any(BytesIO(length + text)))
     follows = n_bytes - stream.tell()
-    n_items, dtype = prod(array.shape), array.dtype
-    if dtype.hasobject or n_items * dtype.itemsize != follows or min(array.shape, default=0) < 0:
-        raise ValueError(f"an array of shape {array.shape} and {dtype} in {follows:,} bytes")
+    n_items, dtype = prod(header.shape), header.dtype
+    if dtype.hasobject or n_items * dtype.itemsize != follows or min(header.shape, default=0) < 0:
+        raise ValueError(f"an array of shape {header.shape} and {dtype} in {follows:,} bytes")
     if n_items > follows:
-        raise ValueError(f"an array of shape {array.shape} whose items have no bytes")
-    return array
+        raise ValueError(f"an array of shape {header.shape} whose items have no bytes")
+    return header
 
 
 def read_npz(
     file: BinaryIO, limit: int, methods: Collection[int] = (ZIP_STORED,)
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a ``.npz`` file, which may have `limit` bytes together.
+    """Return the arrays of a ``.npz`` file, which together may have `limit` bytes.
 
     Parameters
     ----------
     file : binary file
-        The file, which can be sought in.
+        The file, which is seekable.
     limit : int
-        The most bytes of all arrays with their headers. At most twice as many are held at a
-        time.
+        Maximum number of bytes of all arrays with their headers. Reading them takes at most twice
+        as many.
     methods : collection of int, default=(ZIP_STORED,)
         The compressions that its members may have.
 
     Raises
     ------
     ValueError
-        If the arrays are larger, or not of one number or string per item.
+        If the arrays are larger, or have other items than numbers and strings.
     zipfile.BadZipFile
-        If it is no archive.
+        If it is not an archive.
     """
     arrays = {}
     with open_zip(file, methods) as archive:
@@ -237,7 +239,7 @@ def read_npz(
 
 def _array_of(data: bytes) -> NDArray[Any]:
     stream = BytesIO(data)
-    shape, is_fortran, dtype = _header(stream, len(data), plain_only=True)
+    shape, is_fortran, dtype = _read_header(stream, len(data), plain_only=True)
     order: Literal["F", "C"] = "F" if is_fortran else "C"
     return np.ndarray(shape, dtype, data, stream.tell(), order=order).copy(order)
 
@@ -246,19 +248,19 @@ def _array_of(data: bytes) -> NDArray[Any]:
 
 
 def read_json(data: bytes, limit: float) -> Any:
-    """Return what UTF-8 encoded JSON says, whose objects may take `limit` bytes of memory.
+    """Parse UTF-8 encoded JSON, whose objects may take `limit` bytes of memory.
 
     Parameters
     ----------
     data : bytes
-        The text.
+        The JSON.
     limit : float
-        The most bytes. Lists and dicts of a few characters take fifty times as many.
+        Maximum number of bytes. Short lists and dicts take fifty times their text.
 
     Raises
     ------
     ValueError
-        If it may take more, or is no JSON.
+        If it may take more, or is not JSON.
     RecursionError
         If it is nested too deeply.
     """
@@ -269,16 +271,16 @@ def read_json(data: bytes, limit: float) -> Any:
 
 
 def bytes_of_values(data: bytes) -> int:
-    """Return the most bytes that the values of a piece of JSON take, besides their text."""
+    """Return the most bytes that the values in a piece of JSON can take, besides their text."""
     return sum(cost * data.count(sign) for sign, cost in _COSTS.items())
 
 
 _COSTS = {b"[": 110, b"{": 140, b",": 64, b":": 140}
-"""The most bytes that Python takes for a list, a dict, and a further item of each."""
+"""The most bytes that Python takes for a list, a dict, and another item of each."""
 
 
 def widest_character(data: bytes) -> int:
-    """Return the most bytes that a character of JSON takes in a str: 1, 2 or 4."""
+    """Return the most bytes that a character of JSON can take in a str: 1, 2 or 4."""
     if b"\\u" in data:
         return 4
     if data.isascii():

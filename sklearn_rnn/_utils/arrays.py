@@ -1,4 +1,4 @@
-"""Arrays as they come in: numbers, or an error that says what else came."""
+"""Arrays that users pass: numbers, or an error that says what came instead."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ _LARGEST_HALF = 2**11
 
 
 def as_array(who: str, X: Any) -> NDArray[Any]:
-    """Return what came as an array, or raise.
+    """Return an array-like as an array, or raise.
 
     Parameters
     ----------
     who : str
         Name of the estimator, for messages.
     X : array-like
-        What came.
+        What the user passed.
 
     Returns
     -------
     ndarray
-        The array, of which nothing is known so far.
+        An array of any shape and dtype.
     """
     if np.ma.is_masked(X):
         raise ValueError(
-            f"{who}: expected an array without gaps, got a masked one, what is under whose mask "
-            "would be read. X.filled(0) makes padding of it."
+            f"{who}: expected an array without gaps, got a masked one: the values under its mask "
+            "would be read. X.filled(0) makes them padding."
         )
     try:
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(
-            f"{who}: expected rows of one length, got X that makes no array ({error}). Pad "
-            "shorter rows with 0."
+            f"{who}: expected rows of one length, got X that cannot be made an array ({error}). "
+            "Pad shorter rows with 0."
         ) from error
     except (TypeError, RuntimeError) as error:  # a tensor of bfloat16, or with a gradient
         dtype = getattr(X, "dtype", type(X).__name__)
         raise TypeError(
-            f"{who}: expected an array of numbers, got {type(X).__name__} of {dtype}, of which "
-            f"NumPy makes none ({error}). Of a tensor, pass X.detach().cpu().float().numpy()."
+            f"{who}: expected an array of numbers, got {type(X).__name__} of {dtype}, which NumPy "
+            f"cannot convert ({error}). Of a tensor, pass X.detach().cpu().float().numpy()."
         ) from error
 
 
 def check_numbers(who: str, values: NDArray[Any]) -> None:
-    """Raise if an array holds anything but numbers. Complex ones are left to scikit-learn."""
+    """Raise if an array contains anything but numbers. Complex ones are left to scikit-learn."""
     if values.dtype.kind in "iufc":
         return
     got = f"dtype {values.dtype}"
@@ -60,8 +60,8 @@ def check_numbers(who: str, values: NDArray[Any]) -> None:
             return
         got = f"{type(other).__name__} in row {place[0]}" if place else type(other).__name__
     raise TypeError(
-        f"{who}: the X argument must be numeric, without strings, dates, flags or gaps: token ids "
-        "as whole numbers, 0 where there is none, or sequences of vectors as floats in three "
+        f"{who}: the X argument must be numeric, without strings, dates, booleans or gaps: token "
+        "ids as whole numbers, 0 where there is none, or sequences of vectors as floats in three "
         f"dimensions, got {got}."
     )
 
@@ -71,26 +71,26 @@ def _is_number(value: Any) -> bool:
 
 
 def whole_numbers(who: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Return ids as integers; floats may hold them, if they hold nothing else."""
+    """Return ids as integers; floats are accepted if all of them are whole numbers."""
     if values.dtype.kind in "iu":
         return values
     bad = np.argwhere(values != np.rint(values))
     if len(bad):
         row, column = bad[0]
         raise ValueError(
-            f"{who}: a two-dimensional X must hold token ids, whole numbers below 2**31, got "
+            f"{who}: a two-dimensional X must contain token ids, whole numbers below 2**31, got "
             f"{values[row, column]} in row {row}. Sequences of numbers have shape "
             "(n_texts, n_steps, n_dimensions)."
         )
-    _check_told_apart(who, values)
-    # What int64 does not hold is beyond all tables, however far.
+    _check_exact(who, values)
+    # Clipped: ids that do not fit into int64 are beyond any table, and refused later.
     return values.astype(np.float64).clip(-(2.0**62), 2.0**62).astype(np.int64)
 
 
-def _check_told_apart(who: str, values: NDArray[Any]) -> None:
-    """Raise if half-precision floats hold ids that are several ones: 2049 is 2048 there."""
+def _check_exact(who: str, values: NDArray[Any]) -> None:
+    """Raise if half-precision floats may stand for several ids: 2049 is rounded to 2048."""
     if values.dtype == np.float16 and values.max() > _LARGEST_HALF:
         raise ValueError(
-            f"{who}: ids above {_LARGEST_HALF} are not told apart in float16, got "
-            f"{values.max():.0f}. Pass integers."
+            f"{who}: ids above {_LARGEST_HALF} are not exact in float16, got {values.max():.0f}. "
+            "Pass integers."
         )

@@ -1,7 +1,7 @@
-"""Gzip and xz that are unpacked piece by piece, whatever memory the file asks for.
+"""Gzip and xz files that are decompressed piece by piece, whatever memory they ask for.
 
-`_archives` says why all formats are read within limits. A packed stream has none of its own: a
-megabyte may become a gigabyte. Whoever reads one takes pieces of a size of its own choice.
+`archives` says why all formats are read within limits. A compressed stream has none of its own: a
+megabyte may become a gigabyte. Here its reader decides how much is decompressed at a time.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["open_gzip", "open_xz"]
 _CHUNK_BYTES = 2**16
 
 _MAX_DICTIONARY_BYTES = 100 * 2**20
-"""What unpacking xz may hold of what it has unpacked. ``xz -9`` asks for 65 MB."""
+"""Memory that decompressing xz may take. ``xz -9`` asks for 65 MB."""
 
 
 class _Decompressor(Protocol):
-    """What unpacks one member of a stream: `lzma`'s interface."""
+    """Decompresses one member of a stream, with the interface of `lzma.LZMADecompressor`."""
 
     @property
     def eof(self) -> bool: ...
@@ -34,7 +34,7 @@ class _Decompressor(Protocol):
 
 
 class _Gunzip:
-    """`zlib` with the interface of `lzma`."""
+    """`zlib` with that interface."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(16 + zlib.MAX_WBITS)  # with gzip's header and checksum
@@ -55,8 +55,8 @@ class _Gunzip:
         return self._member.decompress(self._member.unconsumed_tail + data, max_length)
 
 
-class _Unpacked(io.RawIOBase):
-    """A packed file's content: nothing is held but what unpacking one piece takes."""
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file, of which one piece at a time is in memory."""
 
     def __init__(self, file: BinaryIO, new: Callable[[], _Decompressor]) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class _Unpacked(io.RawIOBase):
 
     def _rewind(self) -> None:
         self._file.seek(0)
-        self._member, self._place = self._new(), 0
+        self._member, self._position = self._new(), 0
 
     def readable(self) -> bool:
         return True
@@ -74,20 +74,20 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, from the start of the content."""
+        """Go to a position in the content, counted from its start."""
         if whence != os.SEEK_SET:
-            raise io.UnsupportedOperation("the end of a packed file is not known")
-        if offset < self._place:
+            raise io.UnsupportedOperation("the end of a compressed file is not known")
+        if offset < self._position:
             self._rewind()
-        while self._place < offset and self.read(min(offset - self._place, _CHUNK_BYTES)):
+        while self._position < offset and self.read(min(offset - self._position, _CHUNK_BYTES)):
             pass
-        return self._place
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with what comes next, or a part of it; 0 at the end."""
+        """Fill a buffer, at least in part; return the number of bytes, 0 at the end."""
         while True:
             data = b""
             if self._member.eof:
@@ -97,16 +97,16 @@ class _Unpacked(io.RawIOBase):
             elif self._member.needs_input:
                 data = self._file.read(_CHUNK_BYTES)
             is_cut = not data and self._member.needs_input
-            unpacked = self._member.decompress(data, len(buffer))
-            if unpacked:
-                buffer[: len(unpacked)] = unpacked
-                self._place += len(unpacked)
-                return len(unpacked)
+            decompressed = self._member.decompress(data, len(buffer))
+            if decompressed:
+                buffer[: len(decompressed)] = decompressed
+                self._position += len(decompressed)
+                return len(decompressed)
             if is_cut and not self._member.eof:
                 raise EOFError("it ends before its end mark")
 
     def _next_member(self) -> bytes:
-        """Begin with the next member, and return its first bytes, if there is one."""
+        """Start the next member, and return its first bytes; none if there is none."""
         data = self._member.unused_data
         while not (data := data.lstrip(b"\0")):  # padding, in both formats
             if not (data := self._file.read(_CHUNK_BYTES)):
@@ -116,22 +116,22 @@ class _Unpacked(io.RawIOBase):
 
 
 def open_gzip(file: BinaryIO, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> io.BufferedReader:
-    """Return what a gzipped file holds, unpacked piece by piece.
+    """Return the content of a gzip file, decompressed piece by piece.
 
-    As :func:`gzip.open`, which takes four times as long where members are many and small.
-    Reading raises `zlib.error` or `EOFError` where the file is damaged.
+    Like :func:`gzip.open`, which takes four times as long if there are many small members.
+    Reading raises `zlib.error` or `EOFError` if the file is damaged.
     """
-    return io.BufferedReader(_Unpacked(file, _Gunzip), buffer_size)
+    return io.BufferedReader(_Decompressed(file, _Gunzip), buffer_size)
 
 
 def open_xz(file: BinaryIO, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> io.BufferedReader:
-    """Return what an xz file holds, unpacked piece by piece.
+    """Return the content of an xz file, decompressed piece by piece.
 
-    As :func:`lzma.open`, which lets the file say how much memory it takes: up to 4 GB. Reading
-    raises `lzma.LZMAError` or `EOFError` where the file is damaged, or asks for more than 100
-    MB.
+    Like :func:`lzma.open`, which lets the file decide how much memory it takes: up to 4 GB.
+    Reading raises `lzma.LZMAError` or `EOFError` if the file is damaged, or asks for more than
+    100 MB.
     """
     return io.BufferedReader(
-        _Unpacked(file, lambda: lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY_BYTES)),
+        _Decompressed(file, lambda: lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY_BYTES)),
         buffer_size,
     )

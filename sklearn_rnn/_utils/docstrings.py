@@ -1,4 +1,4 @@
-"""Text that several docstrings share, written once."""
+"""Docstrings with parts that several classes share, written once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ T = TypeVar("T", bound=type)
 
 
 def fill_doc(**parts: str) -> Callable[[T], T]:
-    """Return a decorator that writes parts into a class's docstring.
+    """Return a decorator that fills in the placeholders of a class's docstring.
 
     Parameters
     ----------
     **parts : str
-        Text by the name that stands in braces in the docstring.
+        The text for each placeholder, which is its name in braces.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Files on the disk: opened only if they are files, and replaced by whole ones in one step."""
+"""Files on the disk: opened only if they are regular ones, and replaced in one step."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _KINDS = {
 }
 
 _MOST_LINKS = 40
-"""Symbolic links that lead to one another, as many as Linux follows."""
+"""Symbolic links that are followed one after another, as many as Linux follows."""
 
 _ACCESS_LIST = "system.posix_acl_access"
-"""The attribute with the rights of further users and groups."""
+"""The extended attribute with the permissions of further users and groups."""
 
 
 # ---- Open ------------------------------------------------------------------------------------
 
 
 def kind_of(status: os.stat_result) -> str | None:
-    """Return what has this status, such as "a FIFO", or None if it is a regular file."""
+    """Return what kind of file has this status, such as "a FIFO"; None for a regular one."""
     kind = stat.S_IFMT(status.st_mode)
     return None if kind == stat.S_IFREG else _KINDS.get(kind, "no regular file")
 
@@ -40,16 +40,16 @@ def kind_of(status: os.stat_result) -> str | None:
 def open_regular(
     path: str | os.PathLike[str], mode: Literal["rb", "ab"] = "rb", who: str = ""
 ) -> BinaryIO:
-    """Open a regular file, and nothing else; never wait for whoever is at a FIFO's other end.
+    """Open a file only if it is a regular one; never wait for the other end of a FIFO.
 
     Parameters
     ----------
     path : str or path-like
         The file; symbolic links are followed.
     mode : {"rb", "ab"}, default="rb"
-        To read it, or to append to it, where a file that is missing is made.
+        To read it, or to append to it, which creates a missing file.
     who : str, default=""
-        Who speaks in the message, such as "load".
+        The function or estimator that messages name, such as "load".
 
     Returns
     -------
@@ -59,17 +59,17 @@ def open_regular(
     Raises
     ------
     OSError
-        If it cannot be opened, or is a FIFO, a device, a socket or a folder: that has not been
-        touched then.
+        If it cannot be opened, or is a FIFO, a device, a socket or a folder, which is not touched
+        then.
     """
     try:
-        _check_regular(path, os.stat(path), who)  # opening a FIFO or a device may have effects
+        _check_regular(path, os.stat(path), who)  # opening a FIFO or a device has side effects
     except FileNotFoundError:
         if mode == "rb":
             raise
-    file = open(path, mode, opener=_without_waiting)  # noqa: SIM115
+    file = open(path, mode, opener=_open_nonblocking)  # noqa: SIM115
     try:
-        _check_regular(path, os.fstat(file.fileno()), who)  # another may be there by now
+        _check_regular(path, os.fstat(file.fileno()), who)  # it may have been replaced
     except OSError:
         file.close()
         raise
@@ -77,12 +77,12 @@ def open_regular(
 
 
 def read_regular(path: str | os.PathLike[str], who: str = "") -> bytes:
-    """Return what is in a regular file, opened as `open_regular` does."""
+    """Return the content of a regular file, opened by `open_regular`."""
     with open_regular(path, who=who) as file:
         return file.read()
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0), 0o666)
 
 
@@ -98,28 +98,28 @@ def _check_regular(path: str | os.PathLike[str], status: os.stat_result, who: st
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to write, which takes the place of `path` once all of it is on the disk.
+    """Open a file for writing that replaces `path` once all of it is on the disk.
 
-    Whoever reads `path`, whenever the writing stops, finds the old file or the new one. A
-    process that is killed may leave a hidden file beside it whose name ends in ``.part``.
+    Whoever reads `path`, whenever the writing is interrupted, finds the old file or the new one.
+    A process that is killed may leave a hidden file beside it whose name ends in ``.part``.
 
-    As if the old file had been written into: its mode, access list and extended attributes stay,
-    its owner and group where the process may set them, and symbolic links lead to it. At no
-    moment may more users read the new file than the old one. Only a further hard link keeps the
-    old file: what changes in one step is one name.
+    The effect is that of writing into the old file: its mode, access list and extended attributes
+    stay, its owner and group where the process may set them, and symbolic links are followed. At
+    no moment can more users read the new file than the old one. Only another hard link keeps the
+    old content: a single name changes in one step.
 
     Raises
     ------
     OSError
-        If the file cannot be written, or one that is there may not be, or is no regular file.
+        If the file cannot be written, or exists and is protected or not a regular file.
     """
     target, old = _target(path)
-    part = _part(target)
+    part = _part_beside(target)
     try:
-        with _opened(part, target, old) as file:
+        with _create(part, target, old) as file:
             yield file
             file.flush()
-            _take_over(file.fileno(), target)
+            _copy_permissions(file.fileno(), target)
             os.fsync(file.fileno())
         os.replace(part, target)
     except BaseException:
@@ -129,15 +129,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_replaceable(path: Path, who: str = "") -> None:
-    """Raise what `atomic_write` would, as far as that shows before there is anything to write."""
+    """Raise what `atomic_write` would raise, as far as that is known before writing."""
     target, old = _target(path, who)
-    part = _part(target)
-    _opened(part, target, old).close()
+    part = _part_beside(target)
+    _create(part, target, old).close()
     part.unlink(missing_ok=True)
 
 
 def _target(path: Path, who: str = "") -> tuple[Path, os.stat_result | None]:
-    """Return the file that a path leads to, and its status if it is there."""
+    """Return the file that a path leads to, and its status if it exists."""
     old = _status(path)
     for _ in range(_MOST_LINKS):
         if not path.is_symlink():
@@ -157,7 +157,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _check_may_be_replaced(path: Path, old: os.stat_result) -> None:
-    """Raise if a file is protected: a folder that may be written to lets its files be replaced."""
+    """Raise if a file is protected: to replace it, write permission for its folder would do."""
     may = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     folder = os.stat(path.parent)
     if os.name == "posix" and folder.st_mode & stat.S_ISVTX:  # as /tmp, where all may write
@@ -166,46 +166,46 @@ def _check_may_be_replaced(path: Path, old: os.stat_result) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
 
 
-def _part(path: Path) -> Path:
-    # Where a name is as long as names may be, this one is not longer.
+def _part_beside(path: Path) -> Path:
+    # Shortened: the name of the file may already be as long as names can be.
     return path.with_name(f".{path.name[:32]}.{token_hex(4)}.part")
 
 
-def _opened(part: Path, target: Path, old: os.stat_result | None) -> BinaryIO:
-    """Make a file: by the umask, or for its owner alone until it takes the old file's mode."""
+def _create(part: Path, target: Path, old: os.stat_result | None) -> BinaryIO:
+    """Create a file: with the umask, or for its owner only until it gets the old file's mode."""
     mode = 0o666 if old is None else old.st_mode & 0o600
     try:
         return open(part, "xb", opener=lambda path, flags: os.open(path, flags, mode))
-    except OSError as error:  # nobody has heard of the part
+    except OSError as error:  # which names the part; the user knows only the target
         raise OSError(error.errno, error.strerror, os.fspath(target)) from error
 
 
-def _take_over(handle: int, path: Path) -> None:
-    """Give an open file who may read the one that is at `path`, if there is one."""
+def _copy_permissions(handle: int, path: Path) -> None:
+    """Give an open file the owner, group and permissions of the one at `path`, if it exists."""
     old = _status(path)
     if old is None or os.name != "posix":
         return
     with suppress(OSError):
         os.fchown(handle, -1, old.st_gid)
-    has_all = _take_attributes(handle, path) and os.fstat(handle).st_gid == old.st_gid
+    has_all = _copy_attributes(handle, path) and os.fstat(handle).st_gid == old.st_gid
     mode = old.st_mode & 0o777
-    if not has_all:  # its group's users are others now, and the other way round
+    if not has_all:  # group and others are other users now: both get what both had
         common = mode >> 3 & mode & 0o7
         mode = mode & 0o700 | common << 3 | common
-    with suppress(OSError):  # where files have no modes
+    with suppress(OSError):  # on file systems without modes
         os.fchmod(handle, mode)
     with suppress(OSError):
         os.fchown(handle, old.st_uid, -1)
 
 
-def _take_attributes(handle: int, path: Path) -> bool:
-    """Copy a file's extended attributes; return whether its access list is among them."""
+def _copy_attributes(handle: int, path: Path) -> bool:
+    """Copy a file's extended attributes; return False if that fails for its access list."""
     if not hasattr(os, "listxattr"):
         return True
-    with suppress(OSError):  # of the folder's default, which the old file need not have
+    with suppress(OSError):  # the folder's default list, which the old file may not have
         os.removexattr(handle, _ACCESS_LIST)
     copied = True
-    with suppress(OSError):  # where files have no attributes
+    with suppress(OSError):  # on file systems without attributes
         for name in os.listxattr(path):
             if name.startswith("user.") or name in (_ACCESS_LIST, "security.selinux"):
                 try:
@@ -216,9 +216,9 @@ def _take_attributes(handle: int, path: Path) -> bool:
 
 
 def _fsync_folder(folder: Path) -> None:
-    """Have the folder's new entry on the disk too, where the system can."""
+    """Write the folder's new entry to the disk, too, where the system can."""
     if os.name == "posix":
-        with suppress(PermissionError):  # it can be written to, but not listed
+        with suppress(PermissionError):  # write permission without read permission
             handle = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(handle)

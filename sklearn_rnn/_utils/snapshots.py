@@ -1,7 +1,8 @@
-"""A fitted state that changes in one step: who reads meanwhile reads the old one or the new one.
+"""Fitted states that change in one step: other threads see the old one or the new one.
 
-A fit works on a copy of its estimator, whose attributes become the estimator's all at once. A
-prediction reads several attributes, one after the other: of a copy, too.
+`commit_on_success`: a fit works on a copy of its estimator, whose attributes become the
+estimator's all at once. `on_snapshot`: a prediction, which reads several attributes one after
+another, reads them from a copy.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ R = TypeVar("R")
 
 
 def snapshot(estimator: E) -> E:
-    """Return an estimator with the attributes of now, which no fit changes.
+    """Return a shallow copy of an estimator, which no fit of the original changes.
 
     Parameters
     ----------
@@ -37,31 +38,31 @@ def snapshot(estimator: E) -> E:
 
 
 def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
-    """Have a method read one state, whatever another thread fits in the meantime.
+    """Make a method read a single state, whatever other threads fit in the meantime.
 
     Parameters
     ----------
     method : callable
-        A method that writes nothing to its estimator.
+        A method that sets no attribute of its estimator.
 
     Returns
     -------
     callable
-        The same method.
+        The method, which is called with a snapshot of the estimator as `self`.
     """
 
     @wraps(method)
-    def of_one_state(self: E, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call_on_snapshot(self: E, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return method(snapshot(self), *args, **kwargs)
 
-    return of_one_state
+    return call_on_snapshot
 
 
 @contextmanager
 def commit_on_success(estimator: E) -> Iterator[E]:
-    """Give a copy of an estimator to be fitted, and take over its state in one step.
+    """Yield a copy of an estimator to be fitted, and take over its state in one step.
 
-    If the block raises, the estimator stays as it was. Its parameters are its own all the time.
+    If the block raises, the estimator stays as it was. Its parameters are never replaced.
 
     Parameters
     ----------
@@ -71,12 +72,12 @@ def commit_on_success(estimator: E) -> Iterator[E]:
     Yields
     ------
     object
-        What to fit.
+        The copy.
     """
     fitted = snapshot(estimator)
     yield fitted
     names: Any = type(estimator)._get_param_names()  # type: ignore[attr-defined]
     now = vars(estimator)
     parameters = {name: now[name] for name in names if name in now}
-    # Not update: values that it replaces may run code of theirs as they go, halfway through.
+    # Not dict.update: the destructors of values that it replaces may run code halfway through.
     estimator.__dict__ = {**vars(fitted), **parameters}

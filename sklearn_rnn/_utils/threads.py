@@ -1,4 +1,9 @@
-"""How this library's arithmetic runs on a CPU: one intra-op thread, no denormal numbers."""
+"""Threads of this library, and how arithmetic runs in them: single-threaded, without denormals.
+
+Torch and BLAS have threads of their own, which split single operations. Those of a recurrent step
+are too small for that, so they are switched off while this library computes; larger pieces of
+work, such as batches, run in threads of this library instead.
+"""
 
 from __future__ import annotations
 
@@ -27,91 +32,98 @@ Result = TypeVar("Result")
 
 _NUMBERS_AT_ONCE = 2**20
 
+# Blocks may be active in several threads at a time. What the first of them found is kept until
+# the last is left; the lock guards it.
 _lock = threading.Lock()
-_n_inside = 0
-_threads_outside = 1
-_n_limited = 0
-_limit: Any = None
-_here = threading.local()
+_n_torch_blocks = 0
+_n_torch_threads = 1  # outside of all blocks
+_n_blas_blocks = 0
+_blas_limit: Any = None
+
+_this_thread = threading.local()  # is_in_block: whether it is in `single_threaded_math` already
 
 
 @contextmanager
 def single_threaded_math() -> Iterator[int]:
-    """Run the block on one intra-op thread, denormal numbers flushed to zero.
+    """Run a block with one intra-op thread in torch, and denormal numbers flushed to zero.
 
-    One thread: recurrent steps are too small to share, torch's threads spin while they wait
-    for each other, and the order of summation (so the last bits) depends on their number.
+    One thread: recurrent steps are too small to be split, torch's threads busy-wait for each
+    other, and the order of summation, and so the last bits, depends on their number.
 
-    No denormals: a gradient that vanishes over hundreds of steps ends as numbers below 1e-38,
-    on which a CPU works several times slower (`benchmarks/denormals.py`: a step of an LSTM takes
-    7 times as long), for a part of the sum that rounds to nothing.
+    No denormals: a gradient that vanishes over hundreds of steps ends in numbers below 1e-38, with
+    which a CPU is several times slower (`benchmarks/denormals.py`: a step of an LSTM takes 7 times
+    as long), for a part of the sum that rounds to nothing.
 
-    What the block gets is the number of threads that torch has outside of it, by which it may
-    share out larger pieces of work.
+    Both settings are restored at the end. Blocks may be nested, as when a callback predicts.
+    Several threads may be in one at a time: the first to enter remembers the number of torch's
+    threads, and each restores it.
 
-    Both settings are put back afterwards. Several threads may be inside at a time: the
-    first to enter remembers the number of threads, and each restores that one.
+    Yields
+    ------
+    int
+        The number of threads that torch has outside of the block. The block may spread larger
+        pieces of work over as many threads.
     """
-    if getattr(_here, "steady", False):  # a block within a block, of a callback that predicts
-        yield _threads_outside
+    if getattr(_this_thread, "is_in_block", False):
+        yield _n_torch_threads
         return
     flushed_before = _denormals_are_flushed()
-    threads_before = _enter()
+    n_threads = _enter_torch_block()
     try:
-        _here.steady = True
+        _this_thread.is_in_block = True
         torch.set_flush_denormal(True)
-        yield threads_before
+        yield n_threads
     finally:
-        _here.steady = False
+        _this_thread.is_in_block = False
         torch.set_flush_denormal(flushed_before)
-        _leave(threads_before)
+        _leave_torch_block(n_threads)
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looks at all loaded libraries, so only once
+    return ThreadpoolController()  # only once: it inspects all loaded libraries
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Run the block with one thread in NumPy's and SciPy's matrix products.
+    """Run a block with one thread in the matrix products of NumPy and SciPy.
 
-    The setting is the whole process's: the first to enter limits it, the last to leave puts
-    it back.
+    The setting belongs to the whole process: the first block that is entered limits it, the last
+    one that is left restores it.
     """
-    global _n_limited, _limit
+    global _n_blas_blocks, _blas_limit
     with _lock:
-        if _n_limited == 0:
-            _limit = _blas().limit(limits=1, user_api="blas")
-        _n_limited += 1
+        if _n_blas_blocks == 0:
+            _blas_limit = _blas().limit(limits=1, user_api="blas")
+        _n_blas_blocks += 1
     try:
         yield
     finally:
         with _lock:
-            _n_limited -= 1
-            if _n_limited == 0:
-                _limit.restore_original_limits()
+            _n_blas_blocks -= 1
+            if _n_blas_blocks == 0:
+                _blas_limit.restore_original_limits()
 
 
 def init_worker_thread() -> None:
-    """Give a thread started within `single_threaded_math` the same settings."""
-    _set_threads(1)
+    """Give a new thread the settings of `single_threaded_math`, for as long as it runs."""
+    _set_n_threads(1)
     torch.set_flush_denormal(True)
 
 
 def thread_map(
     function: Callable[[Item], Result], items: Iterable[Item], n_threads: int
 ) -> Iterator[Result]:
-    """Give function(item) for each item, in their order, some items ahead of who reads.
+    """Yield function(item) for each item, in their order, computed in threads.
 
     Parameters
     ----------
     function : callable
-        What is done to an item.
+        The function.
     items : iterable
-        The items, taken as they are needed.
+        The items, consumed only a few ahead of the results.
     n_threads : int
-        Threads; with one, this is `map`.
+        Number of threads; with one, this is `map`.
 
     Yields
     ------
@@ -131,26 +143,26 @@ def thread_map(
             yield waiting.popleft().result()
 
 
-def _enter() -> int:
-    global _n_inside, _threads_outside
+def _enter_torch_block() -> int:
+    global _n_torch_blocks, _n_torch_threads
     with _lock:
-        if _n_inside == 0:
-            _threads_outside = torch.get_num_threads()
-        _n_inside += 1
-        _set_threads(1)
-        return _threads_outside
+        if _n_torch_blocks == 0:
+            _n_torch_threads = torch.get_num_threads()
+        _n_torch_blocks += 1
+        _set_n_threads(1)
+        return _n_torch_threads
 
 
-def _leave(threads_before: int) -> None:
-    global _n_inside
+def _leave_torch_block(n_threads: int) -> None:
+    global _n_torch_blocks
     with _lock:
-        _n_inside -= 1
-        _set_threads(threads_before)
+        _n_torch_blocks -= 1
+        _set_n_threads(n_threads)
 
 
-def _set_threads(number: int) -> None:
-    if torch.get_num_threads() != number:
-        torch.set_num_threads(number)
+def _set_n_threads(n_threads: int) -> None:
+    if torch.get_num_threads() != n_threads:
+        torch.set_num_threads(n_threads)
 
 
 def _denormals_are_flushed() -> bool:
@@ -159,6 +171,6 @@ def _denormals_are_flushed() -> bool:
 
 
 def all_finite(tensor: torch.Tensor) -> bool:
-    """Return whether all numbers are, looking at some at a time: torch makes copies of them."""
+    """Return whether all numbers are finite, by blocks: `isfinite` makes copies of them."""
     blocks = tensor.detach().flatten().split(_NUMBERS_AT_ONCE)
     return all(bool(block.isfinite().all()) for block in blocks)

@@ -1,4 +1,4 @@
-"""What comes in from users, checked: the error says who, what was expected, what came."""
+"""Checks of what users pass; each error says who raises it, what was expected and what came."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-__all__ = ["check_given", "check_ids", "check_summable", "seed_from"]
+__all__ = ["check_ids", "check_summable", "check_y_passed", "seed_from"]
 
 
-def check_given(estimator: Any, y: Any) -> None:
-    """Raise if there is no target.
+def check_y_passed(estimator: Any, y: Any) -> None:
+    """Raise if the target is None.
 
     Parameters
     ----------
     estimator : object
         The estimator, for its name.
     y : object
-        What came.
+        The target.
     """
     if y is None:
         raise ValueError(
@@ -30,16 +30,16 @@ def check_given(estimator: Any, y: Any) -> None:
 def check_summable(
     estimator: Any, weights: NDArray[np.float64] | None, single: bool = False
 ) -> None:
-    """Raise if weights of texts are so large that their sum is no number.
+    """Raise if weights of texts are so large that their sum is not finite.
 
     Parameters
     ----------
     estimator : object
         The estimator, for its name.
     weights : ndarray of float64 of shape (N,), or None
-        What each text weighs.
+        The weight of each text.
     single : bool, default=False
-        Whether they are used as they are, in float32.
+        Whether they are used without being normalised, in float32.
     """
     largest = np.finfo(np.float32 if single else np.float64).max
     if weights is not None and not weights.sum() <= largest:
@@ -70,7 +70,7 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
     if got < 0:
         raise ValueError(
             f"{who}: ids must be 0 or more, got {got} in row {row}. Negative values in data are "
-            "no ids: these start at 0, which is padding."
+            "not ids: these start at 0, which is padding."
         )
     raise ValueError(
         f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. Was X made by another "
@@ -79,13 +79,13 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
 
 
 def seed_from(random_state: Any) -> int:
-    """Draw one seed.
+    """Draw a random seed.
 
     Parameters
     ----------
     random_state : int, numpy.random.RandomState or None
         As everywhere in scikit-learn, except that None asks the operating system: the
-        global generator is neither read nor moved.
+        global generator is neither used nor changed.
 
     Returns
     -------

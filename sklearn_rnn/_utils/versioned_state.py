@@ -1,4 +1,4 @@
-"""Which form of the state a saved model has, so that a later library can tell."""
+"""The format of an estimator's saved state, whose number lets later versions read it."""
 
 from __future__ import annotations
 
@@ -18,75 +18,75 @@ from ..exceptions import ModelFileError
 __all__ = ["FORMAT", "VersionedState", "check_method"]
 
 FORMAT = 2
-"""Counts up whenever the state of an estimator changes its form."""
+"""Increases whenever the saved state of an estimator changes."""
 
 _KEY = "_format"
 
-_OF_A_PIPELINES_FIT = "_parent_callback_ctx"
-"""What scikit-learn lends to each step while it fits a pipeline, with all of that pipeline."""
+_CALLBACK_CONTEXT = "_parent_callback_ctx"
+"""Set by scikit-learn on each step while it fits a pipeline; refers to all of the pipeline."""
 
 _VOCABULARIES = ("_entries", "vocabulary_")
-"""Attributes that hold words by id, in a tuple."""
+"""Attributes that contain words by id, in a tuple."""
 
 
 class VersionedState:
-    """Estimators whose saved state says which form it has, and holds their words as one text.
+    """Estimators whose saved state has a format number, and contains their words as one text.
 
-    Word by word, a vocabulary takes more room in a skops file than its vectors.
+    Word by word, a vocabulary would take more space in a skops file than its vectors.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state, and its form."""
+        """Return the state, with its format."""
         state: dict[str, Any] = {**super().__getstate__(), _KEY: FORMAT}  # type: ignore[dict-item]
-        state.pop(_OF_A_PIPELINES_FIT, None)
+        state.pop(_CALLBACK_CONTEXT, None)
         for name in _VOCABULARIES:
             if isinstance(state.get(name), tuple):
-                state[name] = _as_table(state[name])
-        # A path would be one more type that whoever opens a file has to trust.
+                state[name] = _pack_words(state[name])
+        # As str: a path would be one more type that whoever opens a file has to trust.
         return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        form = state.get(_KEY, FORMAT)
-        if form > FORMAT:
+        format_number = state.get(_KEY, FORMAT)
+        if format_number > FORMAT:
             raise ModelFileError(
                 f"{type(self).__name__}: was saved by a later version of sklearn_rnn, in format "
-                f"{form}; this version reads formats up to {FORMAT}. Update sklearn_rnn."
+                f"{format_number}; this version reads formats up to {FORMAT}. Update sklearn_rnn."
             )
         rest = {name: value for name, value in state.items() if name != _KEY}
         for name in _VOCABULARIES:
             if isinstance(rest.get(name), SharedTable):
-                rest[name] = _as_words(_packed(rest[name].array))
+                rest[name] = _unpack_words(_bytes_of(rest[name].array))
         super().__setstate__(rest)  # type: ignore[misc]
 
 
-def _packed(array: Any) -> bytes:
-    if array.dtype != np.uint8:  # in other arrays persistence.load has counted no words
+def _bytes_of(array: Any) -> bytes:
+    if array.dtype != np.uint8:  # persistence.load has counted the words in such arrays only
         raise ModelFileError(f"Expected words as bytes, got {array.dtype}: the file was altered.")
     packed: bytes = array.tobytes()
     return packed
 
 
-# Steps of a pipeline share one vocabulary. So that a file holds it once, and that it is one
-# again when the file is opened, equal ones become the same object.
+# Steps of a pipeline share one vocabulary. The caches turn equal ones into the same object, so
+# that a file contains it once, and steps share it again when the file is opened.
 
 
 @lru_cache(maxsize=2)
-def _as_table(words: tuple[str, ...]) -> SharedTable:
-    # Not escaped: two lone surrogates, of two words, would come back as one character.
+def _pack_words(words: tuple[str, ...]) -> SharedTable:
+    # Not escaped: two lone surrogates, of two words, would be read as one character.
     text = json.dumps(words, ensure_ascii=False).encode("utf-8", "surrogatepass")
     return SharedTable(np.frombuffer(zlib.compress(text), np.uint8))  # with a checksum
 
 
 @lru_cache(maxsize=2)
-def _as_words(text: bytes) -> tuple[str, ...]:
+def _unpack_words(text: bytes) -> tuple[str, ...]:
     words = tuple(json.loads(zlib.decompress(text).decode("utf-8", "surrogatepass")))
     if not all(isinstance(word, str) for word in words):
-        raise ModelFileError("The vocabulary holds other things than words: the file was altered.")
+        raise ModelFileError("Not all of the vocabulary is words: the file was altered.")
     return words
 
 
 def check_method(who: str, function: Any) -> None:
-    """Raise if a function is a method of something that no file can hold.
+    """Raise if a function is a method of an object that cannot be saved.
 
     ``jieba.lcut`` is one, though it looks like a function: it belongs to an object with a lock.
     """
@@ -97,5 +97,5 @@ def check_method(who: str, function: Any) -> None:
             raise TypeError(
                 f"{who} is {function.__name__!r}, a method of an object that cannot be saved or "
                 f"sent to another process ({error}). Define a function that calls it, at the top "
-                "of a module, and give that."
+                "of a module, and pass that."
             ) from error

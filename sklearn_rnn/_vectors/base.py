@@ -24,7 +24,7 @@ _BLOCK_TEXTS = 1_000
 class EmbeddingStep(  # type: ignore[call-arg]
     TransformerMixin, VersionedState, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """A step that sends one table of vectors along with the sequences."""
+    """A step that attaches a table of vectors to the sequences."""
 
     @on_snapshot
     def transform(self, X: TokenSequences) -> TokenSequences:
@@ -33,7 +33,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
         Parameters
         ----------
         X : TokenSequences of shape (n_texts, n_tokens)
-            Sequences of the vectorizer that made the training data.
+            Sequences from the vectorizer that made the training data.
 
         Returns
         -------
@@ -59,19 +59,19 @@ class EmbeddingStep(  # type: ignore[call-arg]
 
     @on_snapshot
     def most_similar(self, word: str, topn: int = 10) -> list[tuple[str, float]]:
-        """Return the words whose vectors point most nearly the same way as that of a word.
+        """Return the words whose vectors have the largest cosine similarity to that of a word.
 
         Parameters
         ----------
         word : str
             The word.
         topn : int, default=10
-            How many words.
+            Number of words.
 
         Returns
         -------
         list of (str, float)
-            Words and cosines, the nearest first.
+            Words and cosines, the most similar first.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state with the table in a form that several steps can share in a file."""
+        """Return the state, with the table in a form that several steps can share in a file."""
         state = dict(super().__getstate__())
         if "vectors_" in state:
             state["vectors_"] = shared_table(state["vectors_"])
@@ -115,7 +115,7 @@ class EmbeddingStep(  # type: ignore[call-arg]
         super().__setstate__(rest)
 
     def __sklearn_is_fitted__(self) -> bool:
-        # scikit-learn would go through all attributes, to which a fit adds some just now.
+        # scikit-learn would iterate over all attributes while a fit in another thread adds some.
         return hasattr(self, "vectors_")
 
     def __sklearn_tags__(self) -> Any:
@@ -139,9 +139,9 @@ def check_sequences(who: str, X: Any) -> TokenSequences:
 
 
 def token_counts(sequences: TokenSequences) -> NDArray[np.int64]:
-    """Return how often each id stands in the texts, padding not counted: (V,)."""
+    """Return how often each id occurs in the texts, not counting padding: (V,)."""
     counts = np.zeros(len(sequences.vocabulary), np.int64)
-    for start in range(0, len(sequences), _BLOCK_TEXTS):  # ids may be larger than memory
+    for start in range(0, len(sequences), _BLOCK_TEXTS):  # the ids may not fit into memory
         block = sequences._stored[start : start + _BLOCK_TEXTS]
         counts += np.bincount(block.ravel(), minlength=len(counts))
     counts[PADDING] = 0

@@ -14,11 +14,11 @@ from .base import token_counts
 __all__ = ["coverage_of", "warn_if_few"]
 
 _MOST_FREQUENT = 20
-"""Missing words that `coverage_` names."""
+"""Number of missing words listed in `coverage_`."""
 
 
 def coverage_of(sequences: TokenSequences, found: NDArray[np.bool_]) -> Bunch:
-    """Return the shares of words and of running tokens found, and the most frequent missing."""
+    """Return the shares of words and tokens found, and the most frequent missing words."""
     counts = token_counts(sequences)
     counts[UNKNOWN] = 0
     words = sequences.vocabulary
@@ -33,12 +33,12 @@ def coverage_of(sequences: TokenSequences, found: NDArray[np.bool_]) -> Bunch:
 
 
 def warn_if_few(who: str, coverage: Bunch) -> None:
-    """Warn if fewer than half of the tokens were found: something does not fit."""
+    """Warn if fewer than half of the tokens were found: source and texts may not match."""
     if coverage.tokens < 0.5:
         warnings.warn(
             f"{who}: the source holds only {coverage.tokens:.0%} of the tokens; missing are "
             f"{', '.join(coverage.missing[:5])}, ... Likely causes: another language, words "
-            "that are cased or cut otherwise than in the source.",
+            "that are cased or split differently than in the source.",
             UserWarning,
             stacklevel=4,
         )

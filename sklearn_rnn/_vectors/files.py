@@ -1,65 +1,55 @@
-"""Word vectors from files: which format a file has, and the rows of the words looked for."""
+"""Reading word vectors from files starts here: which format a file has.
+
+`_FORMATS` is the table of formats. A new one is a file beside this one, with a `VectorFormat`,
+and a row in that table.
+"""
 
 from __future__ import annotations
 
-import codecs
 import io
 import os
-import re
 import struct
 import zipfile
-from collections.abc import Callable, Container
+from collections.abc import Container
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO, cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .._utils.archives import open_zip
 from .._utils.compressed import open_gzip
 from .._utils.files import open_regular
 from ..exceptions import VectorFileError
-from .binary_format import binary_format
-from .file_source import HEAD_BYTES, Format, Header, Source
-from .foreign_files import foreign_hint, foreign_members_hint
-from .text_format import has_rows_of, text_format
+from .binary_format import BINARY
+from .file_source import HEAD_BYTES, FileStart, OnVector, Source, SubwordLookup, VectorFormat
+from .foreign_files import FOREIGN, foreign_members_hint
+from .gensim_format import GENSIM
+from .text_format import TEXT
 
-__all__ = ["OnVector", "SubwordLookup", "is_unpickled", "keep_keyed_vectors", "read_vectors"]
+__all__ = ["read_vectors"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _UNPACKABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_PICKLE = b"\x80"
-_NATIVE_SUFFIXES = (".kv", ".kv.gz")
-
-_HEADER = re.compile(rb"(\d{1,40})[ \t]+(\d{1,40})[ \t\r]*\n?")
-
-
-SubwordLookup = Callable[[str], NDArray[np.float32]]
-"""Gives the vector of any word by its parts."""
-
-OnVector = Callable[[str, NDArray[np.float32]], None]
 
 
 def read_vectors(
-    who: str, path: str | os.PathLike[str], wanted: Container[str], keep: OnVector
+    who: str, path: str | os.PathLike[str], vocabulary: Container[str], on_vector: OnVector
 ) -> SubwordLookup | None:
     """Read the vectors of some words from a file.
 
     Formats are told apart by content: GloVe's text (a word and its values on each line),
     word2vec's text, also called ``.vec`` (the same after a header ``n d``), and word2vec's
-    binary; each plain, gzipped, or in a zip archive. The file is streamed: what stays in memory
-    is what `keep` keeps. Every row is checked for its width and the count in the header; only the
-    rows found for their numbers. Rows whose word is not UTF-8 are skipped, with a warning.
+    binary; each plain, gzipped, or in a zip archive. The file is streamed: only what `on_vector`
+    keeps stays in memory. Every row is checked for its width, and their number against the
+    header; numbers are checked in the rows found. Rows whose word is not UTF-8 are skipped, with
+    a warning.
 
     .. warning::
        gensim's own format, ``.kv``, is a pickle underneath: opening one can run any code, so
        open only what you trust. A file is opened in this way only if its name ends in ``.kv``
        (or ``.kv.gz``) and it starts as a pickle does; no text or word2vec binary ever is.
-       A plain one is mapped into memory; all its words are loaded, of its vectors only the
-       rows found.
+       An unpacked one is mapped into memory: all its words are loaded, but only the vectors of
+       the rows found.
 
     Parameters
     ----------
@@ -67,16 +57,17 @@ def read_vectors(
         Name of the estimator, for messages.
     path : str or path-like
         The file. ``archive.zip!member`` names one file of several in an archive.
-    wanted : container of str
+    vocabulary : container of str
         The words to look for, spelled exactly as in the file.
-    keep : callable
-        Gets each of them that the file holds, with its vector of shape (D,), in the order of
-        the file. What it does with one may change what is wanted.
+    on_vector : callable
+        Called with each of them that the file contains and its vector of shape (D,), in the
+        order of the file. It may change the vocabulary.
 
     Returns
     -------
     callable or None
-        What gives vectors of other words by their parts, where the file holds a fastText model.
+        What makes vectors of other words from their character n-grams, if the file is a
+        fastText model.
 
     Raises
     ------
@@ -93,22 +84,14 @@ def read_vectors(
     with ExitStack() as opened:
         file: Any = opened.enter_context(open_regular(archive, who=who))
         magic = file.peek(8)[:8]
-        unpacked = _unpacked(opened, who, name, file, member) if _is_packed(magic) else file
+        unpacked = _unpack(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
-        head = source.read(HEAD_BYTES)
-        if is_unpickled(archive) and head.startswith(_PICKLE):
-            return keep_keyed_vectors(_load_native(source), wanted, keep, source.file_error)
-        table = _recognise(source, head)
-        for word, raw in table.rows:
-            if word in wanted:
-                keep(word, table.vector(raw))
+        start = FileStart.of(archive, source.read(HEAD_BYTES))
+        chosen = _choose_format(source, start)
+        source.stream.seek(start.offset)
+        subword_vector = chosen.open(source, start).send(vocabulary, on_vector)
         source.report_undecodable()
-    return None
-
-
-def is_unpickled(path: str) -> bool:
-    """Tell whether a file of this name would be opened by pickle, if it starts as one."""
-    return path.lower().endswith(_NATIVE_SUFFIXES)
+    return subword_vector
 
 
 def _archive_and_member(name: str) -> tuple[str, str | None]:
@@ -136,7 +119,7 @@ def _is_packed(magic: bytes) -> bool:
     return magic.startswith((_GZIP, *_ZIP))
 
 
-def _unpacked(
+def _unpack(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> io.BufferedReader:
     if file.read(2) == _GZIP:
@@ -149,12 +132,12 @@ def _open_member(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> Any:
     try:
-        # Of any method: the other members of an archive are nobody's concern.
+        # Any method: how the other members of an archive are packed does not matter.
         archive = opened.enter_context(open_zip(file, methods=range(2**16)))
         chosen = archive.getinfo(_chosen_member(who, name, archive, member))
         if chosen.compress_type not in _UNPACKABLE:
             raise VectorFileError(
-                f"{who}: {name!r} holds {_shown(chosen.filename)} compressed by bzip2, LZMA or "
+                f"{who}: {name!r} holds {_excerpt(chosen.filename)} compressed by bzip2, LZMA or "
                 "another method that may fill the memory. Unpack it and pass the file inside, or "
                 "that packed with gzip."
             )
@@ -184,14 +167,14 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
             f"{who}: {name!r} holds a path outside its folder, {outside[:100]!r}. Such archives "
             "are made to harm: do not unpack it, fetch it from a source you trust."
         )
-    # Archives made on a Mac carry a shadow of each file.
+    # Archives made on a Mac contain a shadow of each file.
     chosen = [file for file in files if not file.startswith("__MACOSX/")]
     if member is not None:
         chosen = [file for file in files if file == member]
     if len(chosen) != 1:
         if hint := foreign_members_hint(files):
             raise VectorFileError(f"{who}: {name!r} {hint}")
-        shown = ", ".join(map(_shown, files[:10])) + (", …" if len(files) > 10 else "")
+        shown = ", ".join(map(_excerpt, files[:10])) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
             f"{who}: expected one file of word vectors in {name!r}, the archive holds "
             f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
@@ -199,8 +182,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     return chosen[0]
 
 
-def _shown(file: str) -> str:
-    """Return a member's name as a message shows it: it may hold anything."""
+def _excerpt(file: str) -> str:
+    """Return a member's name as a message shows it: it may contain anything."""
     return repr(file[:100])[1:-1] + ("…" if len(file) > 100 else "")
 
 
@@ -212,112 +195,16 @@ def _is_outside(file: str) -> bool:
 # ---- which format --------------------------------------------------------------------------
 
 
-def _recognise(source: Source, head: bytes) -> Format:
-    """Choose the format by the first bytes, and set the source to its start."""
-    mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    head = head[mark:]
-    if not head.strip():
+_FORMATS = (
+    GENSIM,  # also by its name: before other pickles are refused
+    FOREIGN,  # recognised as something else, and refused
+    BINARY,
+    TEXT,  # everything else
+)
+"""The first format that matches a file reads it."""
+
+
+def _choose_format(source: Source, start: FileStart) -> VectorFormat:
+    if not start.head.strip():
         raise source.file_error("is empty. Expected word vectors: fetch it again.")
-    if hint := foreign_hint(head):
-        raise source.file_error(hint)
-    source.stream.seek(mark)
-    header = _parse_header(head)
-    if header and _is_binary(head, header):
-        return binary_format(source, header)
-    return text_format(source, head, header)
-
-
-def _parse_header(head: bytes) -> Header | None:
-    """Return the header, or None where the first line is none.
-
-    Two whole numbers alone on the first line are always a header: a file of one dimension whose
-    first word is a number needs one.
-    """
-    match = _HEADER.match(head)
-    if match is None or (match.end() < len(head) and head[match.end() - 1 : match.end()] != b"\n"):
-        return None
-    return Header(int(match[1]), int(match[2]))
-
-
-def _is_binary(head: bytes, header: Header) -> bool:
-    """Return whether vectors follow the header as bytes.
-
-    Parameters
-    ----------
-    head : bytes
-        The first bytes of a file that has a header.
-    header : Header
-        Its first line.
-
-    Returns
-    -------
-    bool
-        False if most of the first lines end with as many numbers in digits as the header says,
-        or if nothing in sight could not be text. So a text with a damaged row is still read as
-        text.
-    """
-    return not has_rows_of(head, header.n_dimensions) and not _is_plain_text(head)
-
-
-def _is_plain_text(head: bytes) -> bool:
-    is_whole = len(head) < HEAD_BYTES - len(codecs.BOM_UTF8)
-    # Where the head has cut the file, its last bytes may be the start of a character.
-    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, final=is_whole)
-    return not any(char == "\ufffd" or (char < " " and char not in "\t\n\r") for char in text)
-
-
-# ---- gensim's own --------------------------------------------------------------------------
-
-
-def keep_keyed_vectors(
-    keyed_vectors: Any, wanted: Container[str], keep: OnVector, error: Callable[[str], Exception]
-) -> SubwordLookup | None:
-    """Give the words of gensim's `KeyedVectors` that are wanted to `keep`, with their vectors.
-
-    Parameters
-    ----------
-    keyed_vectors : gensim.models.KeyedVectors
-        The vectors.
-    wanted : container of str
-        The words to look for.
-    keep : callable
-        Gets each of them that is there, with its vector of shape (D,).
-    error : callable
-        Makes an error of a description of the problem.
-
-    Returns
-    -------
-    callable or None
-        What gives vectors of other words by their parts, where this is a fastText model.
-    """
-    for word, row in keyed_vectors.key_to_index.items():
-        if word in wanted:
-            vector = np.asarray(keyed_vectors.vectors[row], np.float32)
-            if not np.isfinite(vector).all():
-                raise error(f"has values that are not finite for {word!r}. Is it damaged?")
-            keep(word, vector)
-    has_parts = len(getattr(keyed_vectors, "vectors_ngrams", ())) > 0
-    return keyed_vectors.get_vector if has_parts else None
-
-
-def _load_native(source: Source) -> Any:
-    try:
-        native = import_module("gensim.models").KeyedVectors
-    except ImportError as error:
-        raise ImportError(
-            f"{source.who}: gensim is needed to read {source.name!r}: pip install gensim. "
-            "Or save the vectors with save_word2vec_format where gensim is installed."
-        ) from error
-    mapping = None if source.has_checksum else "r"  # what is packed cannot be mapped
-    try:
-        loaded = native.load(source.name, mmap=mapping)
-    # A damaged pickle raises whatever its bytes happen to ask for.
-    except Exception as error:
-        raise source.file_error(
-            f"cannot be loaded by gensim ({type(error).__name__}: {error}). It is damaged, made "
-            "by another version, or parted from the .npy files that were saved beside it."
-        ) from error
-    vectors = getattr(loaded, "wv", loaded)
-    if getattr(vectors, "vectors", None) is None or not hasattr(vectors, "key_to_index"):
-        raise source.file_error(f"holds {type(loaded).__name__}, expected gensim's KeyedVectors.")
-    return vectors
+    return next(fmt for fmt in _FORMATS if fmt.matches(start))

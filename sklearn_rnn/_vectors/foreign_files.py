@@ -1,10 +1,12 @@
-"""What users have at hand that is no file of vectors, and what they can do with it."""
+"""Files that users mistake for word vectors: what each kind is, and what to do with it."""
 
 from __future__ import annotations
 
 import struct
 
-__all__ = ["foreign_hint", "foreign_members_hint"]
+from .file_source import FileStart, Source, VectorFormat, VectorRows
+
+__all__ = ["FOREIGN", "foreign_members_hint"]
 
 _FAST_TEXT = (
     "is a fastText model. Load it with gensim.models.fasttext.load_facebook_vectors, and pass "
@@ -16,7 +18,7 @@ _AS_TABLE = "Read it with its own library, and pass a dict of words to vectors o
 
 _BY_FIRST_BYTES = {
     b"\xba\x16\x4f\x2f": _FAST_TEXT,
-    b"\x93NUMPY": "is a bare array, without its words. Pass the .kv file that lies beside it, or "
+    b"\x93NUMPY": "is a bare array, without its words. Pass the .kv file beside it, or "
     "(words, table) with what numpy.load returns.",
     b"\x80": "is a pickle, which can run code when it is opened. Only files named .kv are opened "
     "as gensim's own format: rename it if it is one and you trust it. Load a model (gensim's "
@@ -48,18 +50,22 @@ _BY_MEMBER = {
 }
 
 
-def foreign_hint(head: bytes) -> str | None:
-    """Return what kind of file this is and what to do, or None if it may be one of vectors.
+def _matches(start: FileStart) -> bool:
+    return _hint(start.head) is not None
 
-    Parameters
-    ----------
-    head : bytes
-        The first bytes.
 
-    Returns
-    -------
-    str or None
-        The rest of a sentence that begins with the name of the file.
+def _open(source: Source, start: FileStart) -> VectorRows[bytes]:
+    raise source.file_error(_hint(start.head) or "")
+
+
+FOREIGN = VectorFormat(_matches, _open)
+"""A format that reads nothing: it says what a file is instead, and what to do with it."""
+
+
+def _hint(head: bytes) -> str | None:
+    """Return the rest of a sentence that begins with the name of the file, or None.
+
+    It says what kind of file this is and what to do. None: it may contain vectors.
     """
     for magic, hint in _BY_FIRST_BYTES.items():
         if head.startswith(magic):
@@ -74,12 +80,12 @@ def foreign_hint(head: bytes) -> str | None:
 
 
 def foreign_members_hint(names: list[str]) -> str | None:
-    """Return what kind of archive this is and what to do, or None if it may hold vectors.
+    """Return what kind of archive this is and what to do, or None if it may contain vectors.
 
     Parameters
     ----------
     names : list of str
-        Its members.
+        Names of its members.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def foreign_members_hint(names: list[str]) -> str | None:
 
 
 def _is_old_fast_text(head: bytes) -> bool:
-    """Return whether these are the settings of fastText, without the mark of later versions."""
+    """Return whether these are fastText's settings, without the signature of later versions."""
     if len(head) < 48:
         return False
     dim, ws, epoch, min_count, neg, word_ngrams, loss, model, bucket, min_n, max_n, rate = (
@@ -108,5 +114,5 @@ def _is_old_fast_text(head: bytes) -> bool:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """Return whether a JSON object follows its own length."""
+    """Return whether a JSON object follows its own length, in eight bytes."""
     return len(head) > 9 and head[8:9] == b"{" and 0 < struct.unpack_from("<Q", head)[0] < 2**32

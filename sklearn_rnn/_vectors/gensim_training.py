@@ -1,4 +1,4 @@
-"""What gensim does for the embeddings: one training run, and vectors of a word's parts."""
+"""What gensim does for the embeddings: training, and vectors made of character n-grams."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..sequences import PADDING, TokenSequences
 
 __all__ = ["Trained", "subword_vector", "train_vectors"]
 
-_LONGEST = 10_000
-"""gensim drops what comes after so many words of a sentence: longer ones go in pieces."""
+_MAX_WORDS = 10_000
+"""gensim ignores the words of a sentence after this number: longer ones are split."""
 
 
 class Trained(NamedTuple):
-    """What a training run of gensim's leaves."""
+    """The result of training with gensim."""
 
     vectors: NDArray[np.float32]  # by id, (V, D)
     losses: list[float]  # by epoch
-    subword_vectors: NDArray[np.float32] | None  # fastText's, by hash of a word's part
+    subword_vectors: NDArray[np.float32] | None  # fastText's, by hash of a character n-gram
 
 
 def train_vectors(
@@ -37,13 +37,13 @@ def train_vectors(
     epochs: int,
     progress: bool,
 ) -> Trained:
-    """Train one of gensim's models on sequences whose tokens are counted already."""
+    """Train one of gensim's models on sequences whose tokens have been counted."""
     model = getattr(_models(), model_name)(**settings)
     words, sentences = sequences.vocabulary, _Sentences(sequences)
     losses: list[float] = []
-    # Counted already, and all of them words: gensim needs no pass of its own.
+    # The words are known and counted: gensim needs no pass of its own.
     model.build_vocab_from_freq({words[i]: int(counts[i]) for i in np.flatnonzero(counts)})
-    # A bar that is not shown would still start a thread.
+    # Even a disabled bar would start a thread.
     with tqdm(total=epochs, desc=model_name) if progress else nullcontext() as bar:
         train = partial(
             model.train,
@@ -51,16 +51,16 @@ def train_vectors(
             total_examples=len(sentences),
             epochs=epochs,
             compute_loss=True,
-            callbacks=[_epoch_watch(losses, bar, sentences)],
+            callbacks=[_epoch_callback(losses, bar, sentences)],
         )
-        _until_interrupted(train, sentences)
+        _run_interruptibly(train, sentences)
     return Trained(_table(model.wv, words), losses, getattr(model.wv, "vectors_ngrams", None))
 
 
 def subword_vector(
     word: str, table: NDArray[np.float32], min_n: int, max_n: int
 ) -> NDArray[np.float32]:
-    """Return the mean of the vectors of a word's parts, zeros if it is too short for any: (D,)."""
+    """Return the mean vector of a word's character n-grams, zeros if it has none: (D,)."""
     from gensim.models.fasttext import ft_ngram_hashes
 
     rows = ft_ngram_hashes(word, min_n, max_n, len(table))
@@ -69,15 +69,15 @@ def subword_vector(
 
 
 class _Sentences:
-    """Texts as gensim reads them: lists of words, made anew in each pass."""
+    """Texts as gensim reads them: lists of words, made on the fly in each pass."""
 
     is_stopped = False
-    """Whether no more are to come."""
+    """Whether a pass should end early."""
 
     def __init__(self, sequences: TokenSequences) -> None:
         self.ids = sequences._stored
         self.words = np.array(sequences.vocabulary, dtype=object)
-        self.n_pieces = sum(-(-int(np.count_nonzero(row)) // _LONGEST) for row in self.ids)
+        self.n_pieces = sum(-(-int(np.count_nonzero(row)) // _MAX_WORDS) for row in self.ids)
 
     def __len__(self) -> int:
         return self.n_pieces
@@ -87,18 +87,18 @@ class _Sentences:
             if self.is_stopped:
                 return
             words = self.words[row[row != PADDING]].tolist()
-            yield from (words[i : i + _LONGEST] for i in range(0, len(words), _LONGEST))
+            yield from (words[i : i + _MAX_WORDS] for i in range(0, len(words), _MAX_WORDS))
 
 
 class _StoppedError(Exception):
     """Ends gensim's training between two passes."""
 
 
-def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
-    """Train in a thread of its own; an interrupt ends the pass, and so all of gensim's threads.
+def _run_interruptibly(train: Callable[[], Any], sentences: _Sentences) -> None:
+    """Train in a separate thread; an interrupt ends the pass, and so all of gensim's threads.
 
-    These wait for each other. An interrupt of the one that collects what the others have done,
-    which is the one that called gensim, would leave the others waiting for ever.
+    Gensim's threads wait for each other. To interrupt the one that called gensim, which collects
+    what the others have done, would leave these waiting for ever.
     """
     errors: list[BaseException] = []
     done = threading.Event()
@@ -114,10 +114,10 @@ def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
     thread = threading.Thread(target=run, name="gensim")
     try:
         thread.start()
-        done.wait()  # not join: one that is interrupted takes its thread for ended
+        done.wait()  # not join: if interrupted, it takes the thread for finished
     except BaseException:
         sentences.is_stopped = True
-        if thread in threading.enumerate():  # also one that is about to begin
+        if thread in threading.enumerate():  # or is about to start
             done.wait()
             thread.join()
         raise
@@ -127,7 +127,7 @@ def _until_interrupted(train: Callable[[], Any], sentences: _Sentences) -> None:
 
 
 def _models() -> Any:
-    """Return gensim's models, imported only now: who loads a fitted embedding needs none."""
+    """Return gensim's models, imported only now: a fitted embedding does not need them."""
     try:
         from gensim import models
     except ImportError as error:
@@ -137,23 +137,23 @@ def _models() -> Any:
     return models
 
 
-def _epoch_watch(losses: list[float], bar: Any, sentences: _Sentences) -> Any:
-    """Return a callback of gensim's that keeps each epoch's loss and moves the bar."""
+def _epoch_callback(losses: list[float], bar: Any, sentences: _Sentences) -> Any:
+    """Return a gensim callback that records each epoch's loss and updates the bar."""
     from gensim.models.callbacks import CallbackAny2Vec
 
-    class EpochWatch(CallbackAny2Vec):
+    class EpochCallback(CallbackAny2Vec):
         def on_epoch_begin(self, model: Any) -> None:
-            model.running_training_loss = 0.0  # or else gensim sums it over all epochs
+            model.running_training_loss = 0.0  # otherwise gensim sums it over all epochs
 
         def on_epoch_end(self, model: Any) -> None:
             if sentences.is_stopped:
                 raise _StoppedError
-            is_known = type(model).__name__ != "FastText"  # whose loss gensim leaves at zero
+            is_known = type(model).__name__ != "FastText"  # gensim does not compute its loss
             losses.append(float(model.get_latest_training_loss()) if is_known else np.nan)
             if bar is not None:
                 bar.update()
 
-    return EpochWatch()
+    return EpochCallback()
 
 
 def _table(wv: Any, words: tuple[str, ...]) -> NDArray[np.float32]:
@@ -161,5 +161,5 @@ def _table(wv: Any, words: tuple[str, ...]) -> NDArray[np.float32]:
     table = np.zeros((len(words), wv.vector_size), np.float32)
     rows = [i for i, word in enumerate(words) if i != PADDING and word in wv.key_to_index]
     table[rows] = wv[[words[i] for i in rows]]
-    table.flags.writeable = False  # shared by all that reads it
+    table.flags.writeable = False  # shared by all its readers
     return table

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["is_in_memory", "keep_in_memory"]
+from .file_source import OnVector
+
+__all__ = ["is_in_memory", "load_from_memory"]
 
 
 def is_in_memory(source: Any) -> bool:
@@ -18,13 +20,10 @@ def is_in_memory(source: Any) -> bool:
     return is_pair or isinstance(source, Mapping) or _is_frame(source)
 
 
-def keep_in_memory(
-    who: str,
-    source: Any,
-    wanted: Container[str],
-    keep: Callable[[str, NDArray[np.float32]], None],
+def load_from_memory(
+    who: str, source: Any, vocabulary: Container[str], on_vector: OnVector
 ) -> None:
-    """Give the words that are wanted to `keep`, with their vectors.
+    """Call `on_vector` with each word of the vocabulary that the source has, and its vector.
 
     Parameters
     ----------
@@ -33,47 +32,47 @@ def keep_in_memory(
     source : mapping, pair or DataFrame
         Words to vectors; words and the table of their vectors, in the same order; words to rows
         of a table, and the table; or a table with the words as its index.
-    wanted : container of str
+    vocabulary : container of str
         The words to look for.
-    keep : callable
-        Gets each of them that has a vector other than zeros, with that of shape (D,).
+    on_vector : callable
+        Called with each of them that has a vector other than zeros, and that of shape (D,).
 
     Raises
     ------
     TypeError
         If words are not str, or vectors are not numbers.
     ValueError
-        If there are no words, if one of a table stands there twice or has no row, or if vectors
+        If there are no words, if a word occurs twice or has no row in its table, or if vectors
         are empty, of several lengths, or not finite.
     """
-    words, vector_of = _opened(who, source)
+    words, value_of = _words_and_values(who, source)
     if not len(words):
         raise ValueError(f"{who}: the source, {type(source).__name__}, holds no words.")
     n_values = 0
     for word in words:
         _check_is_word(who, word)
-        if word not in wanted:
+        if word not in vocabulary:
             continue
-        vector = _checked(who, word, vector_of(word))
+        vector = _as_vector(who, word, value_of(word))
         n_values = n_values or len(vector)
         if len(vector) != n_values:
             raise ValueError(
                 f"{who}: expected vectors of one length in the source, got {n_values} values for "
                 f"the first word, {len(vector)} for {word!r}."
             )
-        if vector.any():  # by custom, words of a table that have no vector get a row of zeros
-            keep(word, vector)
+        if vector.any():  # by convention, words without a vector have zeros in a table
+            on_vector(word, vector)
 
 
-def _opened(who: str, source: Any) -> tuple[Any, Callable[[str], Any]]:
-    """Return the words of a source, and what gets the vector of one: others are not touched."""
+def _words_and_values(who: str, source: Any) -> tuple[Any, Callable[[str], Any]]:
+    """Return the words of a source, and what returns the vector of one: others are not read."""
     if isinstance(source, Mapping):
         return source, source.__getitem__
     words, table = (source.index, source.to_numpy()) if _is_frame(source) else source
-    table = _checked_table(who, table)
+    table = _as_table(who, table)
     if not isinstance(words, Mapping):
-        words = _numbered(who, words, len(table))
-    return words, lambda word: table[_checked_row(who, word, words[word], len(table))]
+        words = _rows_by_word(who, words, len(table))
+    return words, lambda word: table[_row_of(who, word, words[word], len(table))]
 
 
 def _is_frame(source: Any) -> bool:
@@ -91,20 +90,20 @@ def _check_is_word(who: str, word: Any) -> None:
 # ---- tables ---------------------------------------------------------------------------------
 
 
-def _checked_table(who: str, table: Any) -> NDArray[Any]:
+def _as_table(who: str, table: Any) -> NDArray[Any]:
     array = _as_array(table)
     if array.ndim != 2 or not _is_numeric(array):
         raise TypeError(
-            f"{who}: expected the source, a pair, to hold words and a table of numbers of shape "
-            f"(words, dimensions), in this order, got {type(table).__name__} of shape "
+            f"{who}: expected the source, a pair, to contain words and a table of numbers of "
+            f"shape (words, dimensions), in this order, got {type(table).__name__} of shape "
             f"{array.shape} and type {array.dtype} as its table."
         )
     return array
 
 
-def _numbered(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
+def _rows_by_word(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
     """Return the row of each word of a list."""
-    # A set has another order in each process.
+    # The order of a set differs from process to process.
     if isinstance(words, str | set | frozenset) or not isinstance(words, Iterable):
         raise TypeError(
             f"{who}: expected a list of words, or a dict of words to rows, as the first of the "
@@ -123,13 +122,13 @@ def _numbered(who: str, words: Iterable[Any], n_rows: int) -> dict[str, int]:
     if n_words != n_rows:
         raise ValueError(
             f"{who}: expected as many words as rows in the table of the source, got {n_words} "
-            f"words and {n_rows} rows. Where a table has other rows too, pass a dict of words to "
+            f"words and {n_rows} rows. If the table has other rows too, pass a dict of words to "
             "rows in place of the list."
         )
     return rows
 
 
-def _checked_row(who: str, word: str, row: Any, n_rows: int) -> int:
+def _row_of(who: str, word: str, row: Any, n_rows: int) -> int:
     if not isinstance(row, Integral) or not 0 <= int(row) < n_rows:
         raise ValueError(
             f"{who}: expected a row of the table of the source, 0 to {n_rows - 1}, for each word, "
@@ -141,7 +140,7 @@ def _checked_row(who: str, word: str, row: Any, n_rows: int) -> int:
 # ---- vectors --------------------------------------------------------------------------------
 
 
-def _checked(who: str, word: str, value: Any) -> NDArray[np.float32]:
+def _as_vector(who: str, word: str, value: Any) -> NDArray[np.float32]:
     """Return the vector of a word, or raise: (D,)."""
     array = _as_array(value)
     if array.ndim != 1 or not array.size or not _is_numeric(array):
@@ -160,10 +159,10 @@ def _checked(who: str, word: str, value: Any) -> NDArray[np.float32]:
 
 
 def _as_array(value: Any) -> NDArray[Any]:
-    """Return anything array-like as an array; torch's may need a gradient, or be bfloat16."""
+    """Return anything array-like as an array, including tensors with a gradient or of bfloat16."""
     try:
         return np.asarray(value.detach().cpu().float() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):  # ragged, or of a type that NumPy lacks
+    except (TypeError, ValueError, RuntimeError):  # ragged, or of a type unknown to NumPy
         return np.array(None)
 
 

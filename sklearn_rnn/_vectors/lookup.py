@@ -1,4 +1,4 @@
-"""Where ready-made vectors come from: files, plain objects, gensim, fitted models of ours."""
+"""Where pretrained vectors come from: files, plain objects, gensim, models of this library."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from .._utils.pipelines import pipeline_steps
 from .._utils.snapshots import snapshot
 from ..sequences import UNKNOWN
-from .files import OnVector, SubwordLookup, keep_keyed_vectors, read_vectors
+from .file_source import OnVector, SubwordLookup
+from .files import read_vectors
+from .gensim_format import keyed_vectors_rows
 from .gensim_training import subword_vector
-from .in_memory import is_in_memory, keep_in_memory
+from .in_memory import is_in_memory, load_from_memory
 
-__all__ = ["load_vectors", "named", "words_and_vectors"]
+__all__ = ["load_vectors", "source_name", "words_and_vectors"]
 
 
 def load_vectors(
-    who: str, source: Any, wanted: Container[str], keep: OnVector
+    who: str, source: Any, vocabulary: Container[str], on_vector: OnVector
 ) -> SubwordLookup | None:
-    """Give each word that is wanted and that the source holds to `keep`, with its vector.
+    """Call `on_vector` with each word of the vocabulary that the source has, and its vector.
 
     Parameters
     ----------
@@ -32,33 +34,36 @@ def load_vectors(
     source : str, path-like, mapping, pair, DataFrame, gensim vectors, or a fitted estimator or \
 pipeline of this library
         Where to look.
-    wanted : container of str
+    vocabulary : container of str
         The words, exactly as they are spelled.
-    keep : callable
-        Gets a word and its vector of shape (D,).
+    on_vector : callable
+        Called with a word and its vector of shape (D,).
 
     Returns
     -------
     callable or None
-        What gives vectors of other words by their parts, where the source is a fastText model.
+        What makes vectors of other words from their character n-grams, if the source is a
+        fastText model.
     """
     if isinstance(source, str | os.PathLike):
-        return read_vectors(who, source, wanted, keep)
+        return read_vectors(who, source, vocabulary, on_vector)
     if is_in_memory(source):
-        keep_in_memory(who, source, wanted, keep)
+        load_from_memory(who, source, vocabulary, on_vector)
         return None
-    vectors = getattr(source, "wv", source)  # a model of gensim's holds its vectors there
+    vectors = getattr(source, "wv", source)  # where gensim's models have their vectors
     if hasattr(vectors, "key_to_index"):
-        return keep_keyed_vectors(
-            vectors, wanted, keep, lambda problem: ValueError(f"{who}: {named(source)} {problem}")
-        )
+
+        def error(problem: str) -> ValueError:
+            return ValueError(f"{who}: {source_name(source)} {problem}")
+
+        return keyed_vectors_rows(vectors, error).send(vocabulary, on_vector)
     steps = pipeline_steps(source)
-    _keep_learned(_with_vectors(who, source, steps), wanted, keep)
+    _load_from_step(_with_vectors(who, source, steps), vocabulary, on_vector)
     return _subword_lookup(steps)
 
 
-def named(source: Any) -> str:
-    """Return what a message calls a source."""
+def source_name(source: Any) -> str:
+    """Return how messages refer to a source."""
     return repr(source) if isinstance(source, str | os.PathLike) else type(source).__name__
 
 
@@ -71,13 +76,13 @@ def _with_vectors(who: str, source: Any, steps: list[Any]) -> Any:
             f"{who}: expected source to be a path, a dict of words to vectors, a pair (words, "
             "table), a DataFrame with words as its index, gensim's KeyedVectors, or a fitted "
             "pipeline or estimator of this library that has an embedding, got "
-            f"{named(source)}. Is it fitted? (An embedding that was saved is without a source "
-            "that lay in memory.)"
+            f"{source_name(source)}. Is it fitted? (A saved embedding no longer has a source that "
+            "was in memory.)"
         )
     if fitted[-1].vocabulary_ is None:
         raise TypeError(
-            f"{who}: the source, {named(source)}, was fitted on plain ids, which stand for no "
-            "words. Fit it on the sequences of a SequenceVectorizer."
+            f"{who}: the source, {source_name(source)}, was fitted on plain ids, which stand for "
+            "no words. Fit it on the sequences of a SequenceVectorizer."
         )
     return snapshot(fitted[-1])
 
@@ -91,22 +96,22 @@ def words_and_vectors(
 
 
 def _table(step: Any) -> NDArray[np.float32]:
-    """Return the vectors that a step has learned, or else those that it has loaded."""
+    """Return the vectors that a step has learned, or those that it has loaded."""
     return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
 
 
-def _keep_learned(step: Any, wanted: Container[str], keep: OnVector) -> None:
+def _load_from_step(step: Any, vocabulary: Container[str], on_vector: OnVector) -> None:
     table = _table(step)
-    # Words that got no vector there have zeros, or what the policy of a `PretrainedEmbedding`
-    # gave them. The two markers, padding and unknown, are no words.
+    # Words without a vector of their own have zeros there, or what the `oov` policy of a
+    # `PretrainedEmbedding` gave them. The two markers, padding and unknown, are not words.
     found = getattr(step, "found_", None)
     for row, word in enumerate(step.vocabulary_[UNKNOWN + 1 :], UNKNOWN + 1):
-        if word in wanted and (table[row].any() if found is None else found[row]):
-            keep(word, np.asarray(table[row], np.float32))
+        if word in vocabulary and (table[row].any() if found is None else found[row]):
+            on_vector(word, np.asarray(table[row], np.float32))
 
 
 def _subword_lookup(steps: list[Any]) -> SubwordLookup | None:
-    """Return what makes vectors of parts, if one of the steps is fastText's and has kept them."""
+    """Return a lookup by character n-grams, if one of the steps has kept fastText's."""
     for step in steps:
         table = getattr(step, "subword_vectors_", None)
         if table is not None:

@@ -1,4 +1,4 @@
-"""Which words lie nearest to a word, by the angle between their vectors."""
+"""The words most similar to a word, by the cosine of their vectors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def nearest_words(
     topn: int,
     found: NDArray[np.bool_] | None = None,
 ) -> list[tuple[str, float]]:
-    """Return the words whose vectors point most nearly the same way, and the cosines.
+    """Return the words with the most similar vectors, and their cosines.
 
-    Words without a vector, or with one that was made up for want of a better (not `found`), and
-    the two markers, are no neighbours.
+    Left out are the padding and unknown markers, and words without a vector of their own: with
+    zeros, or one that was filled in (not `found`).
     """
     if topn < 1:
         raise ValueError(f"{who}: topn must be at least 1, got {topn}.")
@@ -42,7 +42,7 @@ def nearest_words(
 
 
 def _row(who: str, vocabulary: tuple[str, ...], word: str) -> int:
-    # Vocabularies are composed, as a rule; what is asked for need not be.
+    # Vocabularies are usually composed (NFC); the word asked for may not be.
     for spelling in dict.fromkeys((word, normalize("NFC", word), normalize("NFD", word))):
         if spelling in vocabulary[UNKNOWN + 1 :]:
             return vocabulary.index(spelling, UNKNOWN + 1)

@@ -1,4 +1,4 @@
-"""What the embeddings that gensim trains share: parameters, and how they are fitted."""
+"""What the embeddings trained by gensim share: their parameters, and how they are fitted."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ vector_size : int, default=100
     window : int, default=5
         Largest distance between two words that are neighbours.
     min_count : int, default=1
-        Words that stand in the texts less often get no vector of their own, but zeros. The
-        vectorizer's `min_df` and `max_features` have chosen the words already.
+        Rarer words get zeros instead of a vector of their own. The vectorizer's `min_df` and
+        `max_features` have already selected the words.
     sg : bool, default=True
         Learn by skip-gram (True) or by CBOW (False).
     negative : int, default=5
-        Noise words for each neighbour.
+        Number of noise words for each neighbour.
     sample : float, default=1e-3
-        Words with a larger share of the tokens are left out now and then.
+        Threshold above which frequent words are randomly left out: their share of the tokens.
     alpha : float, default=0.025
         Learning rate, which falls linearly.
     epochs : int, default=5
@@ -42,18 +42,18 @@ vector_size : int, default=100
 
 _TRAINING = """\
 workers : int, default=1
-        Threads. With more than one, the result is another each time, whatever the
+        Number of threads. With more than one, results differ from run to run, whatever the
         `random_state`.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial vectors, noise words and sampling. An int gives bit-identical vectors
-        with one worker.
+        Random seed of initial vectors, noise words and sampling. An int gives bit-identical
+        vectors with one worker.
     verbose : int, default=0
         Show a progress bar over epochs if above 0."""
 
 _ATTRIBUTES = """\
 vectors_ : ndarray of float32 of shape (n_entries, vector_size)
-        Vectors by id. Padding has zeros; the unknown token has a vector where training texts
-        hold some.
+        Vectors by id. Padding has zeros; the unknown token has a vector if it occurs in the
+        training texts.
     vocabulary_ : tuple of str
         Tokens by id."""
 
@@ -61,7 +61,7 @@ fill = fill_doc(common=_COMMON, training=_TRAINING, attributes=_ATTRIBUTES)
 
 
 class TrainedEmbedding(EmbeddingStep):
-    """What the two ways of training share: sentences in, one table out."""
+    """What word2vec and fastText share: sentences in, one table out."""
 
     _model: str
     """Name of the model in ``gensim.models``."""
@@ -101,7 +101,7 @@ class TrainedEmbedding(EmbeddingStep):
         TypeError
             If X is not a `TokenSequences`.
         ValueError
-            If no word stands in X `min_count` times.
+            If no word occurs in X `min_count` times.
         ImportError
             If gensim is not installed.
         """
@@ -109,7 +109,7 @@ class TrainedEmbedding(EmbeddingStep):
         counts = token_counts(sequences)
         if counts[UNKNOWN + 1 :].max(initial=0) < self.min_count:
             raise ValueError(
-                f"{type(self).__name__}: no word stands in X min_count={self.min_count} times. "
+                f"{type(self).__name__}: no word occurs in X min_count={self.min_count} times. "
                 "Lower min_count, or pass more texts."
             )
         trained = train_vectors(
@@ -122,15 +122,15 @@ class TrainedEmbedding(EmbeddingStep):
         )
         with commit_on_success(self) as fitted:
             fitted.vocabulary_ = sequences.vocabulary
-            fitted._keep(trained)
+            fitted._set_vectors(trained)
         return self
 
-    def _keep(self, trained: Trained) -> None:
+    def _set_vectors(self, trained: Trained) -> None:
         self.vectors_ = trained.vectors
         self.loss_ = np.array(trained.losses)
 
     def _settings(self) -> dict[str, Any]:
-        """Return what gensim is told, in its words."""
+        """Return the parameters of gensim's model."""
         settings = self.get_params(deep=False)
         for ours in ("epochs", "keep_subwords", "random_state", "verbose"):
             settings.pop(ours, None)

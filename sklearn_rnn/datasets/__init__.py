@@ -1,4 +1,4 @@
-"""Texts to learn from: the IMDB reviews, and reviews made up on the spot."""
+"""Texts to learn from: the IMDB reviews, and generated reviews."""
 
 from ._imdb import fetch_imdb
 from ._reviews import make_reviews

@@ -1,4 +1,4 @@
-"""One file from the network: whole and verified, or not there at all."""
+"""Downloading one file: complete and verified, or not at all."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ..exceptions import DatasetError
 
 
 def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> Path:
-    """Download `url` to `file`, which appears only once its checksum is verified.
+    """Download `url` to `file`, which appears only after its checksum has been verified.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
     md5 : str
         Its checksum, in hexadecimal digits.
     file : Path
-        Where it goes; the folder is made if need be.
+        Where it goes; the folder is created if need be.
     caller : str
-        Who speaks in the error message.
+        Name of the function, for the error message.
     progress : bool
         Whether to show a progress bar.
 
@@ -35,15 +35,15 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
     Raises
     ------
     DatasetError
-        If the file cannot be had. Nothing is left in the folder then.
+        If the download fails. Nothing is left in the folder then.
     """
-    import pooch  # lazily: whoever has the data needs no network stack
+    import pooch  # here: with the data on disk, no network stack is needed
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # What pooch writes can be read by its owner only, and takes the place of a link.
+        # What pooch writes is readable by its owner only, and would replace a symbolic link.
         with TemporaryDirectory(prefix=".download-", dir=file.parent) as folder:
-            with _talking(pooch.get_logger(), aloud=progress):
+            with _log_level(pooch.get_logger(), verbose=progress):
                 pooch.retrieve(
                     url,
                     known_hash=f"md5:{md5}",
@@ -51,8 +51,8 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
                     path=folder,
                     progressbar=progress,
                 )
-            with Path(folder, file.name).open("rb") as whole, atomic_write(file) as written:
-                copyfileobj(whole, written)
+            with Path(folder, file.name).open("rb") as source, atomic_write(file) as target:
+                copyfileobj(source, target)
     except (OSError, ValueError) as error:  # network and disk; checksum
         raise DatasetError(
             f"{caller}: expected {url} to give a file with MD5 {md5}, got: "
@@ -63,10 +63,10 @@ def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> 
 
 
 @contextmanager
-def _talking(logger: logging.Logger, *, aloud: bool) -> Iterator[None]:
-    """Let pooch's logger, which writes to stderr unasked, speak only when wanted."""
+def _log_level(logger: logging.Logger, *, verbose: bool) -> Iterator[None]:
+    """Silence pooch's logger, which writes to stderr by default, unless `verbose`."""
     level = logger.level
-    logger.setLevel(level if aloud else logging.WARNING)
+    logger.setLevel(level if verbose else logging.WARNING)
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
-"""The grammar of the made-up reviews.
+"""The grammar of the generated reviews.
 
 A name in braces stands for any of its `WORDS`. Square brackets mark the deciding words. Opinions
-are written as a positive review has them; a negative one swaps ``good`` with ``bad`` and
-``loved`` with ``hated``.
+are written as in a positive review; a negative one swaps ``good`` with ``bad`` and ``loved`` with
+``hated``.
 """
 
 SWAPPED = {"good": "bad", "bad": "good", "loved": "hated", "hated": "loved"}
@@ -25,8 +25,8 @@ WORDS = {
     "number": ("two", "three", "four", "five", "six", "seven"),
 }
 
-# Each says the opinion of the writer, which is the label. Without their order, the words of a
-# contrast tell nothing; a negation's tell the opposite.
+# Each gives the opinion of the writer, which is the label. Without their order, the words of a
+# contrast say nothing, those of a negation the opposite.
 OPINIONS = {
     "plain": (
         "[I {loved}] the {film} more than I had expected.",
@@ -47,10 +47,10 @@ OPINIONS = {
 }
 
 # Shares of the kinds of opinion. Plain ones outnumber negations, so a bag of words learns
-# something: the plain half, and every second contrast, 65 % in all.
+# something: it is right in the plain half and in every second contrast, 65 % in all.
 SHARES = {"plain": 0.5, "negation": 0.2, "contrast": 0.3}
 
-# Sentences without an opinion; {not} and the words of liking never occur in them.
+# Sentences without an opinion; {not} and the words of opinions never occur in them.
 FILLERS = (
     "The plot follows a {person} and a {person} from {place} to {place}.",
     "It is set in {place} during the {time}.",

@@ -1,4 +1,4 @@
-"""The IMDB reviews of Maas et al. (2011), as scikit-learn's fetchers give their data."""
+"""The IMDB reviews of Maas et al. (2011), in the form of scikit-learn's fetchers."""
 
 from collections.abc import Collection, Iterable, Sequence
 from os import PathLike
@@ -15,7 +15,7 @@ from ._imdb_files import ARCHIVES, FOLDER, Review, find_reviews, read_reviews
 _URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 _MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 
-# Each subset is its folders, in the order in which their reviews are given.
+# The folders of each subset, in the order in which their reviews are returned.
 _SUBSETS = {
     "train": ("train/neg", "train/pos"),
     "test": ("test/neg", "test/pos"),
@@ -65,15 +65,15 @@ def fetch_imdb(
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder that holds `aclImdb_v1.tar`, `aclImdb_v1.tar.gz`, `aclImdb_v1.tar.xz` or the
-        unpacked folder `aclImdb` (looked for in this order), or that is the unpacked folder
-        itself. The download goes here. By default scikit-learn's data folder,
+        The folder that contains `aclImdb_v1.tar`, `aclImdb_v1.tar.gz`, `aclImdb_v1.tar.xz` or
+        the unpacked folder `aclImdb` (looked for in this order), or the unpacked folder itself.
+        The download goes here. By default scikit-learn's data folder,
         :func:`sklearn.datasets.get_data_home`.
     subset : {"train", "test", "unsupervised"} or sequence of these, \
             default=("train", "test", "unsupervised")
         What to load. Leaving out the unsupervised half saves half of the memory.
     download_if_missing : bool, default=True
-        Whether to download what is not there. If False, raise an error instead.
+        Whether to download missing data. If False, raise an error instead.
     verbose : int, default=0
         Whether to show progress bars (1) or nothing (0).
 
@@ -100,14 +100,14 @@ def fetch_imdb(
         DESCR : str
             The data set's description.
 
-        Negative reviews come before positive ones, each by the number in their file name.
+        Negative reviews come before positive ones, both sorted by the number in the file name.
 
     Raises
     ------
     DatasetError
         If the data are missing, incomplete, damaged or unsafe to unpack, if an archive would
-        take far more memory than it has bytes, or a review more than a megabyte, or if the
-        download fails (which leaves no file behind). It is an `OSError`.
+        take far more memory than its size, or a review more than a megabyte, or if the download
+        fails (which leaves no file behind). It is an `OSError`.
     ValueError
         If `subset` has other names.
 
@@ -128,8 +128,10 @@ def fetch_imdb(
     """
     subsets = _check_subset(subset)
     home = Path(get_data_home() if data_home is None else data_home).expanduser()
-    source = find_reviews(home) or _get(home, download_if_missing, verbose)
-    by_folder = _read(source, [folder for name in subsets for folder in _SUBSETS[name]], verbose)
+    source = find_reviews(home) or _download_reviews(home, download_if_missing, verbose)
+    by_folder = _read_sorted(
+        source, [folder for name in subsets for folder in _SUBSETS[name]], verbose
+    )
     return Bunch(
         **{name: _bunch(by_folder[folder] for folder in _SUBSETS[name]) for name in subsets},
         target_names=["negative", "positive"],
@@ -146,7 +148,7 @@ def _check_subset(subset: str | Sequence[str]) -> list[str]:
     return names
 
 
-def _get(home: Path, download_if_missing: bool, verbose: int) -> Path:
+def _download_reviews(home: Path, download_if_missing: bool, verbose: int) -> Path:
     if not download_if_missing:
         raise DatasetError(
             f"fetch_imdb: expected {', '.join(ARCHIVES)} or the folder {FOLDER} in '{home}', "
@@ -156,10 +158,10 @@ def _get(home: Path, download_if_missing: bool, verbose: int) -> Path:
     return download(_URL, _MD5, file, caller="fetch_imdb", progress=verbose > 0)
 
 
-def _read(source: Path, folders: Collection[str], verbose: int) -> dict[str, list[Review]]:
+def _read_sorted(source: Path, folders: Collection[str], verbose: int) -> dict[str, list[Review]]:
     """Read the reviews of each folder, sorted by number; no folder may be empty."""
     reviews = _with_progress(read_reviews(source, folders), folders, verbose)
-    # By file name, so that a later member replaces an earlier one as in unpacking.
+    # By file name: a later member replaces an earlier one, as when unpacking.
     by_name = {review.filename: review for review in reviews}
     by_folder: dict[str, list[Review]] = {folder: [] for folder in folders}
     for review in sorted(by_name.values(), key=lambda review: (review.number, review.rating)):

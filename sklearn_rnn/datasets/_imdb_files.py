@@ -1,6 +1,6 @@
-"""The IMDB reviews as files: where they lie, and one pass over all of them.
+"""The IMDB reviews as files: where they are, and one pass over all of them.
 
-Nothing is ever extracted, so the folder that holds the archive may be read-only.
+Nothing is ever extracted, so the folder with the archive may be read-only.
 """
 
 import re
@@ -27,12 +27,12 @@ ARCHIVES: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
 _MAX_REVIEW_BYTES = 2**20
 """The longest published review has 14,282 bytes."""
 
-# What an archive may become, as so many bytes and so many for each of its own. The published
-# reviews take 231 MB of memory, their archive 215 MB unpacked, and 39 MB where xz has packed it.
+# How large an archive may become: a constant, and a factor of its own size. The published reviews
+# take 231 MB of memory, their archive 215 MB unpacked, and 39 MB packed by xz.
 _MAX_MEMORY = (2**25, 8)
 _MAX_UNPACKED = (2**28, 16)
 _REVIEW_BYTES = 1_000
-"""What a review takes beside its text."""
+"""Memory that a review takes besides its text."""
 
 _REVIEW_FILE = re.compile(r"[0-9]+_[0-9]+\.txt")
 _REVIEW_MEMBER = re.compile(
@@ -53,8 +53,8 @@ class Review(NamedTuple):
 def find_reviews(data_home: Path) -> Path | None:
     """Return the archive or else the unpacked folder at `data_home`, if there is one.
 
-    The archive goes first: it knows where it ends, a folder left by an interrupted unpacking
-    does not.
+    The archive comes first: it can be checked for completeness, while a folder may be left over
+    from an interrupted unpacking.
     """
     for name in (*ARCHIVES, FOLDER):
         if (data_home / name).exists():
@@ -71,7 +71,7 @@ def read_reviews(source: Path, folders: Collection[str]) -> Iterator[Review]:
     source : Path
         What `find_reviews` found.
     folders : collection of str
-        The folders to read; other members are checked and passed over.
+        The folders to read; other members are checked and skipped.
 
     Yields
     ------
@@ -108,7 +108,7 @@ def _read_archive(path: Path, folders: Collection[str]) -> Iterator[Review]:
             for member in archive:
                 name = _REVIEW_MEMBER.fullmatch(member.name)
                 is_file = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
-                if not ((name and is_file) or _is_plain(member)):
+                if not ((name and is_file) or _is_safe(member)):
                     _refuse_member(path, member)
                 if name and is_file and name[1] in folders:
                     _check_length(path, member.name, member.size)
@@ -121,15 +121,15 @@ def _read_archive(path: Path, folders: Collection[str]) -> Iterator[Review]:
         _refuse(path, f"an intact archive, got: {error}. Delete it and get it again", error)
 
 
-def _is_plain(member: tarfile.TarInfo) -> bool:
-    """Return whether a member is a file or folder that unpacking would put where it should be.
+def _is_safe(member: tarfile.TarInfo) -> bool:
+    """Return whether a member is a file or folder that would be unpacked inside the archive's.
 
-    The published archive has no others, nor any that is sparse: one of those takes no room, and
-    says that it has any number of zeros.
+    The published archive has no others. Sparse files are refused, too: they take no space, and
+    may claim any number of zeros.
     """
-    is_plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
+    is_regular = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
     paths = PurePosixPath(member.name), PureWindowsPath(member.name)
-    return is_plain and not any(path.anchor or ".." in path.parts for path in paths)
+    return is_regular and not any(path.anchor or ".." in path.parts for path in paths)
 
 
 def _refuse_member(path: Path, member: tarfile.TarInfo) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Film reviews made up from a small grammar: a task that needs word order and memory."""
+"""Film reviews generated from a small grammar: a task that needs word order and memory."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -56,11 +56,11 @@ def make_reviews(
     return_spans: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Texts, Labels] | tuple[Texts, Labels, Spans]:
-    """Make up film reviews whose sentiment hangs on word order, far from their end.
+    """Generate film reviews whose sentiment depends on word order, far from their end.
 
     One sentence of each review says what its writer thinks: plainly ("I loved the film"), by
-    negation ("never dull") or against somebody else ("my friend hated it, but I loved it").
-    Neutral sentences about plot, cast and cinema follow it, and may precede it. So a bag of
+    negation ("never dull") or in contrast to somebody else ("my friend hated it, but I loved
+    it"). Neutral sentences about plot, cast and cinema follow it, and may precede it. So a bag of
     words is right in two of three cases, and a model that reads words in order has to remember
     what it read early on.
 
@@ -69,21 +69,21 @@ def make_reviews(
     n_samples : int, default=100
         The number of reviews.
     n_filler : tuple of (int, int), default=(3, 8)
-        The least and the greatest number of neutral sentences, of 8 to 17 words each, that
-        follow the sentence that decides. By default, reviews have about 30 to 120 words.
+        The minimum and maximum number of neutral sentences, of 8 to 17 words each, that follow
+        the deciding sentence. By default, reviews have about 30 to 120 words.
     return_spans : bool, default=False
-        Whether to say also where the deciding words are.
+        Whether to also return where the deciding words are.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same reviews every time. None draws anew each time, and leaves
-        NumPy's global generator alone.
+        Pass an int for the same reviews every time. None gives different ones each time, and
+        leaves NumPy's global generator alone.
 
     Returns
     -------
     texts : list of str, of length n_samples
         The reviews.
     labels : ndarray of shape (n_samples,), dtype str
-        ``"negative"`` or ``"positive"``, as many of each; one more negative if `n_samples` is
-        odd.
+        ``"negative"`` or ``"positive"``, the same number of each; one more negative if
+        `n_samples` is odd.
     spans : ndarray of shape (n_samples, 2), dtype int64
         Only if `return_spans`: the deciding words of ``texts[i]`` are
         ``texts[i][spans[i, 0]:spans[i, 1]]``.
@@ -91,7 +91,7 @@ def make_reviews(
     Raises
     ------
     ValueError
-        If `n_samples` is no positive integer, or `n_filler` no range of integers from 0 on.
+        If `n_samples` is not a positive integer, or `n_filler` not a range of integers from 0.
 
     Examples
     --------
@@ -108,17 +108,17 @@ def make_reviews(
     positive: I found it clever
     negative: hardly wonderful
     """
-    _check(n_samples, n_filler)
+    _check_parameters(n_samples, n_filler)
     rng = _generator(random_state)
     targets = rng.permutation(np.arange(n_samples) % 2)
-    reviews = [_review(bool(target), n_filler, rng) for target in targets]
+    reviews = [_make_review(bool(target), n_filler, rng) for target in targets]
     texts, labels = [review.text for review in reviews], _LABELS[targets]
     if not return_spans:
         return texts, labels
     return texts, labels, np.array([(r.start, r.stop) for r in reviews], dtype=np.int64)
 
 
-def _check(n_samples: int, n_filler: tuple[int, int]) -> None:
+def _check_parameters(n_samples: int, n_filler: tuple[int, int]) -> None:
     if not (isinstance(n_samples, Integral) and n_samples >= 1):
         raise ValueError(
             f"make_reviews: n_samples: expected a positive integer, got {n_samples!r}."
@@ -136,25 +136,25 @@ def _check(n_samples: int, n_filler: tuple[int, int]) -> None:
 
 
 def _generator(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    # check_random_state(None) is NumPy's global generator, which is not ours to advance.
+    # check_random_state(None) is NumPy's global generator, which must not be advanced here.
     own = np.random.RandomState() if random_state is None else random_state
     rng: np.random.RandomState = check_random_state(own)
     return rng
 
 
-def _review(positive: bool, n_filler: tuple[int, int], rng: np.random.RandomState) -> _Review:
+def _make_review(positive: bool, n_filler: tuple[int, int], rng: np.random.RandomState) -> _Review:
     """Put the opinion first or second, and neutral sentences everywhere else."""
     kind = rng.choice(_KINDS, p=_KIND_SHARES)
-    opinion = _say(_pick(OPINIONS[kind], rng), rng, swapped={} if positive else SWAPPED)
+    opinion = _fill_in(_pick(OPINIONS[kind], rng), rng, swapped={} if positive else SWAPPED)
     n_before, n_after = _pick(range(2), rng), _pick(range(n_filler[0], n_filler[1] + 1), rng)
-    fillers = [_say(_pick(FILLERS, rng), rng) for _ in range(n_before + n_after)]
-    return _unmark(" ".join([*fillers[:n_before], opinion, *fillers[n_before:]]))
+    fillers = [_fill_in(_pick(FILLERS, rng), rng) for _ in range(n_before + n_after)]
+    return _extract_span(" ".join([*fillers[:n_before], opinion, *fillers[n_before:]]))
 
 
-def _say(
+def _fill_in(
     template: str, rng: np.random.RandomState, swapped: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """Replace each ``{name}`` in `template` by one of its words."""
+    """Replace each ``{name}`` in `template` with one of its words."""
     return re.sub(r"{(\w+)}", lambda m: _pick(WORDS[swapped.get(m[1], m[1])], rng), template)
 
 
@@ -162,7 +162,7 @@ def _pick(choices: Sequence[_Choice], rng: np.random.RandomState) -> _Choice:
     return choices[int(rng.random_sample() * len(choices))]  # ten times faster than rng.choice
 
 
-def _unmark(marked: str) -> _Review:
-    """Turn the square brackets around the deciding words into their span."""
+def _extract_span(marked: str) -> _Review:
+    """Remove the square brackets around the deciding words, and return their span."""
     before, clue, after = re.split(r"[][]", marked)
     return _Review(before + clue + after, len(before), len(before) + len(clue))

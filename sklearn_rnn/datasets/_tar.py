@@ -1,7 +1,7 @@
-"""Tar archives as streams: member by member, without what a hostile one would fill memory with.
+"""Tar archives as streams: member by member, so that a hostile one cannot exhaust memory.
 
-`tarfile` reads long names, pax headers and maps of sparse files as a whole, however long they say
-that they are, and keeps each member that it has passed. A block of zeros packs to nothing.
+`tarfile` reads long names, pax headers and maps of sparse files as a whole, however long they
+claim to be, and keeps every member that it has passed. And zeros compress to almost nothing.
 """
 
 import tarfile
@@ -18,14 +18,14 @@ _EMPTY_TYPES = set(tarfile.SUPPORTED_TYPES) - set(tarfile.REGULAR_TYPES) - set(_
 
 
 class TarStream:
-    """An archive whose members are given one by one; each can be read until the next is asked for.
+    """An archive whose members are yielded one by one; each can be read until the next.
 
     Parameters
     ----------
     stream : binary file
         The archive, unpacked.
     limit : int
-        The most bytes that may be read of it.
+        Maximum number of bytes to read.
     """
 
     def __init__(self, stream: IO[bytes], limit: int) -> None:
@@ -34,49 +34,49 @@ class TarStream:
         self._n_read = self._n_left = 0
 
     def __iter__(self) -> Iterator[TarInfo]:
-        """Go to the next member.
+        """Go from member to member.
 
         Yields
         ------
         TarInfo
-            A member by its own name, its size, and its type: one that is sparse has the type of
-            sparse ones, whoever made it.
+            A member with its full name, its size, and its type: a sparse one has the GNU type of
+            these, whatever program made it.
 
         Raises
         ------
         tarfile.ReadError
-            If the archive is damaged or cut short, has a header that is too long, or more bytes
-            than it may have.
+            If the archive is damaged or cut short, has a header that is too long, or exceeds
+            the limit.
         """
-        said: dict[bytes, bytes] = {}  # by headers, about the member behind them
+        extended: dict[bytes, bytes] = {}  # what headers say about the member after them
         while (member := self._next_header()) is not None:
             is_header = member.type in _HEADER_TYPES
             if not is_header:
-                _complete(member, said)
+                _apply(extended, member)
             self._n_left = 0 if member.type in _EMPTY_TYPES else member.size
             n_padding = -self._n_left % BLOCKSIZE
             if is_header:
-                said |= _said(member.type, self._header())
+                extended |= _parse_extended(member.type, self._read_header())
             else:
-                said = {}
+                extended = {}
                 yield member
             self._skip(n_padding)
         self._read_to_end()
 
     def read(self) -> bytes:
-        """Return what is left of the member."""
-        content = self._taken(self._n_left)
+        """Return the rest of the member."""
+        content = self._take(self._n_left)
         self._n_left = 0
         return content
 
-    def _header(self) -> bytes:
+    def _read_header(self) -> bytes:
         if self._n_left > _MAX_HEADER_BYTES:
             raise ReadError(f"a header of {self._n_left:,} bytes at byte {self._n_read}")
         return self.read()
 
     def _next_header(self) -> TarInfo | None:
         """Return the header of the next member, or None at the end mark: a block of zeros."""
-        place, block = self._n_read, self._taken(BLOCKSIZE)
+        place, block = self._n_read, self._take(BLOCKSIZE)
         if block == bytes(BLOCKSIZE):
             return None
         try:
@@ -87,7 +87,7 @@ class TarStream:
             raise ReadError(f"a member of {member.size} bytes at byte {place}")
         return member
 
-    def _taken(self, n_bytes: int) -> bytes:
+    def _take(self, n_bytes: int) -> bytes:
         self._count(n_bytes)
         return self._stream.read(n_bytes)
 
@@ -111,21 +111,21 @@ class TarStream:
             self._count(len(piece))
 
 
-def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
-    """Return what a header says about the name, size and kind of the member behind it."""
+def _parse_extended(kind: bytes, content: bytes) -> dict[bytes, bytes]:
+    """Return what a header says about the path, size and kind of the member after it."""
     if kind == tarfile.GNUTYPE_LONGNAME:
         return {b"path": content.rstrip(b"\0")}
-    said = {}
+    extended = {}
     for key, value in _pax_records(content) if kind in _PAX_TYPES else ():
         if key.startswith(b"GNU.sparse."):
-            said[b"sparse"] = b"1"
+            extended[b"sparse"] = b"1"
         elif key in (b"path", b"size"):
-            said[key] = value
-    return said
+            extended[key] = value
+    return extended
 
 
 def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Split lines of ``<length> <key>=<value>``, whose lengths count themselves and the break."""
+    """Split lines of ``<length> <key>=<value>``; a length includes itself and the line break."""
     content, place = content.rstrip(b"\0"), 0
     while place < len(content):
         space = content.find(b" ", place, place + 8)
@@ -138,13 +138,13 @@ def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         place = end
 
 
-def _complete(member: TarInfo, said: dict[bytes, bytes]) -> None:
-    """Give a member what headers before it have said."""
-    if b"path" in said:
-        member.name = said[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
-    if b"size" in said:
-        if not said[b"size"].isdigit() or len(said[b"size"]) > 18:
+def _apply(extended: dict[bytes, bytes], member: TarInfo) -> None:
+    """Set on a member what the headers before it say."""
+    if b"path" in extended:
+        member.name = extended[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
+    if b"size" in extended:
+        if not extended[b"size"].isdigit() or len(extended[b"size"]) > 18:
             raise ReadError("a damaged pax header")
-        member.size = int(said[b"size"])
-    if b"sparse" in said:
+        member.size = int(extended[b"size"])
+    if b"sparse" in extended:
         member.type = tarfile.GNUTYPE_SPARSE

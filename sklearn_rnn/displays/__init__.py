@@ -1,4 +1,4 @@
-"""Pictures of models, in scikit-learn's way: the numbers are computed once and kept.
+"""Plots of models, in scikit-learn's way: the numbers are computed once and kept.
 
 Drawing needs matplotlib (``pip install "sklearn-rnn[plot]"``), which is imported only then.
 """

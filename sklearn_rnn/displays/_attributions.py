@@ -1,4 +1,4 @@
-"""What each token of a text adds."""
+"""What each token of a text contributes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inspection import TokenAttributions, token_attributions
-from ._matplotlib import drawable, plain, pyplot
-from ._shading import as_html, colour, reads_from_the_right
+from ._matplotlib import drawable, pyplot, text_style
+from ._shading import as_html, colour, is_right_to_left
 
 __all__ = ["TokenAttributionDisplay"]
 
 _FONT_SIZES = (10, 8, 6.5, 5, 4)
-"""In points: the largest in which a text fits into its axes; what does not at last is cut off."""
+"""In points: the largest at which a text fits is used; if none, the text is clipped."""
 
 
 class TokenAttributionDisplay:
-    """A text with each token shaded by what it adds to a logit.
+    """A text with each token shaded by what it contributes to a logit.
 
-    In a notebook the display itself shows as HTML; everything in the text stays text there.
+    In a notebook the display is shown as HTML, in which the text is escaped.
 
     Parameters
     ----------
     tokens : list of str
         The tokens.
     values : ndarray of float64 of shape (n_tokens,)
-        What each adds.
+        Their contributions.
     target : object, default=None
         The class whose logit it is; None for numbers.
     title : str, default=""
-        What stands above.
+        The title.
 
     Attributes
     ----------
@@ -93,14 +93,14 @@ class TokenAttributionDisplay:
 
     @classmethod
     def from_attributions(cls, attributions: TokenAttributions, index: int = 0) -> Self:
-        """Make the display of one of several texts that were explained.
+        """Create the display of one of several explained texts.
 
         Parameters
         ----------
         attributions : TokenAttributions
             What :func:`sklearn_rnn.inspection.token_attributions` returned.
         index : int, default=0
-            Which text.
+            The number of the text.
 
         Returns
         -------
@@ -132,38 +132,38 @@ class TokenAttributionDisplay:
         Warns
         -----
         UserWarning
-            If no installed font has the letters of a script: they are drawn as boxes. In a
-            notebook the browser's fonts are used.
+            If no installed font has the letters of a script: they are drawn as boxes. The HTML
+            in a notebook uses the browser's fonts.
         """
         if ax is None:
-            ax = _page(sum(len(token) + 2 for token in self.tokens))
+            ax = _new_axes(sum(len(token) + 2 for token in self.tokens))
         self.ax_, self.figure_ = ax, ax.figure
         ax.set_axis_off()
         title, *tokens = map(drawable, [self.title, *self.tokens])
-        style = plain("TokenAttributionDisplay", [title, *tokens])
+        style = text_style("TokenAttributionDisplay", [title, *tokens])
         ax.set_title(title, loc="left", fontsize="medium", **style)
         for size in _FONT_SIZES:
-            if self._write(ax, tokens, {**style, "fontsize": size}):
+            if self._draw_tokens(ax, tokens, {**style, "fontsize": size}):
                 break
         return self
 
-    def _write(self, ax: Any, tokens: list[str], style: dict[str, Any]) -> bool:
-        """Put tokens side by side, line under line; return whether they fit into the axes."""
+    def _draw_tokens(self, ax: Any, tokens: list[str], style: dict[str, Any]) -> bool:
+        """Draw tokens side by side in lines; return whether they fit into the axes."""
         for text in list(ax.texts):
             text.remove()
         largest = float(np.abs(self.values).max(initial=0.0))
-        from_right = reads_from_the_right(tokens)
+        right_to_left = is_right_to_left(tokens)
         style = {**style, "transform": ax.transAxes, "clip_on": True}
-        style["ha"] = "right" if from_right else "left"
-        gap, height = _size(ax.text(0, 0, "Ag", **style, alpha=0), ax)
+        style["ha"] = "right" if right_to_left else "left"
+        gap, height = _extent(ax.text(0, 0, "Ag", **style, alpha=0), ax)
         x, y = 0.0, 1 - height
         for token, value in zip(tokens, self.values.tolist(), strict=True):
             box = {"boxstyle": "round,pad=0.15", "fc": colour(value, largest), "ec": "none"}
             text = ax.text(0, y, token, c="black", bbox=box, **style)
-            width, _ = _size(text, ax)
+            width, _ = _extent(text, ax)
             if x + width > 1 and x > 0:
                 x, y = 0.0, y - 1.8 * height
-            text.set_position((1 - x if from_right else x, y))
+            text.set_position((1 - x if right_to_left else x, y))
             x += width + gap / 2
         return y >= 0
 
@@ -173,15 +173,15 @@ class TokenAttributionDisplay:
         return as_html(self.tokens, self.values, self.title, (away, towards))
 
 
-def _page(n_letters: int) -> Any:
-    """Return axes with room for so many letters."""
+def _new_axes(n_letters: int) -> Any:
+    """Return new axes with room for a number of letters."""
     height = 0.7 + 0.3 * (1 + n_letters // 90)  # inches
     figure, ax = pyplot().subplots(figsize=(8, height))
     figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.4 / height, bottom=0.1 / height)
     return ax
 
 
-def _size(text: Any, ax: Any) -> tuple[float, float]:
-    """Return how wide and high a text is, as shares of the axes."""
-    extent = text.get_window_extent().transformed(ax.transAxes.inverted())
-    return extent.width, extent.height
+def _extent(text: Any, ax: Any) -> tuple[float, float]:
+    """Return width and height of a text, as fractions of the axes."""
+    box = text.get_window_extent().transformed(ax.transAxes.inverted())
+    return box.width, box.height

@@ -1,4 +1,4 @@
-"""Words with and without vectors."""
+"""Words with and without pretrained vectors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 
 from .._utils.pipelines import pipeline_steps
-from ._matplotlib import drawable, plain, pyplot
+from ._matplotlib import drawable, pyplot, text_style
 
 __all__ = ["CoverageDisplay"]
 
 
 class CoverageDisplay:
-    """Which words an embedding lacks, and how much of the texts it has.
+    """Which words a pretrained embedding lacks, and how much of the texts it covers.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class CoverageDisplay:
     missing : list of str
         The most frequent words without one.
     counts : list of int
-        How often each of them stands in the texts.
+        How often each of them occurs in the texts.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class CoverageDisplay:
         estimator : PretrainedEmbedding or Pipeline
             The embedding, or a pipeline with one.
         n_missing : int, default=20
-            Missing words to show, at most 20.
+            Number of missing words to show, at most 20.
         ax : Axes, default=None
             Where to draw. None makes a figure.
 
@@ -82,7 +82,7 @@ class CoverageDisplay:
         return cls(tokens, words, missing, counts).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw the missing words as bars, under the two shares.
+        """Draw the missing words as bars, with the two shares as title.
 
         Parameters
         ----------
@@ -103,10 +103,10 @@ class CoverageDisplay:
             height = 1.2 + 0.22 * max(len(self.missing), 4)
             _, ax = pyplot().subplots(figsize=(6, height), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        places = np.arange(len(self.missing))
-        ax.barh(places, self.counts)
+        rows = np.arange(len(self.missing))
+        ax.barh(rows, self.counts)
         words = [drawable(word) for word in self.missing]
-        ax.set_yticks(places, words, **plain("CoverageDisplay", words))
+        ax.set_yticks(rows, words, **text_style("CoverageDisplay", words))
         ax.invert_yaxis()
         ax.set(xlabel="times in the texts", ylabel="words without a vector")
         ax.set_title(f"found: {self.tokens:.1%} of the tokens, {self.words:.1%} of the words")

@@ -1,6 +1,6 @@
-"""Fonts for words of all scripts: those that are installed, and which are missing.
+"""Fonts for words in all scripts: which are installed, and which are missing.
 
-It imports matplotlib, and is imported only when something is drawn.
+This module imports matplotlib, and is imported only when something is drawn.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from unicodedata import category, east_asian_width
 
 import matplotlib as mpl
-from fontTools import unicodedata  # type: ignore[import-untyped]  # matplotlib brings it
+from fontTools import unicodedata  # type: ignore[import-untyped]  # comes with matplotlib
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
@@ -19,7 +19,7 @@ __all__ = ["font_families"]
 
 _OWN = "DejaVu Sans"
 _LAST_RESORT = "Last Resort High-Efficiency"
-"""matplotlib brings both: letters of Europe and the Near East, and a box for everything."""
+"""Both come with matplotlib: letters of Europe and the Near East, and a box for everything."""
 
 _PREFERRED = (
     "Noto Sans CJK SC",
@@ -31,10 +31,10 @@ _PREFERRED = (
     "PingFang SC",
     "Hiragino Sans GB",
 )
-"""Of several fonts with the same letters, these are taken first."""
+"""Of several fonts with the same letters, these are preferred."""
 
 _UNFIT = ("Color Emoji", "Last Resort", "LastResort", "Adobe Blank", "Adobe NotDef", "NonUnicode")
-"""Colours, which matplotlib draws as nothing; boxes alone; codes that mean something else."""
+"""Colours, which matplotlib draws as nothing; only boxes; codes that mean something else."""
 
 _NAMES = {
     "Bopomofo": "Chinese",
@@ -46,7 +46,7 @@ _NAMES = {
     "Katakana": "Japanese",
     "Unknown": "private or unassigned",
 }
-"""How readers call what Unicode calls otherwise."""
+"""What readers call scripts that have other names in Unicode."""
 
 _TO_INSTALL = {
     "Chinese": "Noto Sans CJK",
@@ -61,21 +61,21 @@ _TO_INSTALL = {
     "private or unassigned": "a font of your own",
     "rare Chinese": "Noto Sans CJK or BabelStone Han",
 }
-"""The fonts that have a script, where they are not called "Noto Sans" and the script's name."""
+"""The fonts for a script, if not called "Noto Sans" and the script's name."""
 
 
 def font_families(who: str, texts: Iterable[str]) -> list[str]:
     """Return the installed families that have the letters of texts, matplotlib's settings first.
 
-    A letter that none of them has is drawn as a box, by a font of boxes that ends the list: if it
-    is not named, matplotlib warns of each such letter whenever it measures, draws or saves.
+    A letter that none of them has is drawn as a box, by the font of boxes at the end of the list:
+    without that, matplotlib would warn of each such letter whenever it measures, draws or saves.
 
     Parameters
     ----------
     who : str
-        Whose texts they are, for the warning.
+        Name of the display, for the warning.
     texts : iterable of str
-        All that is drawn.
+        Everything that is drawn.
 
     Returns
     -------
@@ -104,14 +104,14 @@ def font_families(who: str, texts: Iterable[str]) -> list[str]:
 
 
 def _is_printed(letter: str) -> bool:
-    """Return whether a letter needs a glyph: no space, control, joiner or variation selector."""
+    """Return whether a letter needs a glyph: spaces, controls, joiners and selectors do not."""
     if category(letter) in ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp"):
         return False
     return not ("\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef")
 
 
 def _file(family: str) -> str | None:
-    """Return the file in which matplotlib finds a family, if it finds one."""
+    """Return the file of a family, if matplotlib finds one."""
     properties = font_manager.FontProperties(family=[family])
     try:
         return str(font_manager.fontManager.findfont(properties, fallback_to_default=False))
@@ -120,9 +120,9 @@ def _file(family: str) -> str | None:
 
 
 def _others() -> Iterator[tuple[str, str]]:
-    """Yield all installed families and a file of each, the most legible first.
+    """Yield all installed families with a file of each, the preferred ones first.
 
-    `findfont` would compare each family with all fonts: minutes where there are many.
+    `findfont` would compare each family with all fonts, which takes minutes where there are many.
     """
     files = {entry.name: entry.fname for entry in reversed(font_manager.fontManager.ttflist)}
     for name in sorted(files, key=_rank):
@@ -144,7 +144,7 @@ def _lacking(path: str | None, letters: set[str]) -> set[str]:
 
 
 def _warn(who: str, missing: set[str]) -> None:
-    # Signs of punctuation belong to several scripts: letters tell which.
+    # Punctuation belongs to several scripts: only letters tell which one.
     letters = {letter for letter in missing if not category(letter).startswith("P")} or missing
     scripts = sorted({_script(letter) for letter in letters})
     fonts = sorted({_TO_INSTALL.get(script, f"Noto Sans {script}") for script in scripts})
@@ -157,9 +157,9 @@ def _warn(who: str, missing: set[str]) -> None:
 
 
 def _script(letter: str) -> str:
-    """Return what the script of a letter is called."""
+    """Return the name of a letter's script."""
     if category(letter) != "Cn" and east_asian_width(letter) == "F":
-        return "Chinese"  # Latin letters and signs as wide as Chinese ones
+        return "Chinese"  # Latin letters and signs in full width, for Chinese
     name = unicodedata.script_name(unicodedata.script(letter))
     if name == "Han" and letter >= "\U00020000":
         return "rare Chinese"
@@ -167,10 +167,10 @@ def _script(letter: str) -> str:
 
 
 def _boxes() -> list[str]:
-    """Return matplotlib's font of boxes; before 3.11 it had none."""
+    """Return matplotlib's font of boxes, which it has since 3.11."""
     path = Path(mpl.get_data_path(), "fonts", "ttf", "LastResortHE-Regular.ttf")
     if not path.is_file():
         return []
     if all(entry.name != _LAST_RESORT for entry in font_manager.fontManager.ttflist):
-        font_manager.fontManager.addfont(path)  # lists that programs made shorter may lack it
+        font_manager.fontManager.addfont(path)  # a program may have shortened the list
     return [_LAST_RESORT]

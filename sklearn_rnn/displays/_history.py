@@ -8,23 +8,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .._utils.pipelines import final_estimator
-from ._matplotlib import add_legend, plain, pyplot
+from .._base import final_estimator
+from ._matplotlib import add_legend, pyplot, text_style
 
 __all__ = ["HistoryDisplay"]
 
 
 class HistoryDisplay:
-    """Losses and scores by epoch, in training and in validation, the epoch kept marked.
+    """Losses and scores by epoch, in training and validation, with the kept epoch marked.
 
     Parameters
     ----------
     history : dict of str to ndarray of float64 of shape (n_epochs,)
-        Figures by epoch, such as ``train_loss`` and ``valid_loss``.
+        Values by epoch, such as ``train_loss`` and ``valid_loss``.
     best_epoch : int
         The epoch whose weights the model has, from 1.
     metrics : list of str
-        What is drawn, such as ``loss``: one panel each.
+        What to draw, such as ``loss``: one panel each.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class HistoryDisplay:
         estimator : estimator or Pipeline
             A fitted classifier or regressor of this library, or a pipeline that ends with one.
         metrics : str or sequence of str, default=None
-            What to draw, such as ``"loss"``. None: all that there is.
+            What to draw, such as ``"loss"``. None: everything in the history.
         ax : Axes or array of Axes, default=None
             Where to draw: one for each metric. None makes a figure.
 
@@ -110,19 +110,19 @@ class HistoryDisplay:
         if len(self.axes_) != len(self.metrics):
             raise ValueError(
                 f"HistoryDisplay: expected axes for {self.metrics}, one for each, got "
-                f"{len(self.axes_)}. Pass as many, or name the metrics to draw."
+                f"{len(self.axes_)}. Pass as many, or choose the metrics to draw."
             )
         self.figure_ = self.axes_[0].figure
-        style = plain("HistoryDisplay", self.metrics)
+        style = text_style("HistoryDisplay", self.metrics)
         for panel, metric in zip(self.axes_, self.metrics, strict=True):
             self._draw(panel, metric, style)
         return self
 
     def _draw(self, ax: Any, metric: str, style: dict[str, Any]) -> None:
         for side, label in (("train", "training"), ("valid", "validation"), ("", metric)):
-            figures = self.history.get(f"{side}_{metric}" if side else metric)
-            if figures is not None and not np.isnan(figures).all():
-                ax.plot(np.arange(1, len(figures) + 1), figures, "o-", label=label)
+            values = self.history.get(f"{side}_{metric}" if side else metric)
+            if values is not None and not np.isnan(values).all():
+                ax.plot(np.arange(1, len(values) + 1), values, "o-", label=label)
         ax.axvline(self.best_epoch, ls=":", c="0.4", label=f"kept: epoch {self.best_epoch}")
         ax.set(xlabel="epoch", xlim=(0.5, None))
         ax.set_ylabel(metric, **style)

@@ -1,4 +1,4 @@
-"""matplotlib, imported when something is drawn, and how it draws the words of users."""
+"""matplotlib, imported when something is drawn, and how it draws users' texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["add_legend", "drawable", "plain", "pyplot"]
+__all__ = ["add_legend", "drawable", "pyplot", "text_style"]
 
 
 def pyplot() -> Any:
@@ -17,8 +17,8 @@ def pyplot() -> Any:
         raise ImportError('Drawing needs matplotlib: pip install "sklearn-rnn[plot]".') from error
 
 
-def plain(who: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Return how texts of users are drawn: as they are, "$" too, in fonts with their letters.
+def text_style(who: str, texts: Iterable[str]) -> dict[str, Any]:
+    """Return the style of users' texts: verbatim, including "$", in fonts with their letters.
 
     `plot` calls it once, for all its texts, since it warns of scripts that no font has.
     """
@@ -33,6 +33,6 @@ def drawable(text: str) -> str:
 
 
 def add_legend(ax: Any, style: dict[str, Any]) -> None:
-    """Add a legend whose labels are drawn in a style that `plain` gave."""
+    """Add a legend whose labels are drawn in a style that `text_style` returned."""
     for text in ax.legend().get_texts():
         text.set(**style)

@@ -1,19 +1,19 @@
-"""What is left of each step at the end."""
+"""How much of each step a model remembers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
 
-from .._utils.pipelines import final_estimator
+from .._base import final_estimator
 from ..inspection import MemoryProfile, memory_profile
-from ._matplotlib import add_legend, drawable, plain, pyplot
+from ._matplotlib import add_legend, drawable, pyplot, text_style
 
 __all__ = ["MemoryDisplay"]
 
 
 class MemoryDisplay:
-    """How much of each step is left at the end of a reading, of one model or of several.
+    """How much of each step is left at the end of a text, for one model or several.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class MemoryDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, *, of: str = "state", name: str | None = None, ax: Any = None
     ) -> Self:
-        """Measure a model's memory and draw it; into the axes of another to compare the two.
+        """Measure a model's memory and draw it; in the axes of another one to compare the two.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class MemoryDisplay:
         of : {"state", "logit"}, default="state"
             As in :func:`sklearn_rnn.inspection.memory_profile`.
         name : str, default=None
-            What the legend calls the model. None: its kind of cell.
+            Name of the model in the legend. None: its kind of cell.
         ax : Axes, default=None
             Where to draw. None makes a figure.
 
@@ -71,7 +71,7 @@ class MemoryDisplay:
 
     @classmethod
     def from_profiles(cls, profiles: Mapping[str, MemoryProfile], *, ax: Any = None) -> Self:
-        """Draw profiles that were measured before.
+        """Draw profiles that have been measured already.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class MemoryDisplay:
         return cls(profiles).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw, on a scale of powers of ten.
+        """Draw on a logarithmic scale.
 
         Parameters
         ----------
@@ -107,6 +107,6 @@ class MemoryDisplay:
             ax.plot(profile.distances, profile.norms, label=drawable(name))
         ends = " / ".join(dict.fromkeys(profile.of for profile in self.profiles.values()))
         ax.set(yscale="log", xlabel="steps before the end", ylabel=f"norm of ∂ {ends} / ∂ input")
-        labels = ax.get_legend_handles_labels()[1]  # of models drawn before, too
-        add_legend(ax, plain("MemoryDisplay", labels))
+        labels = ax.get_legend_handles_labels()[1]  # including those of models drawn before
+        add_legend(ax, text_style("MemoryDisplay", labels))
         return self

@@ -1,4 +1,4 @@
-"""What a trained network read in a text, and how far back it remembers.
+"""What a trained network reads in a text, and how far back it remembers.
 
 Attributions need captum: ``pip install "sklearn-rnn[inspection]"``.
 """

@@ -1,4 +1,4 @@
-"""What each token of a text adds to a logit: the public face of attributions."""
+"""What each token of a text adds to a logit, from a fitted pipeline and its texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._data.inputs import check_known
+from .._base import BaseRecurrentEstimator, final_estimator
 from .._network.inference import read_in_batches
 from .._network.network import RecurrentNetwork
-from .._utils.pipelines import final_estimator, pipeline_steps, transform_until_last
+from .._utils.pipelines import pipeline_steps, transform_until_last
 from ..sequences import PADDING, UNKNOWN, TokenSequences
 from ..text import SequenceVectorizer
 from ._integrated_gradients import METHODS, attribute_in_batches
@@ -31,13 +31,13 @@ class TokenAttributions:
     values : list of ndarray of float64 of shape (n_tokens,)
         What each token adds, for each text.
     targets : list
-        The class whose logit it is, for each text; None for numbers.
+        The class whose logit it is, for each text; None for a regressor.
     logits : ndarray of float64 of shape (n_texts,)
-        The logits. Of numbers: the prediction, in standard deviations from the mean.
+        The logits. Of a regressor: the prediction, in standard deviations from the mean.
     baseline_logits : ndarray of float64 of shape (n_texts,)
         The logits of as many unknown tokens.
     method : str
-        How the values were found.
+        The method that computed the values.
     """
 
     tokens: list[list[str]]
@@ -60,14 +60,14 @@ def token_attributions(
     batch_size: int = 32,
     verbose: int = 0,
 ) -> TokenAttributions:
-    """Share out a text's logit among its tokens.
+    """Attribute a text's logit to its tokens.
 
     Both methods compare the text with one of as many unknown tokens. Integrated gradients add
     up: the values of a text sum to the difference of the two logits, within one percent (or
-    within 0.001, where it is smaller than 0.1), or a warning says by how much they miss it. They
-    follow the vectors of the recurrent layers; a linear model beside these is a sum already,
-    of which a pair of words goes to its words in halves. Occlusion puts the unknown token in
-    place of one token at a time, and says how far the logit falls.
+    within 0.001 if it is smaller than 0.1), or a warning says by how much they miss it. They
+    are taken along the vectors that the recurrent layers read; the linear model beside these is
+    a sum already, in which each word of a pair gets half of the pair's value. Occlusion replaces
+    one token at a time with the unknown token, and measures how far the logit falls.
 
     Parameters
     ----------
@@ -77,13 +77,13 @@ def token_attributions(
     texts : sequence of str
         The texts.
     method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
-        How values are found. Occlusion reads each text as often as it has tokens.
+        The method. Occlusion reads each text once for each of its tokens.
     target : label, default=None
-        The class whose logit is shared out. None: the second class of two, the predicted one
-        of many. Of several labels at a time, or of a regressor of several numbers, the number
-        of a column, which has to be given.
+        The class whose logit is attributed. None: the second of two classes, or the predicted
+        one of more. For several labels at a time, or several numbers, it is the index of a
+        column, and required.
     batch_size : int, default=32
-        Texts at a time.
+        Number of texts at a time.
     verbose : int, default=0
         Whether to show a progress bar.
 
@@ -99,7 +99,7 @@ def token_attributions(
     TypeError
         If the pipeline does not begin with a `SequenceVectorizer`.
     ValueError
-        If `method` or `target` is none of those that there are.
+        If there is no such `method` or `target`.
 
     References
     ----------
@@ -122,35 +122,40 @@ def token_attributions(
         )
     if batch_size < 1:
         raise ValueError(f"token_attributions: batch_size must be at least 1, got {batch_size}.")
-    # Read twice: documents that can be read only once, such as generators of tokens, are kept.
-    texts = texts if isinstance(texts, str) else [_lasting(text) for text in texts]
-    vectorizer, estimator, sequences = _read(pipeline, texts)
-    inputs = check_known(estimator, sequences, estimator._plan)
-    network, device = estimator.net_.module_, estimator.net_.device
-    logits = _all_logits(estimator, inputs.values)
+    # Texts are read twice, so documents that can be read only once become lists.
+    texts = texts if isinstance(texts, str) else [_to_list(text) for text in texts]
+    vectorizer, estimator, sequences = _vectorized(pipeline, texts)
+    inputs = estimator._check_known(sequences)
+    network, device = estimator._network, estimator._device
+    unknown = np.where(inputs.values == PADDING, PADDING, UNKNOWN)
+    logits, baseline_logits = (
+        read_in_batches(network, RecurrentNetwork.forward, ids, device, answer=np.asarray)
+        for ids in (inputs.values, unknown)
+    )
     columns, sign, targets = estimator._target.select_logits(logits, target)
     values = attribute_in_batches(
         network, METHODS[method], inputs.values, columns, device, batch_size, bool(verbose)
     )
-    unknown = np.where(inputs.values == PADDING, PADDING, UNKNOWN)
     rows = np.arange(len(columns))
     return TokenAttributions(
-        tokens=_tokens(vectorizer, texts, sequences),
+        tokens=_tokens_read(vectorizer, texts, sequences),
         values=[sign * row for row in values],
         targets=targets,
         logits=sign * logits[rows, columns],
-        baseline_logits=sign * _all_logits(estimator, unknown)[rows, columns],
+        baseline_logits=sign * baseline_logits[rows, columns],
         method=method,
     )
 
 
-def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences]:
+def _vectorized(
+    pipeline: Any, texts: Sequence[str]
+) -> tuple[SequenceVectorizer, BaseRecurrentEstimator, TokenSequences]:
     """Return a pipeline's vectorizer and final estimator, and the texts as sequences."""
     steps = pipeline_steps(pipeline)
     if not isinstance(steps[0], SequenceVectorizer):
         raise TypeError(
             "token_attributions: expected a fitted pipeline that begins with a "
-            f"SequenceVectorizer, got {type(steps[0]).__name__} at its begin."
+            f"SequenceVectorizer, got {type(steps[0]).__name__} at its start."
         )
     return (
         steps[0],
@@ -159,24 +164,17 @@ def _read(pipeline: Any, texts: Sequence[str]) -> tuple[Any, Any, TokenSequences
     )
 
 
-def _lasting(document: Any) -> Any:
+def _to_list(document: Any) -> Any:
     return list(document) if isinstance(document, Iterator) else document
 
 
-def _tokens(
+def _tokens_read(
     vectorizer: SequenceVectorizer, texts: Sequence[str], sequences: TokenSequences
 ) -> list[list[str]]:
-    """Return the tokens that are read, each as the text has it."""
+    """Return the tokens that the network reads, spelled as the analyzer returns them."""
     analyze = vectorizer.build_analyzer()
     lengths = np.count_nonzero(sequences._stored != PADDING, axis=1)
-    cut = [list(analyze(text)) for text in texts]
+    all_tokens = [list(analyze(text)) for text in texts]
     if vectorizer.truncating == "pre":
-        return [words[len(words) - n :] for words, n in zip(cut, lengths, strict=True)]
-    return [words[:n] for words, n in zip(cut, lengths, strict=True)]
-
-
-def _all_logits(estimator: Any, values: NDArray[Any]) -> NDArray[np.float64]:
-    net = estimator.net_
-    return read_in_batches(net.module_, RecurrentNetwork.forward, values, net.device).astype(
-        np.float64
-    )
+        return [tokens[len(tokens) - n :] for tokens, n in zip(all_tokens, lengths, strict=True)]
+    return [tokens[:n] for tokens, n in zip(all_tokens, lengths, strict=True)]

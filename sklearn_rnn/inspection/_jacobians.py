@@ -1,4 +1,4 @@
-"""How far the end of a reading hangs on each of its steps, by gradients.
+"""How much a network's output depends on each step of a text, by gradients.
 
 Axes: `N` texts, `T` steps, `D` vector dimensions, `H` hidden units, `K` outputs.
 """
@@ -18,53 +18,54 @@ from .._data.batches import LengthSortedBatches, SequenceDataset
 from .._network.network import RecurrentNetwork
 from .._utils.threads import single_threaded_math
 
-__all__ = ["ENDS", "jacobian_norms", "norms_by_distance"]
+__all__ = ["OUTPUTS", "jacobian_norms", "norms_by_distance"]
 
-Read = Callable[[RecurrentNetwork, Tensor, Tensor], Tensor]
+Output = Callable[[RecurrentNetwork, Tensor, Tensor], Tensor]
+"""From a network, vectors (T, N, D) and lengths (N,) to what is differentiated (N, K)."""
 
 
 def _final_state(network: RecurrentNetwork, vectors: Tensor, lengths: Tensor) -> Tensor:
-    """Return the state after the last token, of the layer that reads forward: -> (N, H)."""
+    """Return the forward state after the last token, of the last layer: (N, H)."""
     states = network.states(vectors, lengths)  # (T, N, H), forward ones first
     n_hidden = network.layers[-1].directions[0].recurrent_weight.shape[1]  # type: ignore[index, union-attr]
     texts = torch.arange(len(lengths), device=lengths.device)
     return states[lengths - 1, texts, :n_hidden]
 
 
-ENDS: dict[str, Read] = {
+OUTPUTS: dict[str, Output] = {
     "state": _final_state,
     "logit": RecurrentNetwork.recurrent_logits,
 }
-"""What the gradients are of, by the name that the parameter `of` takes."""
+"""What is differentiated, by the values of the parameter `of`."""
 
 
 def jacobian_norms(
-    network: RecurrentNetwork, read: Read, sequences: Tensor, lengths: Tensor
+    network: RecurrentNetwork, output: Output, sequences: Tensor, lengths: Tensor
 ) -> Tensor:
-    """Return the norm of d outputs / d input of each step: (N, T) or (N, T, D) -> (N, T).
+    """Return the norm of d output / d input of each step: (N, T) or (N, T, D) -> (N, T).
 
-    The Frobenius norm of a matrix of K x D: one pass backward for each of the K outputs.
+    The Frobenius norm of a K x D matrix, with one backward pass for each of the K outputs.
     """
     vectors = network.embed(sequences).detach().requires_grad_()  # (T, N, D)
-    outputs = read(network, vectors, lengths)  # (N, K)
+    outputs = output(network, vectors, lengths)  # (N, K)
     squares = torch.zeros(vectors.shape[:2], device=vectors.device, dtype=vectors.dtype)
-    for output in outputs.sum(dim=0):  # texts do not know of each other
-        (gradient,) = torch.autograd.grad(output, vectors, retain_graph=True)
+    for summed in outputs.sum(dim=0):  # over texts, which do not influence each other
+        (gradient,) = torch.autograd.grad(summed, vectors, retain_graph=True)
         squares += gradient.square().sum(dim=2)
     return squares.sqrt().T
 
 
 def norms_by_distance(
-    network: RecurrentNetwork, read: Read, values: NDArray[Any], device: str, verbose: bool
+    network: RecurrentNetwork, output: Output, values: NDArray[Any], device: str, verbose: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the mean norm at each distance from the end, and the texts that reach so far."""
+    """Return the mean norm at each distance from the end, and the number of texts that long."""
     dataset = SequenceDataset(values)
     totals = np.zeros(int(dataset.lengths.max()))
     n_texts = np.zeros(len(totals), np.int64)
     with single_threaded_math():
         for inputs, _ in tqdm(LengthSortedBatches(dataset), unit="batch", disable=not verbose):
             tensors = (inputs["sequences"].to(device), inputs["lengths"].to(device))
-            norms = jacobian_norms(network, read, *tensors).cpu().double().numpy()
+            norms = jacobian_norms(network, output, *tensors).cpu().double().numpy()
             for row, length in zip(norms, inputs["lengths"].tolist(), strict=True):
                 totals[:length] += row[:length][::-1]
                 n_texts[:length] += 1

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._data.inputs import check_known
-from .._utils.pipelines import final_estimator, transform_until_last
-from ._jacobians import ENDS, norms_by_distance
+from .._base import final_estimator
+from .._utils.pipelines import transform_until_last
+from ._jacobians import OUTPUTS, norms_by_distance
 
 __all__ = ["MemoryProfile", "memory_profile"]
 
 
 @dataclass(frozen=True)
 class MemoryProfile:
-    """How far the end of a reading hangs on what was read before.
+    """How much a network's output depends on inputs that it read earlier.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class MemoryProfile:
     norms : ndarray of float64 of shape (n_distances,)
         Mean norm of the gradient with respect to the input at each distance.
     n_texts : ndarray of int64 of shape (n_distances,)
-        Texts that are long enough.
+        Number of texts that are long enough.
     of : str
         What the gradient is of.
     """
@@ -40,11 +40,11 @@ class MemoryProfile:
 def memory_profile(
     estimator: Any, X: Any, *, of: str = "state", verbose: int = 0
 ) -> MemoryProfile:
-    """Measure how much of each step is left at the end of a reading.
+    """Measure how much of each input is left at the end of a text.
 
     The lecture's claim: the gradient of a simple RNN's hundredth state with respect to its
-    first input is next to nothing, that of an LSTM is not. The norm is that of the whole
-    Jacobian matrix (Frobenius), by automatic differentiation, exact.
+    first input is almost zero, that of an LSTM is not. Norms are Frobenius norms of the whole
+    Jacobian matrix, computed exactly by automatic differentiation.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def memory_profile(
     X : sequences or texts
         What the estimator, or the pipeline, predicts from.
     of : {"state", "logit"}, default="state"
-        What the gradient is of: the state after the last token, of the last layer that reads
-        forward, or the recurrent layers' logits. A backward pass for each number in it.
+        What the gradient is of: the forward state of the last layer after the last token, or
+        the logits of the recurrent layers. Takes a backward pass for each number in it.
     verbose : int, default=0
         Whether to show a progress bar.
 
@@ -66,7 +66,7 @@ def memory_profile(
     Raises
     ------
     ValueError
-        If `of` is none of the two.
+        If `of` is neither.
 
     References
     ----------
@@ -84,10 +84,11 @@ def memory_profile(
     >>> profile.distances[-1], profile.n_texts[-1]
     (np.int64(11), np.int64(20))
     """
-    if of not in ENDS:
-        raise ValueError(f"memory_profile: of must be one of {sorted(ENDS)}, got {of!r}.")
+    if of not in OUTPUTS:
+        raise ValueError(f"memory_profile: of must be one of {sorted(OUTPUTS)}, got {of!r}.")
     final = final_estimator("memory_profile", estimator)
-    values = check_known(final, transform_until_last(estimator, X), final._plan).values
-    network, device = final.net_.module_, final.net_.device
-    norms, n_texts = norms_by_distance(network, ENDS[of], values, device, bool(verbose))
+    values = final._check_known(transform_until_last(estimator, X)).values
+    norms, n_texts = norms_by_distance(
+        final._network, OUTPUTS[of], values, final._device, bool(verbose)
+    )
     return MemoryProfile(np.arange(len(norms)), norms, n_texts, of)

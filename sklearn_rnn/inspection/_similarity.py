@@ -1,4 +1,4 @@
-"""The words whose vectors point the same way."""
+"""The words with the most similar vectors."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ __all__ = ["most_similar"]
 
 
 def most_similar(estimator: Any, word: str, topn: int = 10) -> list[tuple[str, float]]:
-    """Return the words whose vectors point most nearly the same way as that of a word.
+    """Return the words whose vectors are most similar to that of a word, by their cosines.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
-        Whatever has vectors of words: a fitted embedding step, a classifier or regressor, or a
-        pipeline, of which the last step with vectors is asked.
+        Anything with word vectors: a fitted embedding step, a classifier or regressor, or a
+        pipeline, whose last step with vectors counts.
     word : str
         The word.
     topn : int, default=10
-        How many words.
+        Number of words.
 
     Returns
     -------
     list of (str, float)
-        Words and cosines, the nearest first.
+        Words and cosines, the most similar first.
 
     Raises
     ------

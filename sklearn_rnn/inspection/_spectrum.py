@@ -1,4 +1,4 @@
-"""What a recurrent matrix does to a state that it is applied to again and again."""
+"""What a recurrent matrix does to a state when it is applied again and again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._utils.pipelines import final_estimator
+from .._base import final_estimator
 
 __all__ = ["Spectrum", "recurrent_spectrum"]
 
@@ -18,14 +18,14 @@ class Spectrum(NamedTuple):
     Parameters
     ----------
     layer : int
-        Number of the layer, from 0.
+        Index of the layer, from 0.
     direction : {"forward", "backward"}
-        How it reads.
+        Direction in which it reads.
     gate : str
         What the block computes.
     radius : float
-        The eigenvalue: repeated, the matrix shrinks what it is given if it is below 1, and
-        stretches it above.
+        The absolute eigenvalue: applied repeatedly, the matrix shrinks a state if it is below
+        1, and stretches it if it is above.
     """
 
     layer: int
@@ -57,10 +57,10 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
     >>> [(s.layer, s.direction, s.gate) for s in recurrent_spectrum(model.fit(X, X[:, 0] > 4))]
     [(0, 'forward', 'state')]
     """
-    network = final_estimator("recurrent_spectrum", estimator).net_.module_
+    layers: Any = final_estimator("recurrent_spectrum", estimator)._network.layers
     return [
-        Spectrum(place, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
-        for place, layer in enumerate(network.layers)
+        Spectrum(index, direction, gate, float(np.abs(np.linalg.eigvals(block)).max()))
+        for index, layer in enumerate(layers)
         for direction, cell in zip(("forward", "backward"), layer.directions, strict=False)
         for gate, block in _blocks(cell)
     ]

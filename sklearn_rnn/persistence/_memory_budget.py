@@ -1,4 +1,4 @@
-"""The memory that opening a file will take, counted from what stands in it before it is taken."""
+"""The memory that opening a file will take, counted from its content before it is allocated."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from .._utils.archives import bytes_of_values, chunks_of, widest_character
+from .._utils.archives import CHUNK_BYTES, bytes_of_values, chunks_of, widest_character
 
 __all__ = ["MemoryBudget", "OverheadError", "count_packed_words", "read_budgeted_json"]
 
 _WORD_BYTES = 125
-"""A word takes them beyond its text, in a tuple and in a dict with its number."""
+"""Memory of a word beyond its text: its place in a tuple, and in a dict with its id."""
 
 
 class MemoryBudget:
@@ -21,15 +21,15 @@ class MemoryBudget:
     def __init__(self, n_bytes: float) -> None:
         self.left = n_bytes
         self.lowest = n_bytes
-        """What was left at the moment when most was taken."""
+        """The least that was left at any moment."""
 
     def take(self, n_bytes: float) -> None:
-        """Count some more for as long as the file is open, or raise."""
+        """Count memory that is needed until the file is loaded, or raise."""
         self.check(n_bytes)
         self.left -= n_bytes
 
     def check(self, n_bytes: float) -> None:
-        """Raise if there is no room for some more at this moment."""
+        """Count memory that is needed only for a moment, or raise."""
         self.lowest = min(self.lowest, self.left - n_bytes)
         if self.lowest < 0:
             raise OverheadError
@@ -40,26 +40,27 @@ class OverheadError(ValueError):
 
 
 def read_budgeted_json(stream: IO[bytes], budget: MemoryBudget) -> Any:
-    """Return what a JSON text says, if there is room for its objects.
+    """Parse JSON, if its objects fit into the budget.
 
     Raises
     ------
     OverheadError
-        If there is not.
+        If they do not.
     ValueError
-        If it is no JSON.
+        If it is not JSON.
     """
     pieces = []
     for piece in _pieces(chunks_of(stream, int(budget.left)), budget):
         budget.take(len(piece) + bytes_of_values(piece))
         pieces.append(piece)
     text = b"".join(pieces)
-    budget.check((1 + 2 * widest_character(text)) * len(text))  # it once more, as str, its parts
+    # Once more as bytes, as a str, and as the str's parts.
+    budget.check((1 + 2 * widest_character(text)) * len(text))
     return json.loads(text)
 
 
 def _pieces(chunks: Iterable[bytes], budget: MemoryBudget) -> Iterator[bytes]:
-    """Pass pieces on for as long as there is room for the whole of them, which will be a str."""
+    """Pass pieces on as long as all of them together fit into the budget, as bytes and as str."""
     n_bytes = 0
     for chunk in chunks:
         n_bytes += len(chunk)
@@ -68,11 +69,11 @@ def _pieces(chunks: Iterable[bytes], budget: MemoryBudget) -> Iterator[bytes]:
 
 
 def count_packed_words(stream: IO[bytes], n_bytes: int, budget: MemoryBudget) -> None:
-    """Count a vocabulary, which is JSON that zlib has compressed to a stream's `n_bytes`."""
+    """Count a vocabulary: a stream of `n_bytes`, which is JSON that was compressed by zlib."""
     n_inflated, widest, last = 0, 1, b""
     for piece in _pieces(_inflated(chunks_of(stream, n_bytes)), budget):
         n_inflated += len(piece)
-        # Other values than words are refused once they are there.
+        # Values other than words take memory, too, before they are refused.
         budget.take(_WORD_BYTES * (piece.count(b",") + piece.count(b"[") + piece.count(b"{")))
         widest = max(widest, widest_character(last + piece))
         last = piece[-1:]
@@ -80,9 +81,9 @@ def count_packed_words(stream: IO[bytes], n_bytes: int, budget: MemoryBudget) ->
 
 
 def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what a zlib stream holds, in pieces that are small however far it inflates."""
+    """Yield the content of a zlib stream in small pieces, however far it inflates."""
     inflate = zlib.decompressobj()
     for chunk in chunks:
         while chunk and not inflate.eof:
-            yield inflate.decompress(chunk, 2**16)
+            yield inflate.decompress(chunk, CHUNK_BYTES)
             chunk = inflate.unconsumed_tail

@@ -1,9 +1,25 @@
-"""Descriptions of objects, as skops writes them: visited once each, and looked at one by one.
+"""Descriptions of objects in skops's ``schema.json``: visited once each, and checked one by one.
 
-skops asks of each type in a file whether it is trusted. It does not ask how often a description
-leads to the same object, how deep a list goes that contains the list below it twice, or what a
-trusted type does with what it is given. So only what `persistence.save` writes is let through:
-at each place the loaders that it writes there (`_GRAMMAR`), with no entries beyond its own.
+The schema is a tree. Each of its nodes, as skops calls them, describes one object: the type
+(``__module__``, ``__class__``), the loader of skops that makes it (``__loader__``), and the nodes
+of its parts, under keys that depend on the loader. A ``DictNode`` has its values in ``content``
+and the types of its keys in ``key_types``, an ``ObjectNode`` has its attributes in ``content``,
+an ``NdArrayNode`` names a member of the archive in ``file``. An object that occurs twice has two
+nodes, with the same ``__id__``.
+
+skops asks of each type whether it is trusted. It does not ask how often nodes lead to the same
+object, how large a list becomes that contains the next one twice, which contains the next one
+twice, or what a trusted type does with its parts. So only what `persistence.save` writes is
+accepted, by a grammar that has one rule for each loader (`_GRAMMAR`):
+
+1. `walk` visits the tree from its root. The rule of a node says where the nodes of its parts are;
+   they may not be nested too deep, and two nodes with the same id must say the same.
+2. `check_node` looks at a single node: it may have no entries but those in its rule, and must
+   pass the rule's check. Most checks are about which loaders its parts have; the others refuse
+   what would take for ever (keys with equal hashes, huge seeds) or what C code would believe (a
+   position beyond the end of a state).
+
+What the members of the archive contain is for `_schema` to look at.
 """
 
 from __future__ import annotations
@@ -11,13 +27,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "Node",
     "check_node",
     "has_plain_attributes",
-    "is_listed",
+    "is_object_array",
     "name_of",
     "value_of",
     "walk",
@@ -34,48 +50,65 @@ _LARGEST_KEY = 2**60
 
 
 def name_of(node: Node) -> str:
-    """Return the full name of the type or function that a description is of."""
+    """Return the full name of the type or function that a node describes."""
     return f"{node['__module__']}.{node['__class__']}"
 
 
-def walk(root: Node) -> Iterator[Node]:
-    """Yield each description; raise at one that is of no loader that `save` writes.
+def value_of(node: Node) -> Any:
+    """Return the number, str, bool or None that a node describes, or ``...`` for other objects."""
+    return json.loads(node["content"]) if node["__loader__"] == "JsonNode" else ...
 
-    An object that occurs twice is described twice, with the same ``__id__``. skops reads one of
-    the descriptions, whichever it meets first, and takes anything with its id for it. So all
-    must say the same. Each is compared by its shape: a number that descriptions have in common
-    if their own entries are equal, and the shapes of their parts are.
+
+def is_object_array(node: Node) -> bool:
+    """Return whether an array is one of objects, each of which has a node of its own."""
+    return node.get("type") == "json"
+
+
+# ---- 1. All nodes ----------------------------------------------------------------------------
+
+
+def walk(root: Node) -> Iterator[Node]:
+    """Yield each node; raise at one whose loader `save` does not write.
+
+    skops reads one of the nodes with the same id, whichever it meets first, and takes its object
+    for all of them. So all must say the same. They are compared by the number of their structure:
+    nodes share it if their own entries are equal, and the structures of their parts are.
     """
-    shapes: dict[Any, int] = {}
-    shape_of: dict[int, int] = {}  # by the address of a description
+    structures: dict[Any, int] = {}
+    structure_of: dict[int, int] = {}  # by the address of a node
     described: dict[Any, int] = {}  # by the id of an object
-    waiting = [(root, 0, False)]
-    while waiting:
-        node, depth, parts_are_done = waiting.pop()
+    stack = [(root, 0, False)]
+    while stack:
+        node, depth, parts_are_done = stack.pop()
         if not parts_are_done:
             if depth > _MAX_DEPTH:
-                raise ValueError("its objects contain each other too deep")
+                raise ValueError("its objects are nested too deep")
             yield node
-            waiting.append((node, depth, True))
-            waiting.extend((part, depth + 1, False) for part in _parts(node))
+            stack.append((node, depth, True))
+            stack.extend((part, depth + 1, False) for part in _parts(node))
             continue
-        key = (_own_entries(node), *(shape_of[id(part)] for part in _parts(node)))
-        shape = shape_of[id(node)] = shapes.setdefault(key, len(shapes))
-        if "__id__" in node and described.setdefault(node["__id__"], shape) != shape:
+        key = (_own_entries(node), *(structure_of[id(part)] for part in _parts(node)))
+        structure = structure_of[id(node)] = structures.setdefault(key, len(structures))
+        if "__id__" in node and described.setdefault(node["__id__"], structure) != structure:
             raise ValueError("one id has two objects")
 
 
 def _parts(node: Node) -> list[Node]:
-    """Return the descriptions of an object's parts."""
-    if node["__loader__"] not in _CHILDREN:
-        raise ValueError(f"nothing is made by {node['__loader__']!r:.80}")
-    return _CHILDREN[node["__loader__"]](node)
+    """Return the nodes of an object's parts."""
+    return _rule_of(node).parts(node)
+
+
+def _rule_of(node: Node) -> _Rule:
+    if node["__loader__"] not in _GRAMMAR:
+        raise ValueError(f"no object is made by {node['__loader__']!r:.80}")
+    return _GRAMMAR[node["__loader__"]]
 
 
 def _own_entries(node: Node) -> Any:
-    """Return what a description says of an object besides its parts and its member.
+    """Return what a node says of its object besides the parts and the member.
 
-    Arrays and bytes that an object makes of itself get another member each time.
+    The member is left out, since arrays and bytes that an object makes of itself get another one
+    each time.
     """
     content = node.get("content")
     if isinstance(content, dict):
@@ -84,98 +117,52 @@ def _own_entries(node: Node) -> Any:
         content += (node["content"]["func"],) if loader == "MethodNode" else ()
     elif isinstance(content, list):
         content = None
-    return frozenset((k, v) for k, v in node.items() if k not in _APART), content
+    return frozenset((k, v) for k, v in node.items() if k not in _NOT_OWN), content
 
 
-_APART = ("__id__", "__reduce__", "attrs", "content", "file", "key_types", "shape")
+_NOT_OWN = ("__id__", "__reduce__", "attrs", "content", "file", "key_types", "shape")
 
 
-def _listed(node: Node) -> list[Node]:
-    return list(node["content"])
-
-
-def is_listed(node: Node) -> bool:
-    """Tell whether an array is of objects, which are described one by one."""
-    return node.get("type") == "json"
-
-
-def _named(*names: str) -> Callable[[Node], list[Node]]:
-    return lambda node: [node["content"][name] for name in names]
-
-
-def _content(node: Node) -> list[Node]:
-    return [node["content"]]
-
-
-def _nothing(_: Node) -> list[Node]:
-    return []
-
-
-_CHILDREN: dict[str, Callable[[Node], list[Node]]] = {
-    "BytesNode": _nothing,
-    "ConstructorFromReduceNode": _content,
-    "DTypeNode": _content,
-    "DefaultDictNode": _named("main", "default_factory"),
-    "DictNode": lambda node: [*node["content"].values(), node["key_types"]],
-    "FunctionNode": _nothing,
-    "JsonNode": _nothing,
-    "ListNode": _listed,
-    "LossNode": lambda node: [node["content"], node["__reduce__"]["args"]],
-    "MaskedArrayNode": _named("data", "mask"),
-    "MethodNode": _named("obj"),
-    "NdArrayNode": lambda node: [*_listed(node), node["shape"]] if is_listed(node) else [],
-    "ObjectNode": lambda node: [node["content"]] if node.get("content") is not None else [],
-    "OperatorFuncNode": lambda node: [node["attrs"]],
-    "PartialNode": _named("func", "args", "kwds", "namespace"),
-    "RandomGeneratorNode": _named("bit_generator", "seed_seq"),
-    "RandomStateNode": _content,
-    "SetNode": _listed,
-    "SliceNode": _nothing,
-    "SparseMatrixNode": _nothing,
-    "TreeNode": lambda node: [node["content"], node["__reduce__"]["args"]],
-    "TupleNode": _listed,
-    "TypeNode": _nothing,
-}
-"""The descriptions of its parts in the description of an object, by the loader that makes it."""
+# ---- 2. One node -----------------------------------------------------------------------------
 
 
 def check_node(node: Node) -> None:
-    """Raise if an object cannot be what `save` writes, though its type may be trusted."""
+    """Raise if an object cannot be one that `save` writes, even if its type is trusted."""
     names = (node["__module__"], node["__class__"], node.get("file", ""))
     if not all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name in names):
-        raise ValueError("a type or a member has no name, or none that is a name")
-    is_written, *entries = _GRAMMAR[node["__loader__"]]
-    if not node.keys() <= {*_ENTRIES, *entries} or not is_written(node):
+        raise ValueError("a type or a member has no valid name")
+    rule = _rule_of(node)
+    if not node.keys() <= {*_COMMON_ENTRIES, *rule.entries} or not rule.is_written(node):
         raise ValueError(f"{name_of(node)} has parts that save does not write")
 
 
-_ENTRIES = ("__class__", "__module__", "__loader__", "__id__", "protocol", "_skops_version")
+_COMMON_ENTRIES = ("__class__", "__module__", "__loader__", "__id__", "protocol", "_skops_version")
 
 
 def _anything(_: Node) -> bool:
     return True
 
 
-def _is(part: Node, *loaders: str) -> bool:
+def _has_loader(part: Node, *loaders: str) -> bool:
     return part["__loader__"] in loaders
 
 
-def _holds_scalars(part: Node, *loaders: str) -> bool:
-    """Tell whether an object is of one of some loaders, and holds nothing but scalars."""
-    parts = part["content"].values() if _is(part, "DictNode") else part["content"]
-    return _is(part, *loaders) and all(_is(scalar, "JsonNode") for scalar in parts)
+def _has_scalars(part: Node, *loaders: str) -> bool:
+    """Return whether an object has one of some loaders, and contains nothing but scalars."""
+    parts = part["content"].values() if _has_loader(part, "DictNode") else part["content"]
+    return _has_loader(part, *loaders) and all(_has_loader(item, "JsonNode") for item in parts)
 
 
 def _is_scalar(node: Node) -> bool:
-    """Tell whether a text is that of one number, str, bool or None: lists have loaders."""
+    """Return whether JSON is one number, str, bool or None: lists have loaders of their own."""
     return isinstance(node["content"], str) and not node["content"].lstrip().startswith(("[", "{"))
 
 
 def has_plain_attributes(node: Node) -> bool:
-    """Tell whether an object has attributes from a dict, or none; and none that others make.
+    """Return whether an object's attributes come from a dict, or there are none.
 
-    Names with two underscores are Python's own. scikit-learn makes its links to documentation of
-    a template, which a page would show as it is.
+    Names with two underscores are Python's own, and refused. So are those of the templates from
+    which scikit-learn makes links to its documentation: a page would show them as they are.
     """
     content = node.get("content")
     if content is None or value_of(content) is None:
@@ -185,113 +172,125 @@ def has_plain_attributes(node: Node) -> bool:
     )
 
 
-def _has_names(node: Node) -> bool:
+def _has_attribute_names(node: Node) -> bool:
     content = node.get("content")
-    if content is None or not _is(content, "DictNode"):
-        return True  # its type has to be trusted by name: see `has_plain_attributes`
+    if content is None or not _has_loader(content, "DictNode"):
+        return True  # then its type has to be trusted by name: see `has_plain_attributes`
     return all(name_of(kind) == "builtins.str" for kind in content["key_types"]["content"])
 
 
 def _has_plain_keys(node: Node) -> bool:
-    """Tell whether keys are texts, or numbers of which many cannot have the same hash."""
+    """Return whether keys are strings, or numbers of which many cannot have the same hash."""
     kinds = node["key_types"]
-    if not (_is(kinds, "ListNode") and all(_is(kind, "TypeNode") for kind in kinds["content"])):
+    if not _has_loader(kinds, "ListNode"):
+        return False
+    if not all(_has_loader(kind, "TypeNode") for kind in kinds["content"]):
         return False
     names = [name_of(kind) for kind in kinds["content"]]
     return len(names) == len(node["content"]) and all(
-        name in _TEXTS or (_NUMBERS.fullmatch(name) and abs(float(key)) < _LARGEST_KEY)
+        name in _STRINGS or (_NUMBERS.fullmatch(name) and abs(float(key)) < _LARGEST_KEY)
         for name, key in zip(names, node["content"], strict=True)
     )
 
 
-_TEXTS = ("builtins.str", "numpy.str_")
+_STRINGS = ("builtins.str", "numpy.str_")
 _NUMBERS = re.compile(r"builtins\.(int|float)|numpy\.(u?int|float)\d+")
 
 
 def _is_small_set(node: Node) -> bool:
-    """Tell whether a set's parts are texts, or few: hashes of others can be made to collide."""
+    """Return whether a set's items are strings, or few: other hashes can be made to collide."""
     parts = node["content"]
     return len(parts) <= _MAX_HASHED or all(isinstance(value_of(part), str) for part in parts)
 
 
 def _has_plain_arguments(node: Node) -> bool:
-    """Tell whether a call has the arguments that its function takes, of those that are known."""
+    """Return whether a call has arguments that its function takes, where that is known."""
     arguments = node["content"]
     if name_of(node) == "builtins.frozenset":
-        return _is(arguments, "TupleNode") and all(
-            _is(part, "ListNode") and _is_small_set(part) for part in arguments["content"][:2]
+        return _has_loader(arguments, "TupleNode") and all(
+            _has_loader(part, "ListNode") and _is_small_set(part)
+            for part in arguments["content"][:2]
         )
     if name_of(node) == "torch.device":
-        return _holds_scalars(arguments, "TupleNode")
-    return _is(arguments, "TupleNode")
+        return _has_scalars(arguments, "TupleNode")
+    return _has_loader(arguments, "TupleNode")
 
 
 def _is_loss(node: Node) -> bool:
     return (
         node["__module__"] in ("_loss", "sklearn._loss._loss", "sklearn.linear_model._sgd_fast")
-        and _holds_scalars(node["content"], "DictNode", "TupleNode")
-        and _holds_scalars(node["__reduce__"]["args"], "TupleNode")
+        and _has_scalars(node["content"], "DictNode", "TupleNode")
+        and _has_scalars(node["__reduce__"]["args"], "TupleNode")
     )
 
 
 def _is_array(node: Node) -> bool:
-    """Tell whether an array is in a member, or is of objects along one axis.
+    """Return whether an array is in a member, or is one of objects along a single axis.
 
-    Of objects along more axes, NumPy would unpack those that are arrays.
+    With more axes, NumPy would unpack objects that are arrays.
     """
-    if not is_listed(node):
+    if not is_object_array(node):
         return "content" not in node and node["type"] == "numpy"
-    return _holds_scalars(node["shape"], "TupleNode") and (
+    return _has_scalars(node["shape"], "TupleNode") and (
         len(node["shape"]["content"]) == 1 or all(map(_is_plain, node["content"]))
     )
 
 
 def _is_plain(node: Node) -> bool:
-    """Tell whether an object is a number, a text, or a list of such."""
-    if _is(node, "ListNode"):
+    """Return whether an object is a scalar, or a list of such."""
+    if _has_loader(node, "ListNode"):
         return all(map(_is_plain, node["content"]))
-    return _is(node, "JsonNode")
+    return _has_loader(node, "JsonNode")
 
 
-def _is_masked(node: Node) -> bool:
+def _is_masked_array(node: Node) -> bool:
     parts = node["content"]
     return (
-        _is(parts["data"], "NdArrayNode")
-        and _is(parts["mask"], "NdArrayNode")
-        and not is_listed(parts["mask"])
+        _has_loader(parts["data"], "NdArrayNode")
+        and _has_loader(parts["mask"], "NdArrayNode")
+        and not is_object_array(parts["mask"])
     )
 
 
-def _has_sound_state(node: Node) -> bool:
-    """Tell whether a state of random numbers has no place beyond its arrays, which C believes."""
+def _is_default_dict(node: Node) -> bool:
+    parts = node["content"]
+    return _has_loader(parts["main"], "DictNode") and _has_loader(
+        parts["default_factory"], "TypeNode", "JsonNode"
+    )
+
+
+# Random generators: C code believes the positions in their states, and seeding them takes time.
+
+
+def _has_valid_state(node: Node) -> bool:
     if name_of(node) != "numpy.random.mtrand.RandomState":
-        return True  # it is to be trusted by name
-    return _is(node["content"], "DictNode") and _is_sound_state(node["content"])
+        return True  # then it has to be trusted by name
+    return _has_loader(node["content"], "DictNode") and _is_valid_state(node["content"])
 
 
-def _is_sound_state(state: Node) -> bool:
+def _is_valid_state(state: Node) -> bool:
     return all(
-        _is_sound_state(part) if _is(part, "DictNode") else value_of(part) in _PLACES[name]
+        _is_valid_state(part) if _has_loader(part, "DictNode") else value_of(part) in _VALID[name]
         for name, part in state["content"].items()
-        if name in _PLACES or _is(part, "DictNode")
+        if name in _VALID or _has_loader(part, "DictNode")
     )
 
 
-_PLACES = {"pos": range(625), "buffer_pos": range(5)}
-"""The places of MT19937 and Philox in what they have drawn."""
+_VALID = {"pos": range(625), "buffer_pos": range(5)}
+"""Positions of MT19937 and Philox in the numbers that they have drawn."""
 
 
-def _is_seeded_soon(node: Node) -> bool:
-    """Tell whether a generator's state is sound, and seeding it takes no time.
+def _is_seeded_quickly(node: Node) -> bool:
+    """Return whether a generator's state is valid, and seeding it takes no time.
 
-    That grows with the square of the pool, and of the digits of a text.
+    That time grows with the square of the pool's size, and of the number of digits.
     """
     parts = node["content"]
-    if not all(_is(parts[name], "DictNode") for name in ("bit_generator", "seed_seq")):
+    if not all(_has_loader(parts[name], "DictNode") for name in ("bit_generator", "seed_seq")):
         return False
     seeds = parts["seed_seq"]["content"]
     return (
-        _is_sound_state(parts["bit_generator"])
+        _is_valid_state(parts["bit_generator"])
         and seeds.keys() <= {"entropy", "spawn_key", "pool_size", "n_children_spawned"}
         and all(map(_is_seed, seeds.values()))
         and ("pool_size" not in seeds or value_of(seeds["pool_size"]) in range(_MAX_POOL + 1))
@@ -299,50 +298,98 @@ def _is_seeded_soon(node: Node) -> bool:
 
 
 def _is_seed(node: Node) -> bool:
-    """Tell whether something is a whole number, None, or a few of such."""
-    if _is(node, "ListNode", "TupleNode"):
+    """Return whether an object is a whole number, None, or a short list of such."""
+    if _has_loader(node, "ListNode", "TupleNode"):
         return len(node["content"]) <= _MAX_POOL and all(map(_is_seed, node["content"]))
     return value_of(node) is None or isinstance(value_of(node), int)
 
 
-# For each loader whether a description is one that `save` writes, and its entries.
-_GRAMMAR: dict[str, tuple[Any, ...]] = {
-    "BytesNode": (_anything, "file"),
-    "ConstructorFromReduceNode": (_has_plain_arguments, "content"),
-    "DTypeNode": (lambda node: _is(node["content"], "NdArrayNode"), "content"),
-    "DefaultDictNode": (
-        lambda node: (
-            _is(node["content"]["main"], "DictNode")
-            and _is(node["content"]["default_factory"], "TypeNode", "JsonNode")
-        ),
-        "content",
+# ---- The grammar -----------------------------------------------------------------------------
+
+
+class _Rule(NamedTuple):
+    """What `save` writes for objects of one loader."""
+
+    parts: Callable[[Node], list[Node]]
+    """From a node to the nodes of the object's parts."""
+
+    entries: tuple[str, ...] = ()
+    """The keys of the node, besides those that all nodes have."""
+
+    is_written: Callable[[Node], bool] = _anything
+    """Whether `save` may have written this node."""
+
+
+def _no_parts(_: Node) -> list[Node]:
+    return []
+
+
+def _content(node: Node) -> list[Node]:
+    return [node["content"]]
+
+
+def _items(node: Node) -> list[Node]:
+    return list(node["content"])
+
+
+def _named(*names: str) -> Callable[[Node], list[Node]]:
+    return lambda node: [node["content"][name] for name in names]
+
+
+def _reduced(node: Node) -> list[Node]:
+    return [node["content"], node["__reduce__"]["args"]]
+
+
+_GRAMMAR: dict[str, _Rule] = {
+    "BytesNode": _Rule(_no_parts, ("file",)),
+    "ConstructorFromReduceNode": _Rule(_content, ("content",), _has_plain_arguments),
+    "DTypeNode": _Rule(
+        _content, ("content",), lambda node: _has_loader(node["content"], "NdArrayNode")
     ),
-    "DictNode": (_has_plain_keys, "content", "key_types"),
-    "FunctionNode": (_anything,),
-    "JsonNode": (_is_scalar, "content", "is_json"),
-    "ListNode": (_anything, "content"),
-    "LossNode": (_is_loss, "content", "__reduce__"),
-    "MaskedArrayNode": (_is_masked, "content"),
-    "MethodNode": (_anything, "content"),
-    "NdArrayNode": (_is_array, "type", "file", "content", "shape"),
-    "ObjectNode": (_has_names, "content"),
-    "OperatorFuncNode": (lambda node: _is(node["attrs"], "TupleNode"), "attrs"),
-    "PartialNode": (lambda node: _is(node["content"]["args"], "TupleNode"), "content"),
-    "RandomGeneratorNode": (_is_seeded_soon, "content"),
-    "RandomStateNode": (_has_sound_state, "content"),
-    "SetNode": (_is_small_set, "content"),
-    "SliceNode": (_anything, "content"),
-    "SparseMatrixNode": (_anything, "type", "file"),
-    "TreeNode": (
-        lambda node: _is(node["__reduce__"]["args"], "TupleNode"),
-        "content",
-        "__reduce__",
+    "DefaultDictNode": _Rule(_named("main", "default_factory"), ("content",), _is_default_dict),
+    "DictNode": _Rule(
+        lambda node: [*node["content"].values(), node["key_types"]],
+        ("content", "key_types"),
+        _has_plain_keys,
     ),
-    "TupleNode": (_anything, "content"),
-    "TypeNode": (_anything,),
+    "FunctionNode": _Rule(_no_parts),
+    "JsonNode": _Rule(_no_parts, ("content", "is_json"), _is_scalar),
+    "ListNode": _Rule(_items, ("content",)),
+    "LossNode": _Rule(_reduced, ("content", "__reduce__"), _is_loss),
+    "MaskedArrayNode": _Rule(_named("data", "mask"), ("content",), _is_masked_array),
+    "MethodNode": _Rule(_named("obj"), ("content",)),
+    "NdArrayNode": _Rule(
+        lambda node: [*_items(node), node["shape"]] if is_object_array(node) else [],
+        ("type", "file", "content", "shape"),
+        _is_array,
+    ),
+    "ObjectNode": _Rule(
+        lambda node: [node["content"]] if node.get("content") is not None else [],
+        ("content",),
+        _has_attribute_names,
+    ),
+    "OperatorFuncNode": _Rule(
+        lambda node: [node["attrs"]],
+        ("attrs",),
+        lambda node: _has_loader(node["attrs"], "TupleNode"),
+    ),
+    "PartialNode": _Rule(
+        _named("func", "args", "kwds", "namespace"),
+        ("content",),
+        lambda node: _has_loader(node["content"]["args"], "TupleNode"),
+    ),
+    "RandomGeneratorNode": _Rule(
+        _named("bit_generator", "seed_seq"), ("content",), _is_seeded_quickly
+    ),
+    "RandomStateNode": _Rule(_content, ("content",), _has_valid_state),
+    "SetNode": _Rule(_items, ("content",), _is_small_set),
+    "SliceNode": _Rule(_no_parts, ("content",)),
+    "SparseMatrixNode": _Rule(_no_parts, ("type", "file")),
+    "TreeNode": _Rule(
+        _reduced,
+        ("content", "__reduce__"),
+        lambda node: _has_loader(node["__reduce__"]["args"], "TupleNode"),
+    ),
+    "TupleNode": _Rule(_items, ("content",)),
+    "TypeNode": _Rule(_no_parts),
 }
-
-
-def value_of(node: Node) -> Any:
-    """Return the number, str, bool or None that is described, or ``...`` for other objects."""
-    return json.loads(node["content"]) if node["__loader__"] == "JsonNode" else ...

@@ -1,4 +1,4 @@
-"""A model in an archive: read once its memory, its names and its parameters were looked at."""
+"""Read a model from an archive, after its memory, its names and its parameters were checked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ._memory_budget import OverheadError
 from ._nodes import Node, has_plain_attributes, name_of
 from ._schema import Schema, overhead_of, read_schema
 from ._signing import check_signature
-from ._trusted_names import MADE_OTHERWISE, trusted_names
-from ._unsafe_parameters import named_folders, reaching_beyond, repack
+from ._trusted_names import LOADER_OF, trusted_names
+from ._unsafe_parameters import repack, unsafe_folders, unsafe_parameters
 
 __all__ = [
     "SPOOLED_BYTES",
-    "misused",
+    "misused_names",
     "names_to_trust",
     "read_model",
     "schema_of",
@@ -29,10 +29,10 @@ __all__ = [
 _MEGABYTE = 2**20
 
 SPOOLED_BYTES = 2**23
-"""Up to these a file is copied into memory; a longer one into another, which has no name."""
+"""A file of up to so many bytes is copied into memory; a longer one to a temporary file."""
 
-_AS_IT_IS = ("ObjectNode", "FunctionNode", "TypeNode")
-"""How skops calls objects that get their attributes, functions and types."""
+_DEFAULT_LOADERS = ("ObjectNode", "FunctionNode", "TypeNode")
+"""The loaders of objects that only get their attributes, and of functions and types."""
 
 
 def read_model(
@@ -43,20 +43,36 @@ def read_model(
     key: bytes | None,
     overhead_mb: float,
 ) -> Any:
-    """Return the model in a file, or raise before anything of it is made."""
+    """Return the model in a file, or raise before any of its objects is made.
+
+    Parameters
+    ----------
+    io : module
+        ``skops.io``.
+    file : binary file
+        The archive, which is seekable.
+    shown : str
+        The file's name, for messages.
+    trusted : sequence of str
+        Further names and parameters to trust.
+    key : bytes or None
+        The key that the file has to be signed with, if any.
+    overhead_mb : float
+        Megabytes that opening it may take beyond three times its size.
+    """
     if key is not None and (wrong := check_signature(file, key)):
         raise ModelFileError(f"load: {shown} cannot be relied upon: {wrong}. Nothing was loaded.")
     schema = schema_of("load", file, shown, overhead_mb)
     try:
-        beyond = reaching_beyond(schema) - {*trusted}
-        if folders := named_folders(schema, beyond):
-            del schema  # it will be read anew
-            return _without(folders, beyond, io, file, shown, trusted, overhead_mb)
-        untrusted = beyond or misused(schema, trusted)
-        if untrusted and not beyond:
-            untrusted |= untrusted_names(io, file, trusted)  # those that are to be named, too
+        unsafe = unsafe_parameters(schema) - {*trusted}
+        if folders := unsafe_folders(schema, unsafe):
+            del schema  # it will be read again
+            return _without_folders(folders, unsafe, io, file, shown, trusted, overhead_mb)
+        untrusted = unsafe or misused_names(schema, trusted)
+        if untrusted and not unsafe:
+            untrusted |= untrusted_names(io, file, trusted)  # so that the message names all
         names = names_to_trust(schema, trusted)
-        del schema  # skops reads it, too
+        del schema  # skops will read it, too: it takes much memory
         if not untrusted:
             return io.load(file, trusted=names)
     except import_module("skops.io.exceptions").UntrustedTypesFoundException:
@@ -65,35 +81,35 @@ def read_model(
         raise
     except Exception as error:
         raise _unreadable("load", shown, error) from error
-    raise _refused(shown, untrusted, "reach beyond the model" if beyond else "run code")
+    raise _refused(shown, untrusted, "reach beyond the model" if unsafe else "run code")
 
 
 def _refused(shown: str, untrusted: set[str], harm: str) -> ModelFileError:
     return ModelFileError(
-        f"load: {shown} holds {sorted(untrusted)}, which could {harm}. Nothing was loaded. If you "
-        "know what they are and who made the file, name them in trusted=."
+        f"load: {shown} contains {sorted(untrusted)}, which could {harm}. Nothing was loaded. If "
+        "you know what they are and who made the file, name them in trusted=."
     )
 
 
-def _without(
+def _without_folders(
     folders: set[str],
-    beyond: set[str],
+    unsafe: set[str],
     io: Any,
     file: BinaryIO,
     shown: str,
     trusted: Sequence[str],
     overhead_mb: float,
 ) -> Any:
-    """Return the model in a file, less the folders that it names."""
+    """Return the model in a file without the folders that it names, and warn of that."""
     with SpooledTemporaryFile(SPOOLED_BYTES) as rest:
         repack(file, cast(BinaryIO, rest), folders=folders)
         schema = schema_of("load", cast(BinaryIO, rest), shown, overhead_mb)
-        if remaining := beyond & reaching_beyond(schema):  # where candidates of a search are
+        if remaining := unsafe & unsafe_parameters(schema):  # among the candidates of a search
             raise _refused(shown, remaining, "reach beyond the model")
         del schema
         warnings.warn(
             f"load: {shown} names folders of the machine that it was saved on, which are left "
-            f"out: {sorted(beyond)}. To keep them, name them in trusted=.",
+            f"out: {sorted(unsafe)}. To keep them, name them in trusted=.",
             UserWarning,
             stacklevel=4,
         )
@@ -101,7 +117,7 @@ def _without(
 
 
 def schema_of(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schema:
-    """Return what stands in an archive that takes no more than it may."""
+    """Return the content of an archive, or raise if opening it takes too much memory."""
     try:
         return read_schema(file, overhead_mb * _MEGABYTE)
     except OverheadError as error:
@@ -120,35 +136,35 @@ def schema_of(who: str, file: BinaryIO, shown: str, overhead_mb: float) -> Schem
 
 def _unreadable(who: str, shown: str, error: Exception) -> ModelFileError:
     return ModelFileError(
-        f"{who}: {shown} is no model that can be read ({_said(error)}). It looks damaged or "
+        f"{who}: {shown} is not a model that can be read ({_short(error)}). It looks damaged or "
         "incomplete, was not made by save, or names a module that is not installed here."
     )
 
 
-def _said(error: Exception) -> str:
-    """Return an error in a few words: it may speak of objects of which parts are missing."""
+def _short(error: Exception) -> str:
+    """Return an error in a few words, even if it cannot be shown: objects may lack attributes."""
     try:
         return repr(error)[:300]
     except Exception:
         return type(error).__name__
 
 
-def misused(schema: Schema, trusted: Sequence[str]) -> set[str]:
-    """Return names that `load` trusts by itself, but not in the way that a file uses them.
+def misused_names(schema: Schema, trusted: Sequence[str]) -> set[str]:
+    """Return names that `load` trusts by default, but not in the way in which a file uses them.
 
-    skops would let a file call what is trusted by name, with arguments of its own. By itself,
-    `load` trusts it as an object with attributes or as a function to be named, and no more.
+    skops would let a file call whatever is trusted by name, with arguments of its own. By
+    default, `load` trusts it only as an object with attributes, or as a function that is named.
     """
-    by_itself = set(trusted_names()) - {*trusted}
+    trusted_by_default = set(trusted_names()) - {*trusted}
     called = {
         name
         for node in schema.nodes
-        if (name := name_of(node)) in by_itself
-        and node["__loader__"] not in (*_AS_IT_IS, MADE_OTHERWISE.get(name))
+        if (name := name_of(node)) in trusted_by_default
+        and node["__loader__"] not in (*_DEFAULT_LOADERS, LOADER_OF.get(name))
     }
-    # What is no dict of attributes may still be made one, past all that looks at names.
-    made = {name_of(node) for node in schema.nodes if not _has_attributes(node)}
-    return called | made - {*trusted}
+    # Attributes that are not a dict could still become one, unseen by checks of their names.
+    disguised = {name_of(node) for node in schema.nodes if not _has_attributes(node)}
+    return called | disguised - {*trusted}
 
 
 def _has_attributes(node: Node) -> bool:
@@ -156,10 +172,10 @@ def _has_attributes(node: Node) -> bool:
 
 
 def untrusted_names(io: Any, file: BinaryIO, trusted: Sequence[str]) -> set[str]:
-    """Return names that nobody trusts."""
+    """Return names that neither skops nor `load` nor its caller trusts."""
     return set(io.get_untrusted_types(file=file)) - {*trusted_names(), *trusted}
 
 
 def names_to_trust(schema: Schema, trusted: Iterable[str]) -> list[str]:
-    """Return what skops is to trust: it copies the list for every object, so that it be short."""
+    """Return the names that skops is to trust: few, since it copies the list for each object."""
     return sorted({*trusted} | schema.names & {*trusted_names()})

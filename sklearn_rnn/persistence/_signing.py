@@ -1,7 +1,7 @@
 """Signatures of model files: HMAC-SHA256 at the end of the archive, in its comment.
 
-Whoever has the key can tell that every other byte of a file is as somebody with the key wrote
-it. Without the key the file opens as one that was not signed.
+Whoever has the key can tell that all other bytes of a file were written by somebody who has it,
+too. Without a key, a signed file opens like one that was not signed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ unsigned_comment = _MARK + b"0" * _DIGITS
 
 
 def check_key(who: str, key: Any) -> None:
-    """Raise if a key is none."""
+    """Raise if a key is not bytes, or too short."""
     if key is not None and not isinstance(key, bytes | bytearray):
         raise TypeError(
             f"{who}: expected bytes in key=, such as secrets.token_bytes(32), got "
@@ -38,18 +38,18 @@ def check_key(who: str, key: Any) -> None:
 
 
 def signed(data: bytes, key: bytes) -> bytes:
-    """Return an archive, whose comment is `unsigned_comment`, with its signature."""
+    """Return an archive whose comment is `unsigned_comment` with its signature in that place."""
     body = data[:-_DIGITS]
     return body + hmac.new(key, body, sha256).hexdigest().encode()
 
 
 def check_signature(file: BinaryIO, key: bytes) -> str | None:
-    """Return what is wrong with a file's signature, or None.
+    """Return what is wrong with a file's signature, or None if it is valid.
 
     Parameters
     ----------
     file : binary file
-        An archive, which can be sought in.
+        An archive, which is seekable.
     key : bytes
         The key that it should be signed with.
     """

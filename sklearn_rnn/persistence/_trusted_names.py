@@ -1,11 +1,11 @@
-"""Names of types and functions that a model file may hold: none of them runs foreign code.
+"""Names of types and functions that a model file may contain: none of them runs foreign code.
 
-What is named in a file may be made, with whatever attributes the file says, and called by
-what else is in it. So this list has what only stores its attributes, or computes numbers. It
-leaves out, although estimators of scikit-learn have them:
+Opening a file makes objects of the types that it names, with whatever attributes it says, and
+other objects in it may call them. So this list has types that only store their attributes, and
+functions that compute numbers. It leaves out, although scikit-learn's estimators contain them:
 
-- distributions of ``scipy.stats``, which execute a text among their attributes;
-- trees and the like (``Tree``, ``KDTree``), which read memory where their attributes say;
+- distributions of ``scipy.stats``, which execute a str among their attributes;
+- trees and the like (``Tree``, ``KDTree``), whose attributes decide which memory they read;
 - ``functools.partial``: with it, a file could call methods of estimators when it is opened.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 from types import FunctionType
 
-__all__ = ["MADE_OTHERWISE", "trusted_names"]
+__all__ = ["LOADER_OF", "trusted_names", "trusted_types"]
 
 _OURS = (
     "sklearn_rnn._tables.SharedTable",
@@ -27,15 +27,15 @@ _OURS = (
     "sklearn_rnn.text.SequenceVectorizer",
 )
 
-MADE_OTHERWISE = {
+LOADER_OF = {
     "builtins.frozenset": "ConstructorFromReduceNode",
     "numpy.dtype": "DTypeNode",
     "sklearn.utils._bunch.Bunch": "DictNode",
     "torch.device": "ConstructorFromReduceNode",
 }
-"""Types that are no plain objects with attributes, by the node of skops that makes them."""
+"""Types that are not plain objects with attributes, and the loader of skops that makes them."""
 
-# Estimators of scikit-learn are not here: skops trusts them by itself, but for experimental ones.
+# scikit-learn's estimators are not listed: skops trusts them by default, except experimental ones.
 _PARTS_OF_ESTIMATORS = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -73,7 +73,7 @@ _SPLITTERS = (
 )
 
 _METRICS = ("_coefficient", "_corrcoef", "_deviance", "_error", "_loss", "_ratio", "_score")
-"""How the names of metrics end; the rest of `sklearn.metrics` makes scorers and pictures."""
+"""Endings of the names of metrics; the rest of `sklearn.metrics` makes scorers and plots."""
 
 _SCORES_OF_FEATURES = (
     "chi2",
@@ -85,16 +85,31 @@ _SCORES_OF_FEATURES = (
 )
 
 
-@cache
-def trusted_names() -> tuple[str, ...]:
-    """Return all names that `persistence.load` trusts, beyond those that skops does.
+def trusted_types() -> list[str]:
+    """Return the names that `load` trusts by default, beyond those that skops does.
+
+    Pass them to ``skops.io.load`` as ``trusted=`` where you call it directly: types of this
+    library, and those that scikit-learn's searches, ensembles and calibrated classifiers consist
+    of, such as splitters of cross-validations, scorers and their metrics.
 
     Returns
     -------
-    tuple of str
+    list of str
         Full names of types and functions.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import persistence
+    >>> "sklearn_rnn.text.SequenceVectorizer" in persistence.trusted_types()
+    True
     """
-    # Imported here: the package is imported without them, which takes a while.
+    return list(trusted_names())
+
+
+@cache
+def trusted_names() -> tuple[str, ...]:
+    """Return the names of `trusted_types`, computed once."""
+    # Imported here, since that takes a while and `import sklearn_rnn` does without.
     from sklearn import feature_selection, metrics, model_selection
     from sklearn.metrics import get_scorer, get_scorer_names
 
@@ -105,4 +120,4 @@ def trusted_names() -> tuple[str, ...]:
     functions = [score for score in scores if isinstance(score, FunctionType)]
     splitters = [vars(model_selection)[name] for name in _SPLITTERS]
     found = {f"{named.__module__}.{named.__name__}" for named in (*functions, *splitters)}
-    return tuple(sorted({*_OURS, *MADE_OTHERWISE, *_PARTS_OF_ESTIMATORS, *found}))
+    return tuple(sorted({*_OURS, *LOADER_OF, *_PARTS_OF_ESTIMATORS, *found}))

@@ -1,8 +1,8 @@
 """Parameters in a model file that reach beyond the model: to files, folders and processes.
 
-A file that somebody altered may say what it likes of weights and labels. These parameters would
-let it do more once it is open: unpickle another file, read or write where it says, start thousands
-of processes, or never end. `persistence.load` wants them named, as ``parameter=value``.
+A file that somebody altered may contain any weights and labels. With these parameters it could do
+more once it is open: unpickle another file, read and write where it likes, start thousands of
+processes, or never end. `persistence.load` wants them named, as ``parameter=value``.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections.abc import Callable, Collection
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from .._vectors.files import is_unpickled
+from .._vectors.gensim_format import is_unpickled
 from ._nodes import Node, value_of, walk
-from ._schema import MANY_TEXTS, Schema, parameters_of
+from ._schema import MANY_STRINGS, Schema, parameters_of
 
-__all__ = ["FOLDERS", "named_folders", "reaching_beyond", "repack"]
+__all__ = ["repack", "unsafe_folders", "unsafe_parameters"]
 
-_PROCESSES = 256
+_MAX_PROCESSES = 256
 _LONGEST_NGRAM = 20
 _USUAL_NODES = 5_000
 
-FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
-"""Where estimators write on the machine that they are on; ``memory`` is read by pickle, too."""
+_FOLDERS = ("checkpoint_dir", "memmap_dir", "memory")
+"""Folders that estimators write to; ``memory`` is also read, by pickle."""
 
 _LIBRARIES = ("imblearn", "sklearn", "sklearn_rnn")
 
-# One character; a repetition with nothing behind it that could fail, so that nothing is tried
-# again; a further part that may be missing.
+# Patterns that cannot backtrack: one character, or repeated characters with nothing after them
+# that could fail, except a further part that is optional.
 _CHARACTER = r"(?:\\[^\W\dAbBZN]|\\\W|\[\^?(?:\\.|[^\[\]\\])+\]|[^\\\[\](){}*+?|^$])"
 _TIMES = r"(?:[+*]|\{\d{1,2}(?:,\d{0,2})?\})?"
 _REPETITION = rf"{_CHARACTER}+{_TIMES}(?:\(\?:{_CHARACTER}+[+*]?\)[?*])?"
@@ -38,58 +38,54 @@ _BRANCH = rf"(?:\\b)?(?:{_WORD}|{_REPETITION})"
 _LINEAR = re.compile(rf"(?:\(\?[aiu]+\))?(?:{_BRANCH}(?:\|{_BRANCH})*|\({_BRANCH}\))")
 
 
-def _may_never_end(pattern: str) -> bool:
-    """Tell whether a regular expression may take longer than in proportion to a text.
+def _may_backtrack(pattern: str) -> bool:
+    """Return whether a regular expression may take more than linear time.
 
-    Some that would not are taken for such: only the usual forms of a token are known.
+    Many that would not are refused, too: only the usual forms of a token are known.
     """
     return len(pattern) > 1_000 or not _LINEAR.fullmatch(pattern)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _may_be_folder(value: Any) -> bool:
+    return not isinstance(value, bool | int | float | None)  # a label may be named as a parameter
 
 
-def _is_place(value: Any) -> bool:
-    """Tell whether a value may name a folder: a label may have the same name as a parameter."""
-    return not isinstance(value, bool | int | float | None)
-
-
-def _is_more_than(most: int) -> Callable[[Any], bool]:
-    """Return what tells whether a value is other than None and numbers up to one."""
+def _exceeds(limit: int) -> Callable[[Any], bool]:
+    """Return a function: whether a value is neither None nor a number up to a limit."""
     return lambda value: (
-        value is not None and not (isinstance(value, int | float) and value <= most)
+        value is not None and not (isinstance(value, int | float) and value <= limit)
     )
 
 
-_REACHES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(FOLDERS, _is_place),
-    **dict.fromkeys(("n_jobs", "n_threads", "_n_threads", "workers"), _is_more_than(_PROCESSES)),
+_IS_UNSAFE: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(_FOLDERS, _may_be_folder),
+    **dict.fromkeys(("n_jobs", "n_threads", "_n_threads", "workers"), _exceeds(_MAX_PROCESSES)),
     "input": lambda value: value in ("file", "filename"),
-    "ngram_range": _is_more_than(_LONGEST_NGRAM),
-    "pattern": lambda value: _is_text(value) and _may_never_end(value),
-    "source": lambda value: _is_text(value) and is_unpickled(value),
-    "token_pattern": lambda value: _is_text(value) and _may_never_end(value),
+    "ngram_range": _exceeds(_LONGEST_NGRAM),
+    "pattern": lambda value: isinstance(value, str) and _may_backtrack(value),
+    "source": lambda value: isinstance(value, str) and is_unpickled(value),
+    "token_pattern": lambda value: isinstance(value, str) and _may_backtrack(value),
 }
+"""Parameters by name, with the function that decides whether a value reaches beyond the model."""
 
 
-def reaching_beyond(schema: Schema) -> set[str]:
-    """Return the parameters of a model that reach beyond it, as ``parameter=value``.
+def unsafe_parameters(schema: Schema) -> set[str]:
+    """Return the parameters that reach beyond a model, as ``parameter=value``.
 
     Parameters
     ----------
     schema : Schema
-        What stands in its file.
+        The content of its file.
 
     Returns
     -------
     set of str
-        One for each, candidates of searches included.
+        One for each value, candidates of searches included.
     """
     return {
         f"{name}={'another object' if value is ... else value}"
-        for name, value in parameters_of(schema, _REACHES)
-        if value == MANY_TEXTS or _REACHES[name](value)
+        for name, value in parameters_of(schema, _IS_UNSAFE)
+        if value == MANY_STRINGS or _IS_UNSAFE[name](value)
     }
 
 
@@ -97,22 +93,22 @@ def repack(
     source: BinaryIO,
     target: BinaryIO,
     *,
-    folders: Collection[str] = FOLDERS,
+    folders: Collection[str] = _FOLDERS,
     check: Callable[[Node], None] | None = None,
     comment: bytes = b"",
 ) -> None:
-    """Write an archive anew: its JSON compressed, and some parameters None that name folders.
+    """Rewrite an archive: with its JSON compressed, and parameters that name folders set to None.
 
     Parameters
     ----------
     source : binary file
         The archive, as skops or `persistence.save` writes it.
     target : binary file
-        Where it is written to.
-    folders : collection of str, default=FOLDERS
-        The parameters.
+        The new archive.
+    folders : collection of str
+        Names of the parameters.
     check : callable, default=None
-        What looks at each description of an object, and may raise.
+        Called with each node; may raise.
     comment : bytes, default=b""
         The comment of the new archive.
     """
@@ -121,7 +117,7 @@ def repack(
         for node in walk(schema):
             if check is not None:
                 check(node)
-            _leave_out(node, folders)
+            _omit_folders(node, folders)
         for member in whole.namelist():
             if member != "schema.json":
                 archive.writestr(member, whole.read(member), ZIP_STORED)
@@ -129,24 +125,24 @@ def repack(
         archive.comment = comment
 
 
-def _leave_out(node: Node, folders: Collection[str]) -> None:
-    """Let parameters of a library's estimator be None where they are texts."""
+def _omit_folders(node: Node, folders: Collection[str]) -> None:
+    """Set parameters of a known library's estimator to None where they are strings."""
     is_known = node["__module__"].partition(".")[0] in _LIBRARIES
     if node["__loader__"] == "ObjectNode" and is_known and node.get("content"):
         parameters = node["content"]["content"]
         for name in folders:
             part = parameters.get(name) if isinstance(parameters, dict) else None
             if part is not None and isinstance(value_of(part), str):
-                # Without the id of the text, which may stand elsewhere, too.
+                # Without the id of the string, which may occur elsewhere, too.
                 rest = {key: value for key, value in part.items() if key != "__id__"}
                 parameters[name] = {**rest, "content": "null"}
 
 
-def named_folders(schema: Schema, beyond: set[str]) -> set[str]:
-    """Return the parameters that reach beyond a model, if all of them do by naming folders.
+def unsafe_folders(schema: Schema, unsafe: set[str]) -> set[str]:
+    """Return the names of a model's unsafe parameters, if all of them are folders.
 
-    Of models of the usual size: those of earlier versions name folders of the machine that they
-    were written on. A larger file would take longer than it may, to be written anew.
+    Models of earlier versions name folders of the machine that they were saved on. Only for
+    models of the usual size: to rewrite a larger file would take too long.
     """
-    names = {reaching.partition("=")[0] for reaching in beyond}
-    return names if names <= {*FOLDERS} and len(schema.nodes) <= _USUAL_NODES else set()
+    names = {parameter.partition("=")[0] for parameter in unsafe}
+    return names if names <= {*_FOLDERS} and len(schema.nodes) <= _USUAL_NODES else set()

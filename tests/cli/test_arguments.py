@@ -21,11 +21,11 @@ REFUSED = [
     ("--out nowhere/model.joblib", "--out: the folder 'nowhere' does not exist"),
     ("--out folder.joblib", "'folder.joblib' is a folder"),
     ("", "required: --out"),
-    ("--out m.joblib --test-fraction 1", "--test-fraction: expected a share from 0 to"),
+    ("--out m.joblib --test-fraction 1", "--test-fraction: expected a fraction from 0 to"),
     ("--out m.joblib --test-fraction x", "such as 0.1, got 'x'"),
-    ("--out m.joblib --epochs 0", "--epochs: expected a whole number from 1 on, got '0'"),
+    ("--out m.joblib --epochs 0", "--epochs: expected a whole number of at least 1, got '0'"),
     ("--out m.joblib --epochs 1.5", "got '1.5'"),
-    ("--out m.joblib --max-features 2", "expected a whole number from 3 on"),
+    ("--out m.joblib --max-features 2", "expected a whole number of at least 3"),
     ("--out m.joblib --seed -1", "--seed"),
     ("--out m.joblib --analyzer jieba", "invalid choice: 'jieba'"),
     ("--out m.joblib --epoch 3", "unrecognized arguments: --epoch 3"),
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, capsys, monkeypatch, name,
 @pytest.mark.parametrize("name", ["klingon", "base64", "a\x00b"])
 def test_an_unknown_encoding_is_refused(trained, reviews, capsys, name):
     line = failure(capsys, "predict", trained.path, reviews, "--encoding", name)
-    assert f"{name!r} is no encoding of text that Python knows" in line
+    assert f"{name!r} is not a text encoding that Python knows" in line
 
 
 @pytest.mark.parametrize("name", ["answers.xlsx", "nowhere/answers.csv"])

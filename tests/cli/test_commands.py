@@ -25,7 +25,7 @@ def test_training_ends_with_a_table_and_the_next_command(trained):
     assert rows["epochs"] == "2"
     assert float(rows["seconds"]) > 0
     assert re.fullmatch(r"\d+\.\d% of 6 held-out texts", rows["accuracy"])
-    assert rows["without reading"].startswith("50.0%, by always answering '")
+    assert rows["baseline"].startswith("50.0%, by always answering '")
     assert f"Saved to {trained.path}. Next:" in trained.out
     assert f"python -m sklearn_rnn predict '{trained.path}' new.csv --text review" in trained.out
 
@@ -132,7 +132,7 @@ def test_numbers_are_learned_with_regression(tmp_path, out, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"labels  +1 to 4\.5, 2\.75 on average", printed)
     assert re.search(r"mean error  +[\d.]+, of 6 held-out texts", printed)
-    assert re.search(r"without reading  1\.75, by always answering 2\.75", printed)
+    assert re.search(r"baseline +1\.75, by always answering 2\.75", printed)
     answers = tmp_path / "answers.csv"
     assert run("predict", out, table, "--text", "text", "--out", answers) == 0
     read = pd.read_csv(answers)

@@ -29,7 +29,7 @@ def test_each_token_stands_in_its_place_with_what_it_adds(trained, capsys):
     model = joblib.load(trained.path)
     (label,) = model.predict([TEXT])
     assert re.search(rf"^prediction   {label}\nprobability  0\.\d+\n", printed)
-    assert f"What each token says for (+) or against (-) {label}, beside" in printed
+    assert f"How much each token speaks for (+) or against (-) {label}, compared" in printed
     rows = BAR.findall(printed)
     assert " ".join(token for _, _, token in rows) == "the film was never dull i loved it"
     values = token_attributions(model, [TEXT], target=label).values[0]
@@ -71,7 +71,7 @@ def test_a_token_cannot_drive_the_terminal(tmp_path, capsys):
     joblib.dump(model.fit(["a", "b\x1b ", "c"] * 3, range(9)), tmp_path / "m.joblib")
     assert run("explain", tmp_path / "m.joblib", "b\x1b[31m 了") == 0
     printed = capsys.readouterr().out
-    assert "What each token says for a higher (+) or lower (-) number, beside" in printed
+    assert "How much each token speaks for a higher (+) or lower (-) number, compared" in printed
     assert "\x1b" not in printed
     tokens = [line[31:] for line in printed.splitlines()[-8:]]
     assert tokens == ["b", r"'\x1b'", "[", "3", "1", "m", "' '", "了"]

@@ -16,8 +16,8 @@ import hostile_archives
 from command_line import COLUMNS, FORMATS, LABELS, REVIEWS, SPAM, TRICKY, failure, run, write_csv
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn._cli import commands as _commands
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_files import read_table, write_table
-from sklearn_rnn._cli.table_rows import Table
 
 # ---- Only the columns that are asked for matter ----------------------------------------------
 
@@ -184,12 +184,12 @@ def test_that_a_model_is_a_program_is_said_once_before_it_runs(
     notice, error = capsys.readouterr().err.splitlines()
     assert notice == (
         f"sklearn_rnn {command}: {str(tmp_path / 'm.joblib')!r} is a program, which runs now. "
-        "Open only files of people whom you trust (--trust: say no more)."
+        "Open only files from people you trust (--trust silences this)."
     )
-    assert "is no model that can be read" in error
+    assert "is not a model that can be read" in error
     assert run(command, tmp_path / "m.joblib", *arguments, "--trust") == 2
     (error,) = capsys.readouterr().err.splitlines()
-    assert "is no model that can be read" in error
+    assert "is not a model that can be read" in error
 
 
 def test_of_files_that_run_nothing_nothing_is_said(trained, reviews, tmp_path, capsys):
@@ -233,7 +233,7 @@ def several_labels():
     ("content", "message"),
     [
         (lambda: {"a": 1}, "holds a dict: expected a model that predicts"),
-        (several_labels, "the model gives several answers to a text"),
+        (several_labels, "the model gives several answers per text"),
         (lambda: RNNTextClassifier(), "not fitted yet"),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_damaged_model_says_so(trained, reviews, tmp_path, capsys, ending):
     path = tmp_path / f"m.{ending}"
     path.write_bytes(trained.path.read_bytes()[:2_000])
     line = failure(capsys, "predict", path, reviews, "--text", "review")
-    assert "is no model that can be read" in line
+    assert "is not a model that can be read" in line
 
 
 def test_any_model_of_texts_predicts(tmp_path, reviews, capsys):

@@ -17,8 +17,8 @@ from sklearn_rnn._cli.delimited import (
     write_csv,
     write_tsv,
 )
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_files import read_table, write_table
-from sklearn_rnn._cli.table_rows import Table
 
 # Letters that formats are made of, so that a few of them are likely to mean something.
 MARKS = st.text(alphabet="\"',;|\t\r\n\\ a1\ufeff\u2028\x85\x00é", max_size=8)

@@ -37,11 +37,11 @@ TABLE = "text,label\ngood,+\n"
         ("t.jsonl", b'[{"text": "good"}]', "is a JSON array. Write one object per line"),
         ("t.jsonl", b'[\n  {\n"text": "good"}\n]', "is a JSON array"),
         ("t.jsonl", b'{\n  "text": "good"\n}', "line 1 is not JSON"),
-        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' stands twice"),
+        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' occurs twice"),
         (
             "t.csv",
             b"version https://git-lfs.github.com/spec/v1\noid",
-            'Get that by "git lfs pull"',
+            'Fetch that with "git lfs pull"',
         ),
         ("t.csv", TABLE.encode("utf-16"), "not UTF-8 but UTF-16: add --encoding utf-16."),
         ("t.csv", TABLE.encode("utf-16-le"), "add --encoding utf-16-le."),

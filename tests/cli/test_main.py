@@ -158,7 +158,7 @@ def test_closed_streams_end_in_one_line_or_do_not_matter(command, model, table, 
 def test_a_report_that_nobody_could_read_is_found_out_before_training(command, table):
     ended = command("train", table, "--out", table.with_name("never.joblib"), closed=[1])
     assert ended.code == 2
-    assert b"the standard output is closed, and there is something to print: add --qu" in ended.err
+    assert b"standard output is closed, but there is something to print: add --qu" in ended.err
     assert not table.with_name("never.joblib").exists()
 
 
@@ -179,8 +179,8 @@ def test_a_full_disk_behind_the_standard_output_is_one_line(command, model, tabl
         ("--version >/dev/full", 2, "'standard output': No space left on device."),
         ("--help >/dev/full", 2, "'standard output': No space left on device."),
         ("--help 1</dev/null", 2, "'standard output': Bad file descriptor."),
-        ("--version >&-", 2, "the standard output is closed"),
-        ("predict --help >&-", 2, "the standard output is closed"),
+        ("--version >&-", 2, "standard output is closed"),
+        ("predict --help >&-", 2, "standard output is closed"),
         ("--version >&- 2>&-", 2, ""),
         ("--version <&- 2>&-", 0, ""),
         ("--nonsense 2>&-", 2, ""),
@@ -228,7 +228,7 @@ def test_a_table_larger_than_memory_is_one_line(command, tmp_path):
     ended = command("train", tmp_path / "t.csv", "--out", tmp_path / "m.joblib", setup=LIMIT)
     assert ended.code == 2
     (line,) = ended.err.decode().splitlines()
-    assert line.startswith("sklearn_rnn train: memory does not suffice")
+    assert line.startswith("sklearn_rnn train: not enough memory")
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "python"])
@@ -241,4 +241,4 @@ def test_too_little_memory_is_one_line_whoever_lacks_it(capsys, table, monkeypat
     monkeypatch.setattr(_commands, "complete_rows", ask[kind])
     assert cli.main(["train", str(table), "--out", str(table.with_name("x.joblib"))]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "memory does not suffice" in line
+    assert "not enough memory" in line

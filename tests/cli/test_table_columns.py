@@ -11,8 +11,8 @@ import pytest
 
 from command_line import COLUMNS, LABELS, REVIEWS, SPAM, Fitted, failure, run, write_csv
 from sklearn_rnn._cli import commands as _commands
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_columns import labels_in
-from sklearn_rnn._cli.table_rows import Table
 
 # ---- Columns and labels that tell nothing ----------------------------------------------------
 
@@ -26,7 +26,7 @@ from sklearn_rnn._cli.table_rows import Table
         (["--text", "review", "--label", "SENTIMENT"], "Did you mean 'sentiment'? Its columns"),
         (["--text", "xyz", "--label", "id"], "'xyz'. Its columns are 'id', 'review', 'sentiment'"),
         (["--text", "id", "--label", "id"], "text and label cannot be one column, 'id'"),
-        (["--text", "review", "--label", "id"], "60 rows hold 60 different 'id'"),
+        (["--text", "review", "--label", "id"], "60 rows have 60 different 'id'"),
         (
             ["--text", "review", "--label", "sentiment", "--regression"],
             f"line 2 has '{LABELS[0]}' in 'sentiment': with --regression, this must be a finite",
@@ -51,7 +51,7 @@ def test_a_table_without_a_header_does_not_flood_the_terminal(tmp_path, out, cap
     ("labels", "message"),
     [
         (["+"] * 6, "'label' is '+' in every row: a classifier needs at least two labels"),
-        (["a", "b", "c", "a"], "4 rows hold 3 different 'label'"),
+        (["a", "b", "c", "a"], "4 rows have 3 different 'label'"),
     ],
 )
 def test_labels_that_tell_nothing_are_refused(tmp_path, out, fits, capsys, labels, message):
@@ -85,7 +85,9 @@ def columns_learned(*arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_commands, "_new_model", lambda options, texts: encoded.extend(texts))
         patch.setattr(_commands, "_announce", lambda *_: None)
-        patch.setattr(_commands, "_split", lambda labels, options: (np.arange(len(labels)),) * 2)
+        patch.setattr(
+            _commands, "_hold_out", lambda labels, options: (np.arange(len(labels)),) * 2
+        )
         patch.setattr(_commands, "_fit", stop)
         with pytest.raises(Fitted) as fitted:
             run("train", *arguments)
@@ -120,7 +122,7 @@ def test_labels_that_look_alike_are_named_with_their_lines(
     rows = [("so", one), ("no", "bad"), ("yes", other), *[("ok", "bad"), ("fine", one)] * 4]
     table = write_csv(tmp_path / "t.csv", [("text", "label"), *rows])
     line = failure(capsys, "train", table, "--out", out)
-    assert f"{one!a} on line 2 and {other!a} on line 4. Write them in one way" in line
+    assert f"{one!a} on line 2 and {other!a} on line 4. Write both the same way" in line
 
 
 @pytest.mark.parametrize("labels", [["C", "c"], ["a b", "ab"], ["é", "e"], ["+", "-"]])

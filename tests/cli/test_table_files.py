@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from command_line import FORMATS, TRICKY, failure, run, write_csv
+from sklearn_rnn._cli.table import Table
 from sklearn_rnn._cli.table_files import check_writable, read_table, write_table
-from sklearn_rnn._cli.table_rows import Table
 
 
 def problem(read, *arguments):
@@ -264,12 +264,12 @@ DAMAGED = [
     ("t.csv", b"text,text\na,b\n", "has more than one column 'text'"),
     ("t.csv", b"text,label\na,b\nc,d,e\n", "line 3 has 3 fields, but the first line names 2"),
     ("t.csv", b'text,label\n"a,b\nc,d\n', "what begins on line 2 cannot be read (unexpected"),
-    ("t.csv", b'text,label\n"a" b,c\n', "each quotation mark must stand twice"),
+    ("t.csv", b'text,label\n"a" b,c\n', "each quotation mark must be doubled"),
     ("t.csv", "text\nfin\nété\n".encode("latin-1"), "line 3 is not UTF-8"),
     ("t.csv", "text\nfin\n".encode("utf-16"), "line 1 is not UTF-8"),
     ("t.csv.gz", b"text\na\n", "cannot be unpacked (Not a gzipped file"),
     ("t.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], "cannot be unpacked"),
-    ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever packed so far"),
+    ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever compress so well"),
     ("t.jsonl", b'{"text": "a"}\n{"text": }\n', "line 2 is not JSON (Expecting value"),
     ("t.jsonl", b"[" * 100_000, "line 1 is not JSON"),
     ("t.jsonl", b'["a"]\n', "line 1 holds a list: expected an object with names"),

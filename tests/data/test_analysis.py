@@ -18,7 +18,7 @@ from analysed import TOKENS, itself, spoken, tokens_of
 from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn._data import analysis as _analysis
-from sklearn_rnn._data.analysis import in_form
+from sklearn_rnn._data.analysis import to_normal_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
 FORMER_PATTERN = r"(?u)\b\w+(?:['’]\w+)*\b"
@@ -255,7 +255,7 @@ def test_marks_without_end_are_put_in_order_in_time_that_grows_with_them(n):
     text = "a" + "\u0301\u0323" * n
     (word,) = SequenceVectorizer().build_analyzer()(text)
     assert len(word) < 1.1 * len(text)
-    assert in_form("NFC", word) == word
+    assert to_normal_form("NFC", word) == word
 
 
 # ---- Models of before ------------------------------------------------------------------------

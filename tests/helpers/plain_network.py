@@ -74,7 +74,7 @@ def attention(network, states):
 
 
 def flatten(network, states):
-    before = np.zeros((network.pooling.n_places - len(states), states.shape[1]))
+    before = np.zeros((network.pooling.n_steps - len(states), states.shape[1]))
     return np.concatenate([before, states]).ravel()
 
 

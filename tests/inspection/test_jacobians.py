@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from plain_network import make_network
-from sklearn_rnn.inspection._jacobians import ENDS, jacobian_norms
+from sklearn_rnn.inspection._jacobians import OUTPUTS, jacobian_norms
 
 
 def network_of(cell, **more):
@@ -16,7 +16,7 @@ def network_of(cell, **more):
     return make_network(cell, **{"pooling": "max"} | sizes | dropped | more).double().eval()
 
 
-@pytest.mark.parametrize("of", ENDS)
+@pytest.mark.parametrize("of", OUTPUTS)
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize(
     "more", [{}, {"bidirectional": True, "num_layers": 2, "pooling": "attention"}]
@@ -25,7 +25,7 @@ def test_the_norms_are_those_of_finite_differences(cell, of, more):
     network = network_of(cell, **more)
     X = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 7, 3)))
     lengths = torch.tensor([7, 4, 1])
-    norms = jacobian_norms(network, ENDS[of], X, lengths)
+    norms = jacobian_norms(network, OUTPUTS[of], X, lengths)
     squares, step = torch.zeros(3, 7, dtype=torch.float64), 1e-5
     with torch.no_grad():
         for t, d in itertools.product(range(7), range(3)):
@@ -33,7 +33,7 @@ def test_the_norms_are_those_of_finite_differences(cell, of, more):
             for sign in (1, -1):
                 moved = X.clone()
                 moved[:, t, d] += sign * step
-                ends.append(ENDS[of](network, moved.transpose(0, 1), lengths))
+                ends.append(OUTPUTS[of](network, moved.transpose(0, 1), lengths))
             squares[:, t] += ((ends[0] - ends[1]) / (2 * step)).square().sum(dim=1)
     for row, expected, length in zip(norms, squares.sqrt(), lengths, strict=True):
         torch.testing.assert_close(row[:length], expected[:length], rtol=1e-6, atol=1e-8)

@@ -21,8 +21,9 @@ from plain_network import (
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.network import LockedDropout, _Mirror, _mirror_index
+from sklearn_rnn._network.dropout import LockedDropout
 from sklearn_rnn._network.pooling import POOLINGS
+from sklearn_rnn._network.recurrent import _Mirror, _mirror_index
 from small_models import THREE_EPOCHS
 
 

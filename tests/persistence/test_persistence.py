@@ -23,6 +23,7 @@ from sklearn_rnn import (
 )
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import ModelFileError
+from sklearn_rnn.persistence import _model_files
 from sklearn_rnn.persistence import _reading as _model_reading
 from small_models import LABELS, MODELS, QUICK, TEXTS, assert_same_answers
 
@@ -80,7 +81,7 @@ def test_a_file_is_hardly_larger_than_the_weights(path, write, linear):
 
 def test_a_file_is_opened_where_there_is_no_room_for_a_copy_of_it(model, path, monkeypatch):
     persistence.save(model, path)
-    monkeypatch.setattr(persistence, "SPOOLED_BYTES", 10)
+    monkeypatch.setattr(_model_files, "SPOOLED_BYTES", 10)
     monkeypatch.setattr(tempfile, "tempdir", str(path.with_name("missing")))
     assert_same_answers(persistence.load(path), model)
 
@@ -165,7 +166,7 @@ def test_what_is_no_path_is_refused(path):
 def test_places_where_no_file_can_be_are_named(tmp_path):
     with pytest.raises(IsADirectoryError, match=r"is a folder\. Name a file in it"):
         persistence.save(RNNTextClassifier(), tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"'.*missing', where the file shall lie, is no"):
+    with pytest.raises(FileNotFoundError, match=r"'.*missing' is not a folder"):
         persistence.save(RNNTextClassifier(), tmp_path / "missing" / "model.skops")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         persistence.load(tmp_path)

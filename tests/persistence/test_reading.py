@@ -128,7 +128,7 @@ PLACES = [
 @pytest.mark.parametrize("payload", [os.system, subprocess.run, eval])
 def test_a_foreign_function_is_refused_wherever_it_stands(model, path, place, payload):
     path.write_bytes(skops.dumps(planted(model, place, payload)))
-    with pytest.raises(ModelFileError, match=rf"holds \[.*{payload.__name__}'"):
+    with pytest.raises(ModelFileError, match=rf"contains \[.*{payload.__name__}'"):
         persistence.load(path)
 
 
@@ -155,7 +155,7 @@ def test_a_distribution_which_would_execute_a_text_is_refused(path, tmp_path):
     distribution.dist._parse_arg_template = EXECUTES.format(witness)
     classifier = RNNTextClassifier(callbacks=[distribution])
     path.write_bytes(skops.dumps(classifier))
-    with pytest.raises(ModelFileError, match=r"holds .*rv_continuous_frozen"):
+    with pytest.raises(ModelFileError, match=r"contains .*rv_continuous_frozen"):
         persistence.load(path)
     assert not witness.exists()
     with pytest.raises(Exception, match="_parse_args"):  # the payload is a real one
@@ -179,7 +179,7 @@ def test_what_is_trusted_is_not_called_by_the_file(path, named, node):
         call["content"] = []
     path.write_bytes(archive_of(files | {"schema.json": json.dumps(schema)}))
     with pytest.raises(
-        ModelFileError, match=rf"holds \['{re.escape(named.__module__)}.*could run"
+        ModelFileError, match=rf"contains \['{re.escape(named.__module__)}.*could run"
     ):
         persistence.load(path)
 
@@ -197,7 +197,7 @@ def test_a_pickle_in_the_place_of_any_array_is_refused_and_never_run(model, path
     planted_in = 0
     for name, data in pickled_arrays(skops.dumps(model), Payload(f"touch {witness}")):
         path.write_bytes(data)
-        with pytest.raises(ModelFileError, match="is no model that can be read"):
+        with pytest.raises(ModelFileError, match="is not a model that can be read"):
             persistence.load(path)
         assert not witness.exists(), name
         planted_in += 1
@@ -210,7 +210,7 @@ def test_a_pickle_in_the_place_of_any_array_is_refused_and_never_run(model, path
 
 def test_a_pickle_is_no_model(model, path):
     joblib.dump(model, path)
-    with pytest.raises(ModelFileError, match="is no model that can be read"):
+    with pytest.raises(ModelFileError, match="is not a model that can be read"):
         persistence.load(path)
 
 

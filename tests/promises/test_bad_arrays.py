@@ -68,10 +68,16 @@ NO_ARRAYS = {
     "vectors, masked": (lambda: np.ma.masked_less(np.ones((20, 4, 2)), 2), "without gaps"),
     "large ids as float16": (
         lambda: np.where(X == 8, 2_050, X).astype(np.float16),
-        "ids above 2048 are not told apart in float16, got 2050",
+        "ids above 2048 are not exact in float16, got 2050",
     ),
-    "fractions as float16": (lambda: (X + 0.5).astype(np.float16), "must hold token ids, whole"),
-    "fractions as long doubles": (lambda: X + np.longdouble(0.25), "must hold token ids, whole"),
+    "fractions as float16": (
+        lambda: (X + 0.5).astype(np.float16),
+        "must contain token ids, whole",
+    ),
+    "fractions as long doubles": (
+        lambda: X + np.longdouble(0.25),
+        "must contain token ids, whole",
+    ),
 }
 
 

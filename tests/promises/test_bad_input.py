@@ -47,7 +47,7 @@ TABLE = [
         classifier,
         lambda e: e.set_params(class_weight={"+": 1, "-": -1}).fit(X, LABELS),
         ValueError,
-        "class_weight must hold finite weights of 0 or more, got -1 for the label '-'",
+        "class_weight must contain finite weights of 0 or more, got -1 for the label '-'",
     ),
     Row(
         "a class without weight",
@@ -114,7 +114,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(NEGATIVE, LABELS),
         ValueError,
-        "got -1 in row 3. Negative values in data are no ids",
+        "got -1 in row 3. Negative values in data are not ids",
     ),
     Row(
         "negative ids to predict",
@@ -128,7 +128,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(X / 2, LABELS),
         ValueError,
-        r"must hold token ids, whole numbers below .*, got \d\.5 in row",
+        r"must contain token ids, whole numbers below .*, got \d\.5 in row",
     ),
     Row(
         "a sparse matrix",

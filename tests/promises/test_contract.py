@@ -146,7 +146,7 @@ def test_at_most_three_checks_are_expected_to_fail_each_for_a_reason():
 def test_expected_failures_fail_for_the_reason_given():
     for estimator in FINAL_ESTIMATORS:
         for check in expected_failures(estimator):
-            with pytest.raises(ValueError, match="must hold token ids"):
+            with pytest.raises(ValueError, match="must contain token ids"):
                 getattr(estimator_checks, check)(name_of(estimator), clone(estimator))
 
 

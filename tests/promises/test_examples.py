@@ -32,7 +32,7 @@ def test_the_quickstart_beats_a_bag_of_words_and_says_where_its_picture_lies(tmp
     )
     assert network > words
     assert "equal answers: True" in printed
-    assert Path(printed.strip().splitlines()[-1].rpartition(" lie in ")[2]).stat().st_size > 0
+    assert Path(printed.strip().splitlines()[-1].rpartition(" saved to ")[2]).stat().st_size > 0
 
 
 def test_the_pipeline_example_classifies_held_out_reviews(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from numpydoc.docscrape import NumpyDocString
 
 import sklearn_rnn
+from paths import ROOT
 
 MODULES = ["sklearn_rnn"] + [
     module.name
@@ -151,3 +152,23 @@ def test_import_changes_nothing_outside_the_package(effects_of_import):
 )
 def test_import_leaves_what_few_need_for_later(effects_of_import, package):
     assert package not in effects_of_import["packages"]
+
+
+def test_what_the_readme_lists_can_be_imported_from_the_package_itself():
+    table = (ROOT / "README.md").read_text("utf-8").partition("## What is in it")[2]
+    rows = re.findall(
+        r"^\| (`.+?) \|", table.partition("\n\nThe estimators")[0], flags=re.MULTILINE
+    )
+    names = [name.rpartition(".")[2] for row in rows for name in re.findall(r"`(.+?)`", row)]
+    assert len(names) >= 13
+    assert [name for name in names if not hasattr(sklearn_rnn, name)] == []
+
+
+def test_reading_texts_vectors_and_files_imports_no_torch():
+    code = """
+import sys
+from sklearn_rnn import PretrainedEmbedding, SequenceVectorizer, TextFile, load, make_reviews
+print({"torch", "skorch"} & {*sys.modules})
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

@@ -1,10 +1,16 @@
 """README and docs keep their word: their code runs, and what they point at is there."""
 
+import inspect
 import re
 
 import pytest
+from numpydoc.docscrape import NumpyDocString
 
+import sklearn_rnn
 from paths import ROOT
+from sklearn_rnn._network.cells import CELLS
+from sklearn_rnn._network.pooling import POOLINGS
+from sklearn_rnn._training.optimizers import OPTIMIZERS
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -128,3 +134,48 @@ def test_the_chinese_lecture_has_the_code_and_the_figures_of_the_english_one():
     assert code_of(english) == code_of(chinese)
     assert len(lecture_table("README.md")) == 8
     assert lecture_table("README.md") == lecture_table(english) == lecture_table(chinese)
+
+
+# ---- The map of the code -----------------------------------------------------------------------
+
+MAP = PAGES["docs/development.md"]
+
+
+def files_in_the_tree():
+    """Give the files that the map's tree names, by their paths in the package."""
+    tree = re.search(r"^sklearn_rnn/\n(.*?)^```", MAP, flags=re.MULTILINE | re.DOTALL)[1]
+    folder = ""
+    for line in filter(None, tree.splitlines()):
+        depth = (len(line) - len(line.lstrip())) // 2
+        for name in re.findall(r"^ *(\w+/)|(\w+\.py)(?=\s)", line):
+            if name[0]:
+                folder = name[0]
+            elif depth == 1:
+                yield name[1]
+            else:
+                yield folder + name[1]
+
+
+def test_the_map_shows_each_file_of_the_package_where_it_is():
+    home = ROOT / "sklearn_rnn"
+    there = {str(path.relative_to(home)) for path in home.rglob("*.py")}
+    faces = {path for path in there if path.endswith("__init__.py")}
+    assert sorted(files_in_the_tree()) == sorted(there - faces)
+
+
+def test_the_ways_on_the_map_name_what_is_in_the_files_that_they_name():
+    lines = re.findall(r"^ *([\w.]+(?:, \w+)*) {2,}(\w[\w/]+\.py)\b", MAP, flags=re.MULTILINE)
+    assert len(lines) > 30
+    for names, path in lines:
+        code = (ROOT / "sklearn_rnn" / path).read_text("utf-8")
+        for name in names.split(", "):
+            assert re.search(rf"\b(?:def|class) {name.rpartition('.')[2]}\b", code), (name, path)
+
+
+def test_a_cell_a_pooling_and_an_optimizer_are_allowed_and_documented_by_their_tables():
+    documented = NumpyDocString(inspect.getdoc(sklearn_rnn.RNNTextClassifier))["Parameters"]
+    types = {entry.name: entry.type for entry in documented}
+    for parameter, table in (("cell", CELLS), ("pooling", POOLINGS), ("optimizer", OPTIMIZERS)):
+        allowed = sklearn_rnn.RNNTextClassifier._parameter_constraints[parameter][0]
+        assert allowed.options == set(table)
+        assert re.findall(r'"(\w+)"', types[parameter].partition("default")[0]) == list(table)

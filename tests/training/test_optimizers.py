@@ -159,7 +159,7 @@ def test_partial_fit_keeps_the_squares_that_rmsprop_has_seen(sequences):
 def test_a_step_moves_the_rows_of_the_batch_and_no_others(sparse):
     table = torch.nn.Parameter(torch.ones(6, 2))
     (1e-4 * F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse)).sum().backward()
-    TableOptimizer([table], [1000.0]).follow(n_texts=32)
+    TableOptimizer([table], [1000.0]).step(n_texts=32)
     moved = torch.tensor([0.0, 1, 0, 0, 3, 0])[:, None].expand(6, 2)
     torch.testing.assert_close(table.detach(), 1 - 0.1 * moved, atol=1e-4, rtol=0)
     assert table.grad is None
@@ -170,7 +170,7 @@ def test_a_batch_of_few_texts_takes_a_small_step():
     for n_texts in (1, 16, 32, 64):
         table = torch.nn.Parameter(torch.zeros(3, 1))
         (1e-4 * table.sum()).backward()
-        TableOptimizer([table], [1e4]).follow(n_texts)
+        TableOptimizer([table], [1e4]).step(n_texts)
         steps.append(-table[0, 0].item())
     np.testing.assert_allclose(steps, [1 / 32, 1 / 2, 1, 1], rtol=1e-4)
 
@@ -195,7 +195,7 @@ def test_rare_rows_follow_their_gradients_and_busy_rows_are_damped():
     for _ in range(100):
         before = table.detach().clone()
         table.grad = torch.tensor([[1e-4], [1.0]])
-        optimizer.follow(n_texts=32)
+        optimizer.step(n_texts=32)
         lengths.append((before - table.detach())[:, 0].tolist())
     rare, busy = np.transpose(lengths)
     np.testing.assert_allclose(rare, 1e-4, rtol=1e-3)

@@ -38,7 +38,7 @@ def test_words_that_are_too_rare_get_zeros(reviews):
         (lambda e, s: e.fit(s.ids), TypeError, "expected TokenSequences, got ndarray"),
         (lambda e, s: e.fit(s[:0]), ValueError, "at least one text"),
         (lambda e, s: e.set_params(min_count=10**6).fit(s), ValueError, "Lower min_count"),
-        (lambda e, s: e.fit(ALL_UNKNOWN), ValueError, "no word stands in X"),
+        (lambda e, s: e.fit(ALL_UNKNOWN), ValueError, "no word occurs in X"),
         (lambda e, s: e.set_params(epochs=0).fit(s), ValueError, "must be an int in the range"),
         (
             lambda e, s: e.fit(s).transform(SequenceVectorizer().fit_transform(["other"])),

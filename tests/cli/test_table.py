@@ -2,13 +2,13 @@
 
 import pytest
 
-from sklearn_rnn._cli import table_rows as _table_rows
-from sklearn_rnn._cli.table_rows import check_filled, check_once
+from sklearn_rnn._cli import table as _table
+from sklearn_rnn._cli.table import check_filled, check_unique
 
 
 def test_the_first_of_several_names_is_named():
     with pytest.raises(ValueError, match="more than one column 'b'"):
-        check_once("ours", ["a", "b", "c"], ["c", "b", "a", "b", "c"])
+        check_unique("ours", ["a", "b", "c"], ["c", "b", "a", "b", "c"])
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ def test_the_first_of_several_names_is_named():
 )
 def test_large_and_sparse_tables_are_read(n_filled, n_rows, n_columns):
     check_filled("ours", n_filled, n_rows, n_columns)
-    assert _table_rows._MANY_CELLS == 10**7
+    assert _table._MANY_CELLS == 10**7

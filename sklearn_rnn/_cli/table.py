@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["Row", "Table", "check_filled", "check_once", "listed", "repeated"]
+__all__ = ["Row", "Table", "check_filled", "check_unique", "duplicates", "join_names"]
 
 _MANY_CELLS = 10**7
 _FEWEST_FILLED = 0.02
@@ -19,7 +19,7 @@ Row = list[Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under named columns, and where each row stands in its file.
+    """Rows of cells under named columns, and where each row is in its file.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ class Table:
     columns : list of str
         Names of the columns.
     rows : list of list
-        Cells, as many in each row as there are columns; None where there is nothing.
+        Cells, one per column in each row; None where there is nothing.
     numbers : list of int
-        For each row the line on which it begins, or its number, from 1.
+        For each row, the line on which it begins, or its number, from 1.
     unit : {"line", "row"}, default="line"
         What `numbers` count.
     n_fields : dict of int to int, default={}
-        For rows that end before the last columns, counted from 0, how many fields they have.
+        Number of fields of rows (counted from 0) that end before the last columns.
     """
 
     source: str
@@ -45,16 +45,16 @@ class Table:
     n_fields: Mapping[int, int] = field(default_factory=dict)
 
     def column(self, name: str) -> list[Any]:
-        """Return the cells of a column, or raise and name the columns that there are.
+        """Return the cells of a column, or raise and name the existing columns.
 
-        Other columns do not matter: those may have one name, or none, and gaps at the end.
+        Other columns do not matter: they may share a name, have none, or be missing at the end.
         """
         if name not in self.columns:
             raise ValueError(
                 f"{self.source!r} has no column {name!r}.{_closest(name, self.columns)} Its "
-                f"columns are {listed(self.columns)}."
+                f"columns are {join_names(self.columns)}."
             )
-        check_once(self.source, [name], self.columns)
+        check_unique(self.source, [name], self.columns)
         place = self.columns.index(name)
         for row, n_fields in self.n_fields.items():
             if n_fields <= place:
@@ -66,16 +66,16 @@ class Table:
         return [row[place] for row in self.rows]
 
     def similar(self, name: str) -> str | None:
-        """Return the column of this name but for spaces and case, if there is one."""
+        """Return the column whose name differs only in spaces and case, if there is one."""
         found = [column for column in self.columns if _folded(column) == _folded(name)]
         return found[0] if len(found) == 1 else None
 
     def place(self, row: int) -> str:
-        """Say where a row stands: "line 7"."""
+        """Return where a row is: "line 7"."""
         return f"{self.unit} {self.numbers[row]}"
 
     def check_new(self, names: Sequence[str]) -> None:
-        """Raise if a column has one of these names."""
+        """Raise if a column already has one of these names."""
         for name in names:
             if name in self.columns:
                 raise ValueError(
@@ -97,12 +97,12 @@ def _closest(name: str, columns: list[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    """Return a name without what is easily overlooked."""
+    """Return a name without what a reader easily overlooks."""
     return name.strip("\ufeff\"' \t").casefold()
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names in one line: cut where the first row is no header but texts."""
+def join_names(names: Sequence[str]) -> str:
+    """Return names in one line, shortened: the first row may be texts and no header."""
     named = [name for name in names if name.strip()]
     shown = [repr(name if len(name) <= 40 else f"{name[:37]}...") for name in named[:20]]
     n_more, n_unnamed = len(named) - len(shown), len(names) - len(named)
@@ -117,24 +117,24 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def check_once(source: str, names: Iterable[str], columns: Sequence[str]) -> None:
+def check_unique(source: str, names: Iterable[str], columns: Sequence[str]) -> None:
     """Raise if several columns have one of these names."""
-    twice = repeated(columns)
+    twice = duplicates(columns)
     for name in filter(twice.__contains__, names):
         raise ValueError(
             f"{source!r} has more than one column {name!r}: rename all but one of them."
         )
 
 
-def repeated(names: Iterable[str]) -> list[str]:
-    """Return the names that stand there more than once."""
+def duplicates(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once."""
     return [name for name, n_times in Counter(names).items() if n_times > 1]
 
 
 def check_filled(source: str, n_filled: int, n_rows: int, n_columns: int) -> None:
     """Raise if nearly all cells of a large table would be empty.
 
-    A row may lack any number of columns, so that a small file can ask for any amount of memory.
+    Rows may lack any number of columns, so a small file could ask for any amount of memory.
     """
     n_cells = n_rows * n_columns
     if n_cells > _MANY_CELLS and n_filled < _FEWEST_FILLED * n_cells:
