@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
@@ -99,12 +99,7 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
         "import joblib; model, texts = joblib.load('model')\n"
         "joblib.dump(model.predict_proba(texts), 'answers')"
     )
-    package_home = PACKAGE_HOME
-    subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(package_home)!r})\n{code}"],
-        cwd=tmp_path,
-        check=True,
-    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, check=True)
     np.testing.assert_array_equal(joblib.load(tmp_path / "answers"), model.predict_proba(TEXTS))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from long_corpus import TEXTS
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import SequenceVectorizer
 
 
@@ -50,6 +50,4 @@ def test_processes_that_read_texts_load_no_torch():
         "SequenceVectorizer().fit_transform(['so good'])\n"
         "assert not {'torch', 'skorch', 'gensim'} & set(sys.modules)"
     )
-    home = str(PACKAGE_HOME)
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {home!r})\n{code}"]
-    subprocess.run(command, check=True)
+    subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import (
     RNNTextClassifier,
     SequenceVectorizer,
@@ -186,9 +186,8 @@ persistence.save(RNNTextClassifier(hidden_size=2), path)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_kill_while_saving_leaves_the_old_file_whole(path, call):
     persistence.save(RNNTextClassifier(hidden_size=1), path)
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     command = [sys.executable, "-c", SAVES_AND_DIES, call, str(path)]
-    assert subprocess.run(command, env=environment).returncode == -9
+    assert subprocess.run(command, env=ENVIRONMENT).returncode == -9
     assert persistence.load(path).hidden_size == 1
 
 

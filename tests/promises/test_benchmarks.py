@@ -36,8 +36,7 @@ def laid_down(tmp_path_factory):
 
 
 def run(code, check=True):
-    package_home = str(PACKAGE_HOME)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package_home, str(BENCHMARKS)])}
+    environment = {**os.environ, "PYTHONPATH": f"{PACKAGE_HOME}{os.pathsep}{BENCHMARKS}"}
     return subprocess.run(
         [sys.executable, "-c", f"import json\nfrom pathlib import Path\n{code}"],
         env=environment,

@@ -1,6 +1,5 @@
 """Each example runs as its own program, and does what its first line says."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from paths import PACKAGE_HOME, ROOT
+from paths import ROOT
+from processes import ENVIRONMENT
 
 EXAMPLES = ROOT / "examples"
 
 
 def run(name, folder, *arguments):
     # Where the tests run from a checkout, the example's process has to find it too.
-    package_home = str(PACKAGE_HOME)
-    environment = {**os.environ, "PYTHONPATH": package_home, "MPLBACKEND": "Agg"}
+    environment = ENVIRONMENT | {"MPLBACKEND": "Agg"}
     command = [sys.executable, EXAMPLES / name, *map(str, arguments)]
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -9,17 +9,11 @@ from scipy import sparse
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
+from hostile import MEGABYTE, forget_peak, memory
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
 from small_models import QUICK
 
 LIMIT = 400  # MB beyond what the process holds before
-
-
-def megabytes():
-    """Return the most memory that this process has held since the mark was reset."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        (line,) = (line for line in status if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 @pytest.fixture
@@ -35,11 +29,10 @@ def within(limit):
     if not os.access("/proc/self/clear_refs", os.W_OK):
         yield
         return
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as marks:
-        marks.write("5")  # the highest mark is now what is held now
-    before = megabytes()
+    forget_peak()
+    before = memory("VmHWM")
     yield
-    assert megabytes() - before < limit
+    assert memory("VmHWM") - before < limit * MEGABYTE
 
 
 def pipeline(**parameters):

@@ -1,6 +1,5 @@
 """Importing and predicting touch nothing outside: no network, no global state."""
 
-import os
 import subprocess
 import sys
 
@@ -8,10 +7,8 @@ import joblib
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
 
 # The dependencies come first: what they change is theirs.
 IMPORTS = """

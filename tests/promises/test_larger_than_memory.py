@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import RNNTextClassifier, TokenSequences
 
 CORPUS_MB = int(os.environ.get("CORPUS_MB", 60))  # `make large` asks for 2,048
@@ -99,10 +99,8 @@ needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="r
 
 
 def run(code, folder):
-    home = str(PACKAGE_HOME)
-    environment = {**os.environ, "PYTHONPATH": home}
     command = [sys.executable, "-c", PRELUDE + code]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
 
 
 @needs_linux

@@ -1,7 +1,6 @@
 """A saved model is configuration and arrays, and answers the same in a new process."""
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 import sklearn_rnn
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from small_models import LABELS, QUICK, TEXTS
 
@@ -62,9 +61,8 @@ def assert_same_answers(ours, theirs):
 
 def test_a_new_process_gives_the_same_answers_to_the_last_bit(all_fitted, tmp_path):
     joblib.dump([list(all_fitted.values()), TEXTS], tmp_path / "models.joblib")
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     command = [sys.executable, "-c", IN_A_NEW_PROCESS, "models.joblib", "answers.joblib"]
-    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    subprocess.run(command, check=True, cwd=tmp_path, env=ENVIRONMENT)
     theirs = joblib.load(tmp_path / "answers.joblib")
     for model, its in zip(all_fitted.values(), theirs, strict=True):
         assert_same_answers(answers(model), its)
@@ -134,11 +132,10 @@ def test_processes_share_the_table_of_a_memory_mapped_model(tmp_path):
         model = RNNTextClassifier(**settings)
         model.fit(sklearn_rnn.TokenSequences(X, words[:n_words]), np.arange(4) % 2)
         joblib.dump(model, tmp_path / name)
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
     own = {}
     for mode in (None, "r"):
         command = [sys.executable, "-c", OPENS, "small", "large", repr(mode)]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True)
         own[mode] = float(done.stdout)  # MB that no other process shares
     n_megabytes = 4 * 100 * 100_000 / 2**20
     assert own[None] > 0.9 * n_megabytes

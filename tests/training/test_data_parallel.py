@@ -1,6 +1,5 @@
 """Processes that train one network together end with one model, that of a single process."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from paths import PACKAGE_HOME
+from processes import ENVIRONMENT
 from ranks import FITS, LONGEST, SCRIPT, assert_one_model, assert_same
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
@@ -68,11 +67,7 @@ def test_three_processes_follow_the_losses_of_one_within_rounding(forked, tmp_pa
     ids=["torchrun", "accelerate"],
 )
 def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(PACKAGE_HOME),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = ENVIRONMENT | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", *launcher.split(), str(SCRIPT), str(tmp_path), "lstm"]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=LONGEST
