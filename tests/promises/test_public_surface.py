@@ -184,7 +184,7 @@ def test_pickles_name_no_private_class_but_the_shared_table(protocol):
     words = {word: [1.0, 0.0] for text in texts for word in text.split()}
     settings = {"hidden_size": 2, "max_epochs": 1, "random_state": 0}
     model = make_pipeline(
-        sklearn_rnn.SequenceVectorizer(max_len=90),
+        sklearn_rnn.SequenceVectorizer(max_len=900),
         sklearn_rnn.PretrainedEmbedding(words, oov="zero"),
         sklearn_rnn.RNNTextClassifier(**settings, freeze_embedding=True),
     ).fit(texts, labels)
