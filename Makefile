@@ -68,7 +68,7 @@ soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: 
 cluster-test: .venv/dev.stamp ## Search on clusters whose workers are killed CLUSTER_KILL_ROUNDS (6) times
 	CLUSTER_KILL_ROUNDS=$${CLUSTER_KILL_ROUNDS:-6} OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest tests/promises/test_clusters.py tests/test_distributed.py \
-		tests/training/test_data_parallel.py $(ARGS)
+		tests/training/test_data_parallel.py tests/training/test_processes.py $(ARGS)
 
 .PHONY: large
 large: .venv/dev.stamp ## Read a corpus of CORPUS_MB (2,048) within LIMIT_MB (700) of private memory

@@ -7,16 +7,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
-from sklearn_rnn.datasets import make_reviews
+from film_reviews import LABELS, TEXTS
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor
+from small_models import THREE_EPOCHS
 
 pytest.importorskip("skops.card")
 from sklearn_rnn.cards import model_card
 
-TEXTS, LABELS = make_reviews(120, n_filler=(0, 2), random_state=0)
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 3, "random_state": 0}
 WORDS = {
     "description": "Tells praise from blame.",
     "data": "120 made-up reviews.",
@@ -24,11 +22,10 @@ WORDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture
+def model(stopped_early):
     mpl.use("Agg")
-    classifier = RNNTextClassifier(**QUICK, early_stopping=True)
-    return make_pipeline(SequenceVectorizer(max_len=60), classifier).fit(TEXTS, LABELS)
+    return stopped_early
 
 
 def rows(page):
@@ -73,18 +70,18 @@ def test_what_nobody_said_is_to_be_filled_in(model):
 
 def test_numbers_and_several_labels_have_their_own_scores():
     X = np.arange(2, 82).reshape(40, 2)
-    regressor = RNNTextRegressor(**QUICK).fit(X, np.arange(40.0))
+    regressor = RNNTextRegressor(**THREE_EPOCHS).fit(X, np.arange(40.0))
     names = [row[0] for row in rows(model_card(regressor, X, np.arange(40.0)).render())]
     assert {"mean absolute error", "R2"} <= set(names)
     labels = np.eye(3, dtype=int)[np.arange(40) % 3]
-    several = RNNTextClassifier(**QUICK).fit(X, labels)
+    several = RNNTextClassifier(**THREE_EPOCHS).fit(X, labels)
     assert "macro F1" in model_card(several, X, labels).render()
 
 
 def test_a_class_with_a_bar_in_its_name_stays_in_its_cell():
     X = np.arange(2, 82).reshape(40, 2)
     y = np.array(["a|b", "c"])[np.arange(40) % 2]
-    page = model_card(RNNTextClassifier(**QUICK).fit(X, y), X, y).render()
+    page = model_card(RNNTextClassifier(**THREE_EPOCHS).fit(X, y), X, y).render()
     assert "a\\|b" in page
     assert "## In numbers" in page
 

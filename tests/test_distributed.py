@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, distributed
 from sklearn_rnn.datasets import make_reviews
+from small_models import QUICK
 
 pytest.importorskip("distributed")
 import dask.bag
@@ -31,7 +32,6 @@ pytestmark = [
 ]
 
 TEXTS, LABELS = make_reviews(200, n_filler=(0, 2), random_state=0)
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 HANGS = 600  # seconds, for what takes ten: no busy machine stretches it so far
 
 

@@ -1,9 +1,9 @@
-"""Word vectors learned on the way through a pipeline."""
+"""Word vectors in pipelines and searches: learned on the way, or there already."""
 
-import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import joblib
@@ -14,102 +14,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from paths import PACKAGE_HOME
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import make_reviews
-from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
+from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
+from word_vectors import LABELS, NETWORK, SMALL_VECTORS, TEXTS, keyed_vectors
 
 pytest.importorskip("gensim")
-
-QUICK = {"vector_size": 8, "epochs": 2, "random_state": 0}
-BOTH = pytest.mark.parametrize(
-    "embedding",
-    [Word2VecEmbedding(**QUICK), FastTextEmbedding(**QUICK, bucket=1_000)],
-    ids=["word2vec", "fastText"],
-)
-ALL_UNKNOWN = TokenSequences(np.ones((3, 4), np.int32), ("<pad>", "<unk>", "word"))
-TEXTS, LABELS = make_reviews(80, n_filler=(0, 1), random_state=0)
-
-
-@pytest.fixture(scope="module")
-def sequences():
-    return SequenceVectorizer(max_len=40).fit_transform(TEXTS)
-
-
-@BOTH
-def test_one_table_goes_along_with_the_sequences(sequences, embedding):
-    embedding = clone(embedding).fit(sequences)
-    embedded = embedding.transform(sequences[:3])
-    assert isinstance(embedded, TokenSequences)
-    assert embedded.vectors is embedding.vectors_
-    assert embedded.vectors.shape == (len(sequences.vocabulary), 8)
-    assert embedded.vectors.dtype == np.float32
-    assert not embedded.vectors[0].any()
-    assert embedded.vectors[2:].any(axis=1).all()
-
-
-@BOTH
-@pytest.mark.parametrize("sg", [False, True])
-def test_one_worker_repeats_every_bit(sequences, embedding, sg):
-    first, second = (clone(embedding).set_params(sg=sg).fit(sequences) for _ in range(2))
-    np.testing.assert_array_equal(first.vectors_, second.vectors_)
-    other = clone(embedding).set_params(sg=sg, random_state=1).fit(sequences)
-    assert (other.vectors_ != first.vectors_).any()
-
-
-def test_words_used_alike_get_vectors_alike():
-    rng = np.random.default_rng(0)
-    texts = [
-        f"the {rng.choice(pair)} {verb} loud"
-        for pair, verb in [(("cat", "dog"), "barks"), (("car", "bus"), "drives")] * 300
-    ]
-    sequences = SequenceVectorizer(max_len=5).fit_transform(texts)
-    embedding = Word2VecEmbedding(vector_size=16, epochs=20, sample=0, random_state=0)
-    vectors = dict(zip(sequences.vocabulary, embedding.fit(sequences).vectors_, strict=True))
-
-    def likeness(a, b):
-        return vectors[a] @ vectors[b] / np.linalg.norm(vectors[a]) / np.linalg.norm(vectors[b])
-
-    assert likeness("cat", "dog") > likeness("cat", "car")
-    assert likeness("car", "bus") > likeness("bus", "dog")
-
-
-def test_the_loss_of_each_epoch_is_kept_and_falls(sequences):
-    embedding = Word2VecEmbedding(vector_size=8, epochs=10, random_state=0).fit(sequences)
-    assert embedding.loss_.shape == (10,)
-    assert embedding.loss_[-1] < embedding.loss_[0]
-
-
-def test_fast_text_has_no_loss_to_show(sequences):
-    assert np.isnan(FastTextEmbedding(**QUICK, bucket=100).fit(sequences).loss_).all()
-
-
-def test_words_that_are_too_rare_get_zeros(sequences):
-    embedding = Word2VecEmbedding(**QUICK, min_count=5).fit(sequences)
-    counts = np.bincount(sequences.ids.ravel(), minlength=len(sequences.vocabulary))
-    trained = embedding.vectors_.any(axis=1)
-    np.testing.assert_array_equal(trained[2:], counts[2:] >= 5)
-
-
-def test_a_text_longer_than_gensim_reads_is_read_to_its_end():
-    text = " ".join(["a b"] * 5_500 + ["last words"])
-    sequences = SequenceVectorizer(max_len=None).fit_transform([text])
-    vectors = Word2VecEmbedding(**QUICK, sample=0).fit(sequences).vectors_
-    untrained = Word2VecEmbedding(**QUICK | {"epochs": 1}, alpha=1e-12).fit(sequences).vectors_
-    assert np.abs(vectors - untrained)[sequences.vocabulary.index("last")].max() > 1e-6
-
-
-def test_global_generators_are_left_alone(sequences):
-    before = np.random.get_state()[1].copy()
-    Word2VecEmbedding(**QUICK | {"random_state": None}).fit(sequences)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
-
-
-@BOTH
-def test_a_progress_bar_counts_epochs_only_when_asked(sequences, embedding, capfd):
-    clone(embedding).fit(sequences)
-    assert capfd.readouterr() == ("", "")
-    clone(embedding).set_params(verbose=1).fit(sequences)
-    assert "2/2" in capfd.readouterr().err
 
 
 def pipeline(embedding, **parameters):
@@ -125,7 +35,9 @@ def pipeline(embedding, **parameters):
 
 def test_a_frozen_table_stays_bit_identical_and_a_free_one_learns():
     for freeze in (True, False):
-        model = pipeline(Word2VecEmbedding(**QUICK), freeze_embedding=freeze).fit(TEXTS, LABELS)
+        model = pipeline(Word2VecEmbedding(**SMALL_VECTORS), freeze_embedding=freeze).fit(
+            TEXTS, LABELS
+        )
         same = np.array_equal(model[-1].embedding_vectors_, model["embedding"].vectors_)
         assert same == freeze
 
@@ -134,7 +46,7 @@ def test_a_grid_compares_learning_the_embedding_with_pretraining_it():
     search = GridSearchCV(
         pipeline("passthrough"),
         {
-            "embedding": ["passthrough", Word2VecEmbedding(**QUICK)],
+            "embedding": ["passthrough", Word2VecEmbedding(**SMALL_VECTORS)],
             "rnn__freeze_embedding": [True, False],
         },
         cv=2,
@@ -156,7 +68,7 @@ class CountingEmbedding(Word2VecEmbedding):
 
 def test_a_pipeline_with_memory_trains_the_vectors_once_per_fold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    model = pipeline(CountingEmbedding(**QUICK)).set_params(memory=str(tmp_path / "cache"))
+    model = pipeline(CountingEmbedding(**SMALL_VECTORS)).set_params(memory=str(tmp_path / "cache"))
     grid = {"rnn__hidden_size": [2, 3, 4]}
     GridSearchCV(model, grid, cv=2, refit=False, error_score="raise").fit(TEXTS, LABELS)
     assert Path("fits").read_text() == "xx"
@@ -180,7 +92,7 @@ def test_a_file_holds_a_frozen_table_once(module, tmp_path):
 
 
 def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
-    model = pipeline(FastTextEmbedding(**QUICK, bucket=100), freeze_embedding=True)
+    model = pipeline(FastTextEmbedding(**SMALL_VECTORS, bucket=100), freeze_embedding=True)
     joblib.dump((model.fit(TEXTS, LABELS), TEXTS), tmp_path / "model")
     code = (
         "import sys; sys.modules['gensim'] = None\n"
@@ -196,78 +108,132 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
     np.testing.assert_array_equal(joblib.load(tmp_path / "answers"), model.predict_proba(TEXTS))
 
 
-@pytest.mark.parametrize(
-    ("act", "error", "message"),
-    [
-        (lambda e, s: e.fit(TEXTS), TypeError, "expected TokenSequences, got list. Put a Seq"),
-        (lambda e, s: e.fit(s.ids), TypeError, "expected TokenSequences, got ndarray"),
-        (lambda e, s: e.fit(s[:0]), ValueError, "at least one text"),
-        (lambda e, s: e.set_params(min_count=10**6).fit(s), ValueError, "Lower min_count"),
-        (lambda e, s: e.fit(ALL_UNKNOWN), ValueError, "no word occurs in X"),
-        (lambda e, s: e.set_params(epochs=0).fit(s), ValueError, "must be an int in the range"),
-        (
-            lambda e, s: e.fit(s).transform(SequenceVectorizer().fit_transform(["other"])),
-            ValueError,
-            "another vocabulary",
-        ),
-    ],
-)
-@BOTH
-def test_bad_input_is_refused_by_name(sequences, embedding, act, error, message):
-    with pytest.raises(error, match=f"(?s){type(embedding).__name__}.*{message}"):
-        act(clone(embedding), sequences)
-
-
-def test_fast_text_needs_parts_of_words(sequences):
-    with pytest.raises(ValueError, match="FastTextEmbedding: min_n must not be above max_n"):
-        FastTextEmbedding(min_n=6, max_n=3).fit(sequences)
-
-
 def test_an_embedding_step_works_without_labels_and_with_feature_output_set():
-    steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**QUICK))
+    steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**SMALL_VECTORS))
     steps.set_output(transform="pandas")
     assert steps.fit(TEXTS).transform(TEXTS).vectors is steps[-1].vectors_
 
 
-INTERRUPTED = """
-import os, signal, sys, threading
-import numpy as np
-from sklearn_rnn import TokenSequences, embeddings
-
-def interrupt():
-    while threading.active_count() < int(sys.argv[3]):
-        pass
-    os.kill(os.getpid(), signal.SIGINT)
-
-ids = np.random.default_rng(0).integers(2, 60, (2_000, 50))
-sequences = TokenSequences(ids, ["<pad>", "<unk>", *map(str, range(2, 60))])
-embedding = getattr(embeddings, sys.argv[1])(vector_size=8, epochs=1, random_state=0)
-expected = embedding.fit(sequences).vectors_
-before = dict(vars(embedding.set_params(epochs=100_000, workers=int(sys.argv[2]))))
-threading.Thread(target=interrupt).start()
-try:
-    embedding.fit(sequences)
-except KeyboardInterrupt:
-    print("interrupted")
-print([thread.name for thread in threading.enumerate()])
-print(dict(vars(embedding)) == before)
-print(np.array_equal(embedding.set_params(epochs=1, workers=1).fit(sequences).vectors_, expected))
-"""
+@pytest.fixture(scope="module")
+def trained():
+    """The large data set's model, with another vocabulary than any that follows."""
+    texts, labels = make_reviews(120, n_filler=(1, 2), random_state=1)
+    return make_pipeline(
+        SequenceVectorizer(max_len=60), RNNTextClassifier(**NETWORK, cell="gru")
+    ).fit(texts, labels)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-@pytest.mark.parametrize(
-    ("kind", "workers", "n_threads"),  # as training begins, and in the midst of it
-    [("Word2VecEmbedding", 1, 5), ("FastTextEmbedding", 2, 3)],
-)
-def test_an_interrupt_leaves_no_thread_and_the_embedding_as_it_was(kind, workers, n_threads):
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", INTERRUPTED, kind, str(workers), str(n_threads)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+def test_the_lectures_transfer_keeps_only_the_embedding_word_by_word(trained):
+    sequences = SequenceVectorizer(max_len=40).fit_transform(TEXTS[:20])
+    embedding = PretrainedEmbedding(trained).fit(sequences)
+    learned = dict(zip(trained[-1].vocabulary_, trained[-1].embedding_vectors_, strict=True))
+    known = [word for word in sequences.vocabulary[2:] if word in learned]
+    assert known
+    for word in known:
+        row = embedding.vectors_[sequences.vocabulary.index(word)]
+        np.testing.assert_array_equal(row, learned[word])
+
+
+def test_a_frozen_transfer_changes_only_what_lies_above_it(trained):
+    X = SequenceVectorizer(max_len=40).fit_transform(TEXTS)
+    X = PretrainedEmbedding(trained).fit(X).transform(X)
+    new = RNNTextClassifier(**NETWORK | {"hidden_size": 3}, num_layers=2, freeze_embedding=True)
+    start = (
+        clone(new).set_params(lr=1e-30, table_lr=1e-30).fit(X, LABELS).net_.module_.state_dict()
     )
-    lines = ["interrupted", "['MainThread']", "True", "True"]
-    assert child.stdout.splitlines() == lines, child.stderr
-    assert child.returncode == 0
+    end = new.fit(X, LABELS).net_.module_.state_dict()
+    np.testing.assert_array_equal(new.embedding_vectors_, X.vectors)
+    changed = {name for name in end if not np.array_equal(start[name], end[name])}
+    assert changed == set(end) - {"embedding.weight", "linear.idf", "linear.pairs"}
+
+
+def test_the_lectures_frozen_model_has_its_numbers_of_parameters():
+    words = [f"w{i}" for i in range(9_998)]
+    X = SequenceVectorizer(vocabulary=words, max_len=500).fit_transform(
+        [" ".join(words[:400])] * 8
+    )
+    X = PretrainedEmbedding(keyed_vectors(words, 32)).fit(X).transform(X)
+    model = RNNTextClassifier(
+        hidden_size=32, pooling="last", linear="none", freeze_embedding=True, max_epochs=1
+    )
+    summary = model.fit(X, np.arange(8) % 2).summary()
+    assert (summary.total, summary.trainable) == (336_705, 16_705)
+    assert "Trainable parameters: 16,705" in str(summary)
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "gensim", "embedding"])
+def test_clone_and_set_params_share_the_source(trained, kind):
+    sources = {
+        "pipeline": trained,
+        "gensim": keyed_vectors(["so"]),
+        "embedding": Word2VecEmbedding(vector_size=3),
+    }
+    embedding = PretrainedEmbedding(sources[kind])
+    assert clone(embedding).source is sources[kind]
+    assert clone(make_pipeline(embedding))[0].source is sources[kind]
+    assert PretrainedEmbedding().set_params(source=sources[kind]).source is sources[kind]
+    assert list(embedding.get_params()) == ["oov", "random_state", "source"]
+
+
+def test_a_clone_of_a_large_source_takes_no_memory():
+    source = keyed_vectors([str(i) for i in range(50_000)], n_dimensions=100)  # 20 MB
+    tracemalloc.start()
+    clones = [clone(PretrainedEmbedding(source)) for _ in range(100)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(clones) == 100
+    assert peak < 1_000_000
+
+
+def test_a_grid_compares_no_embedding_a_trained_and_a_ready_made_one(trained):
+    search = GridSearchCV(
+        Pipeline(
+            [
+                ("sequences", SequenceVectorizer(max_len=40)),
+                ("embedding", "passthrough"),
+                ("rnn", RNNTextClassifier(**NETWORK)),
+            ]
+        ),
+        {
+            "embedding": [
+                "passthrough",
+                Word2VecEmbedding(vector_size=4, epochs=1),
+                PretrainedEmbedding(trained),
+            ]
+        },
+        cv=2,
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(TEXTS, LABELS)
+    assert len(search.predict(TEXTS)) == len(TEXTS)
+
+
+@pytest.mark.parametrize("oov", ["zero", "mean"])
+def test_a_pipeline_with_memory_can_be_fitted_again_and_again(trained, tmp_path, oov):
+    model = make_pipeline(
+        SequenceVectorizer(max_len=40),
+        PretrainedEmbedding(trained, oov=oov),
+        RNNTextClassifier(**NETWORK),
+        memory=str(tmp_path),
+    )
+    tables = [model.fit(TEXTS, LABELS)[1].vectors_ for _ in range(4)]
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table, tables[0])
+
+
+def test_a_search_and_a_pipeline_within_another_serve_as_sources(trained):
+    sequences = SequenceVectorizer(max_len=40).fit_transform(TEXTS)
+    expected = PretrainedEmbedding(trained).fit(sequences).vectors_
+    search = GridSearchCV(trained, {"rnntextclassifier__lr": [1e-2]}, cv=2, refit=False)
+    search.best_estimator_ = trained
+    for source in (search, Pipeline([("inner", trained)])):
+        np.testing.assert_array_equal(
+            PretrainedEmbedding(source).fit(sequences).vectors_, expected
+        )
+
+
+def test_clones_do_not_share_a_generator():
+    generator = np.random.RandomState(0)
+    embedding = PretrainedEmbedding("file", oov="random", random_state=generator)
+    assert clone(embedding).random_state is not generator

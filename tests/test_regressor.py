@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
-from sklearn_rnn._data.targets import NumericTarget
 
 STARS = {"awful": 1, "bad": 2, "fair": 3, "good": 4, "great": 5}
 QUICK = {
@@ -101,15 +98,3 @@ def test_it_matters_little_how_a_stream_of_numbers_is_cut():
         errors.append(np.abs(model.predict(texts[600:]) - y[600:]).mean() / y.std())
     assert max(errors) < 0.6, errors
     assert max(errors) - min(errors) < 0.1, errors
-
-
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30), st.integers(1, 29))
-def test_mean_and_spread_of_a_stream_are_those_of_all_its_numbers(numbers, place):
-    y = np.array(numbers)
-    parts = [part for part in np.split(y, [place]) if len(part)]
-    target = NumericTarget(parts[0])
-    for part in parts[1:]:
-        target = target.with_chunk(part)
-    whole = NumericTarget(y)
-    np.testing.assert_allclose(target.mean, whole.mean, atol=1e-6)
-    np.testing.assert_allclose(target.spread, whole.spread, atol=1e-4)

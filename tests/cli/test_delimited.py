@@ -1,10 +1,8 @@
 """What is written as a table is read again, and no row of other programs' tables is lost."""
 
 import csv
-import gzip
 import io
 import re
-import zipfile
 
 import pandas as pd
 import pytest
@@ -62,6 +60,7 @@ def test_any_table_comes_back_from_a_file(tmp_path_factory, name, rows):
 
 # ---- TSV -------------------------------------------------------------------------------------
 
+
 ONE_LINE = TEXTS.filter(lambda text: not set(text) & set("\t\r\n\ufeff"))
 
 
@@ -102,6 +101,7 @@ def test_quotation_marks_join_no_lines_that_are_rows(text):
 
 
 # ---- CSV -------------------------------------------------------------------------------------
+
 
 # Programs that do not quote: a quotation mark where one text begins, one where another ends.
 SWALLOWED = [
@@ -196,73 +196,6 @@ def test_empty_cells_beyond_the_header_are_left_out_but_others_are_refused():
         read_tsv("t", "text\tlabel\ngood\treally\t+\n")
 
 
-# ---- Files that are something else -----------------------------------------------------------
-
-
-def archive(*names):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as packed:
-        for name in names:
-            packed.writestr(name, "text,label\ngood,+\n")
-    return file.getvalue()
-
-
-TABLE = "text,label\ngood,+\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "message"),
-    [
-        ("t.csv", gzip.compress(TABLE.encode(), mtime=0), "is gzipped. Rename it to end in .gz"),
-        ("t.csv.gz", gzip.compress(gzip.compress(b"text", mtime=0), mtime=0), "is gzipped"),
-        ("t.csv.gz", TABLE.encode(), "its name should not end in .gz"),
-        ("t.csv.gz", gzip.compress(TABLE.encode(), mtime=0)[:-5], "it is damaged or incomplete"),
-        ("t.csv", archive("t.csv"), "is a ZIP archive"),
-        ("t.tsv", archive("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook"),
-        ("t.parquet", archive("xl/workbook.xml"), "is an Excel workbook"),
-        ("t.csv", b"PAR1 PAR1", "is a Parquet file. Rename it to end in .parquet"),
-        ("t.csv", b"\n<!DOCTYPE html>\n<html>", "is a web page"),
-        ("t.jsonl", b"\xef\xbb\xbf<html lang='en'>", "is a web page"),
-        ("t.csv", b'{"text": "good", "label": 1}\n', "contains JSON. Rename it to end in .jsonl"),
-        ("t.jsonl", b'[{"text": "good"}]', "is a JSON array. Write one object per line"),
-        ("t.jsonl", b'[\n  {\n"text": "good"}\n]', "is a JSON array"),
-        ("t.jsonl", b'{\n  "text": "good"\n}', "line 1 is not JSON"),
-        ("t.jsonl", b'{"text": "a", "text": "b"}', "the name 'text' occurs twice"),
-        (
-            "t.csv",
-            b"version https://git-lfs.github.com/spec/v1\noid",
-            'Fetch that with "git lfs pull"',
-        ),
-        ("t.csv", TABLE.encode("utf-16"), "not UTF-8 but UTF-16: add --encoding utf-16."),
-        ("t.csv", TABLE.encode("utf-16-le"), "add --encoding utf-16-le."),
-        ("t.tsv", TABLE.encode("utf-16-be"), "add --encoding utf-16-be."),
-        ("t.csv", "text\ncafé\n".encode("cp1252"), "line 2 is not UTF-8 (invalid continuation"),
-    ],
-)
-def test_a_file_of_another_kind_than_its_name_says_is_named(tmp_path, name, data, message):
-    path = tmp_path / name
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"^'.*' ") as caught:
-        read_table(path)
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
-def test_a_file_is_read_in_the_encoding_that_is_named(tmp_path, encoding):
-    (tmp_path / "t.csv").write_bytes("text,label\ncafé,+\n".encode(encoding))
-    assert read_table(tmp_path / "t.csv", encoding).rows == [["café", "+"]]
-
-
-def test_columns_of_one_name_are_not_lost(tmp_path):
-    table = Table("t.csv", ["a", "a"], [["1", "2"]], [])
-    write_table(table, tmp_path / "t.csv")
-    assert read_table(tmp_path / "t.csv").rows == [["1", "2"]]
-    for name in ("t.jsonl", "t.parquet"):
-        with pytest.raises(ValueError, match="more than one column 'a'"):
-            write_table(table, tmp_path / name)
-        assert not (tmp_path / name).exists()
-
-
 # ---- Many columns, many lines ----------------------------------------------------------------
 
 
@@ -293,6 +226,7 @@ def test_a_text_of_many_lines_beside_many_columns_takes_time_for_what_it_holds(p
 
 
 # ---- Formulas --------------------------------------------------------------------------------
+
 
 SEPARATORS = {",": ";\t|\r\n", "\t": ",;\t|\r\n"}
 FORMULAS = [

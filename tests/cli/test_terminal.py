@@ -1,4 +1,4 @@
-"""Nothing in a user's files drives the terminal, and any end of a command is one line."""
+"""Nothing in a user's files drives the terminal."""
 
 import csv
 import io
@@ -6,9 +6,7 @@ import json
 import os
 import pickle
 import re
-import runpy
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,35 +16,26 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import joblib
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from paths import PACKAGE_HOME, SCRIPTS
-from sklearn_rnn._cli import commands as _commands
+from command_line import CONTROL, LABELS, REVIEWS, Ended
+from processes import needs_bash
 from sklearn_rnn._cli import main as cli
 from sklearn_rnn._cli.terminal import as_argument, screens, shown
-from sklearn_rnn.datasets import make_reviews
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs terminals and fork servers")
-needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 
-REVIEWS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 # A title, a cleared screen, colours by C1, a bell, deleted and overwritten text, turned lines,
 # lines that end where none does; NUL and half characters only where a file can hold them.
 CODES = (
     "\x1b]0;it\x07\x1b[2J\x9b31m\x7f\x08\x0b\x0c\r\x85\x90\x9d\u202e\u2066\u200f\u2028\u2029\ufeff"
 )
-CONTROL = re.compile(
-    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
-BAR = re.compile(r"\r(?=epoch \d+/\d+: )")
 
 
 # ---- What is shown ---------------------------------------------------------------------------
@@ -126,40 +115,6 @@ def test_a_bar_replaces_itself_and_nothing_else():
 
 
 # ---- Codes in every place --------------------------------------------------------------------
-
-
-ENV = {**os.environ, "PYTHONPATH": str(PACKAGE_HOME)}
-
-
-class Ended:
-    """What a command printed, and how it ended."""
-
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-    def is_clean(self):
-        printed = BAR.sub("", (self.out + self.err).decode("utf-8"))
-        return not CONTROL.search(printed)
-
-
-@pytest.fixture(scope="module")
-def command(forks, tmp_path_factory):
-    """Run commands as processes."""
-    folder = tmp_path_factory.mktemp("streams")
-    script = str(SCRIPTS / "one_command.py")
-
-    def run(*arguments, closed=(), out=None, stdin=os.devnull, setup=""):
-        streams = [stdin, out or str(folder / "out"), str(folder / "err")]
-        for path in (folder / "out", folder / "err"):
-            path.write_bytes(b"")
-        streams = [None if i in closed else path for i, path in enumerate(streams)]
-        globals_ = {"COMMAND": list(map(str, arguments)), "STREAMS": streams, "SETUP": setup}
-        process = forks.Process(target=runpy.run_path, args=(script, globals_, "__main__"))
-        process.start()
-        process.join()
-        return Ended(process.exitcode, *((folder / it).read_bytes() for it in ("out", "err")))
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -409,10 +364,10 @@ def write_faulty_tables(name):
 
 
 DEFECT = f"""
-from sklearn_rnn._cli import commands as _commands
+from sklearn_rnn._cli import commands
 def complete_rows(*_):
     raise KeyError({CODES!r})
-_commands.complete_rows = complete_rows
+commands.complete_rows = complete_rows
 """
 
 
@@ -424,135 +379,3 @@ def test_a_defect_s_traceback_shows_codes(command, planted):
     assert b"Traceback" in ended.err
     assert b"KeyError" in ended.err
     assert ended.is_clean()
-
-
-# ---- Closed and full streams -----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    path = tmp_path_factory.mktemp("table") / "t.csv"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *zip(REVIEWS, LABELS, strict=True)])
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(command, table):
-    """What training quietly makes, even where all standard streams are closed."""
-    path = table.with_name("m.joblib")
-    options = ["--epochs", 1, "--test-fraction", 0, "--quiet", "--out", path]
-    assert command("train", table, *options, closed=[0, 1, 2]).code == 0
-    return path
-
-
-CLOSED = [[], [0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]]
-
-
-@pytest.mark.parametrize("closed", CLOSED, ids=str)
-@pytest.mark.parametrize("name", ["predict", "predict -", "predict --out", "train", "explain"])
-def test_closed_streams_end_in_one_line_or_do_not_matter(command, model, table, name, closed):
-    verb, _, option = name.partition(" ")
-    arguments = {
-        "predict": [model, "-" if option == "-" else table, "--trust"],
-        "train": [table, "--out", table.with_name("never.joblib")],
-        "explain": [model, "so good", "--trust"],
-    }[verb]
-    if option == "--out":
-        arguments += ["--out", table.with_name("out.csv")]
-    fails = (1 in closed and option != "--out") or option == "-" or verb == "train"
-    if verb == "train":
-        arguments += ["--test-fraction", "2"]  # else it would train
-    ended = command(verb, *arguments, closed=closed)
-    assert ended.code == (2 if fails else 0)
-    assert len(ended.err.splitlines()) == (fails and 2 not in closed)
-    assert bool(ended.out) == (not fails and option != "--out")
-    assert joblib.load(model).predict(REVIEWS[:3]).shape == (3,)  # nobody wrote into it
-
-
-def test_a_report_that_nobody_could_read_is_found_out_before_training(command, table):
-    ended = command("train", table, "--out", table.with_name("never.joblib"), closed=[1])
-    assert ended.code == 2
-    assert b"standard output is closed, but there is something to print: add --qu" in ended.err
-    assert not table.with_name("never.joblib").exists()
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no disk that is always full")
-@pytest.mark.parametrize("command_line", ["predict {model} {table} --trust", "explain {model} so"])
-def test_a_full_disk_behind_the_standard_output_is_one_line(command, model, table, command_line):
-    arguments = command_line.format(model=model, table=table).split()
-    ended = command(*arguments, "--trust", out="/dev/full")
-    assert ended.code == 2
-    (line,) = ended.err.decode().splitlines()
-    assert line.endswith("'standard output': No space left on device.")
-
-
-@needs_bash
-@pytest.mark.parametrize(
-    ("shell", "code", "message"),
-    [
-        ("--version >/dev/full", 2, "'standard output': No space left on device."),
-        ("--help >/dev/full", 2, "'standard output': No space left on device."),
-        ("--help 1</dev/null", 2, "'standard output': Bad file descriptor."),
-        ("--version >&-", 2, "standard output is closed"),
-        ("predict --help >&-", 2, "standard output is closed"),
-        ("--version >&- 2>&-", 2, ""),
-        ("--version <&- 2>&-", 0, ""),
-        ("--nonsense 2>&-", 2, ""),
-        ("--nonsense 2>/dev/full", 2, ""),
-        ("--nonsense 2>&1 >&-", 2, ""),
-        ("predict nothing.joblib - <&-", 2, "'nothing.joblib' does not exist"),
-    ],
-)
-def test_a_program_that_just_starts_ends_as_promised(shell, code, message):
-    if "/dev/full" in shell and not os.path.exists("/dev/full"):
-        pytest.skip("has no disk that is always full")
-    line = f"{shlex.quote(sys.executable)} -m sklearn_rnn {shell}"
-    ended = subprocess.run(["bash", "-c", line], capture_output=True, env=ENV)
-    assert ended.returncode == code
-    assert message in ended.stderr.decode()
-    assert len(ended.stderr.splitlines()) <= 1
-
-
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_for_a_reader_that_has_gone_ends_in_silence(option, unbuffered):
-    reader, writer = os.pipe()
-    os.close(reader)
-    command = [sys.executable, "-m", "sklearn_rnn", option]
-    environment = ENV | {"PYTHONUNBUFFERED": unbuffered}
-    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment)
-    os.close(writer)
-    assert (ended.returncode, ended.stderr) == (141, b"")
-
-
-# ---- Too little memory -----------------------------------------------------------------------
-
-LIMIT = """
-import resource
-resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))  # 64 GB: less than the file
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs limits of memory that hold")
-def test_a_table_larger_than_memory_is_one_line(command, tmp_path):
-    with (tmp_path / "t.csv").open("wb") as file:
-        file.write(b"text,label\n")
-        file.truncate(2**40)  # takes no place on the disk
-    ended = command("train", tmp_path / "t.csv", "--out", tmp_path / "m.joblib", setup=LIMIT)
-    assert ended.code == 2
-    (line,) = ended.err.decode().splitlines()
-    assert line.startswith("sklearn_rnn train: not enough memory")
-
-
-@pytest.mark.parametrize("kind", ["numpy", "torch", "python"])
-def test_too_little_memory_is_one_line_whoever_lacks_it(capsys, table, monkeypatch, kind):
-    ask = {
-        "numpy": lambda *_: np.empty((2**20, 2**40), np.int8),
-        "torch": lambda *_: torch.empty((2**20, 2**40), dtype=torch.int8),
-        "python": lambda *_: bytes(2**60),
-    }
-    monkeypatch.setattr(_commands, "complete_rows", ask[kind])
-    assert cli.main(["train", str(table), "--out", str(table.with_name("x.joblib"))]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "not enough memory" in line

@@ -7,7 +7,6 @@ from unicodedata import normalize
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,22 +14,14 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
+from analysed import TOKENS, itself, spoken, tokens_of
 from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
 from sklearn_rnn._data import analysis as _analysis
 from sklearn_rnn._data.analysis import to_normal_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
-TOKENS = [["good", "film"], ["bad", "film"], [], ["Well-known", "so so", "I"]]
 FORMER_PATTERN = r"(?u)\b\w+(?:['’]\w+)*\b"
-
-
-def itself(document):
-    return document
-
-
-def tokens_of(vectorizer, documents):
-    return vectorizer.inverse_transform(vectorizer.fit_transform(documents))
 
 
 # ---- Tokens that are cut already -------------------------------------------------------------
@@ -50,32 +41,6 @@ def test_tokens_that_are_cut_already_stay_as_they_are(parameters):
     assert tokens_of(vectorizer, TOKENS) == TOKENS
     expected = CountVectorizer(analyzer=itself).fit(TOKENS).vocabulary_
     assert set(vectorizer.vocabulary_) == set(expected)
-
-
-def rows(*documents):
-    array = np.empty(len(documents), object)
-    array[:] = documents
-    return array
-
-
-@pytest.mark.parametrize(
-    "documents",
-    [
-        (("good", "film"), ("bad", "film")),
-        np.array([["good", "film"], ["bad", "film"]]),
-        np.array([["good", "film"], ["bad", "film"]], object),
-        rows(["good", "film"], ("bad", "film")),
-        pd.Series([["good", "film"], ["bad", "film"]], index=[7, 9]),
-        [np.array(["good", "film"]), pd.Series(["bad", "film"])],
-        (list(tokens) for tokens in TOKENS[:2]),
-        [iter(tokens) for tokens in TOKENS[:2]],
-    ],
-    ids=["tuples", "2-D", "2-D objects", "objects", "Series", "arrays", "generator", "iterators"],
-)
-def test_tokens_come_in_any_sequence(documents):
-    vectorizer = SequenceVectorizer(analyzer="tokens", max_len=None)
-    assert tokens_of(vectorizer, documents) == TOKENS[:2]
-    assert {type(word) for word in vectorizer.vocabulary_} == {str}
 
 
 def test_tokens_survive_processes_memory_maps_clones_and_files(tmp_path):
@@ -106,43 +71,7 @@ def test_bounds_of_frequency_apply_to_tokens_and_lower_case_does_not():
     assert set(vectorizer.fit(documents).vocabulary_) == {"A"}
 
 
-@pytest.mark.parametrize(
-    ("documents", "message"),
-    [
-        (["good film"], r'got str in row 0.*analyzer="word"'),
-        ([["good"], "film"], "got str in row 1"),
-        ([["good"], b"film"], "got bytes in row 1"),
-        ([["good"], {"a": 1}], "got dict in row 1"),
-        ([{"good", "film"}], "got set in row 0"),
-        ([["good"], 3], "got int in row 1"),
-        ([["good"], np.array([["film"]])], "got ndarray in row 1"),
-        ([["good"], None], "got NoneType in row 1. Drop missing"),
-        ([["good"], np.nan], "got float in row 1. Drop missing"),
-        (pd.Series([["good"], pd.NA]), "got NAType in row 1. Drop missing"),
-        ([[["good"]]], "tokens of type str from the document, got list in"),
-        ([["good", None]], "got NoneType in"),
-        ([["good", 3]], "got int in .*not their ids"),
-        ([["good", b"film"]], "got bytes in .*Decode"),
-        (np.array([["good", np.nan]], object), "got float in"),
-        (pd.DataFrame({"text": ["good"]}), "got DataFrame"),
-        ("good", "expected a sequence of texts"),
-    ],
-)
-def test_what_is_no_sequence_of_tokens_is_refused(documents, message):
-    with pytest.raises((TypeError, ValueError), match=f"SequenceVectorizer: .*{message}"):
-        SequenceVectorizer(analyzer="tokens").fit(documents)
-
-
-def test_lists_of_tokens_given_as_texts_are_told_the_way():
-    with pytest.raises(TypeError, match=r'got list in row 0.*analyzer="tokens"'):
-        SequenceVectorizer().fit(TOKENS)
-
-
 # ---- Functions of the user's own -------------------------------------------------------------
-
-
-def spoken(document):
-    return document["said"].split()
 
 
 def decoded(document):
@@ -172,15 +101,6 @@ def test_functions_take_any_document(function, document, role):
             vectorizer.fit([document])
         return
     assert tokens_of(vectorizer, [document] * 2) == [["so", "good"]] * 2
-
-
-@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA])
-@pytest.mark.parametrize(
-    "parameters", [{"analyzer": spoken}, {"preprocessor": spoken, "tokenizer": itself}]
-)
-def test_missing_documents_are_named_before_functions_see_them(missing, parameters):
-    with pytest.raises(TypeError, match=r"in row 1\. Drop missing texts"):
-        SequenceVectorizer(**parameters).fit([{"said": "good"}, missing])
 
 
 class Token:
@@ -261,6 +181,7 @@ def test_subclasses_of_str_are_words_and_become_plain():
 
 
 # ---- One spelling for one word ---------------------------------------------------------------
+
 
 ACCENTED = ["Café déjà vu, ĳs", "फ़िल्म बुरी", "한국어 영화", "Việt Nam rất đẹp", "J\u030c ŵyr"]
 
@@ -401,7 +322,8 @@ def test_stop_words_that_texts_never_give_are_warned_of_when_fitting_only():
     SequenceVectorizer(stop_words="english").fit(["a well known film"])
 
 
-# ---- Long texts --------------------------------------------------------------------------------
+# ---- Long texts ------------------------------------------------------------------------------
+
 
 _ODD = (
     "aZ0_ \t\n'.,-\"\u00a0\u00b4\u0301\u0308\u05d0\u03a3\u0131\u00ad\u200d\u2028"

@@ -11,8 +11,8 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
 from sklearn_rnn._data.inputs import check_inputs
 from sklearn_rnn.inspection import memory_profile
 from sklearn_rnn.sequences import UNKNOWN
+from small_models import QUICK
 
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 LARGEST, GAPS = 40, [20, 31]
 WORDS = tuple(f"w{i}" for i in range(60))
 

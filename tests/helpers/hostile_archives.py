@@ -17,7 +17,8 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 import numpy as np
 from scipy import sparse
 
-MEGABYTE = 2**20
+from hostile import MEGABYTE, allowed, forget_peak, memory, npy_header
+
 ENDLESS = 60  # seconds, of which a load may take one
 SKOPS = {"protocol": 2, "_skops_version": "0.16.0"}
 
@@ -95,13 +96,6 @@ def npy(array):
     file = BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
-
-
-def npy_header(shape, dtype, rest=b""):
-    file = BytesIO()
-    header = {"descr": dtype, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue() + rest
 
 
 def packed(text_bytes, level=9):
@@ -431,21 +425,6 @@ LARGEST = {
 # ---- What a load takes -----------------------------------------------------------------------
 
 
-def memory(name):
-    """Return bytes that are in memory: "VmRSS" now, "VmHWM" at most since `forget_peak`."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
-
-
-def forget_peak():
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-
-
-def limit_of(n_bytes):
-    return 64 * MEGABYTE + 3 * n_bytes
-
-
 def _print_what_loading_takes(name):
     from sklearn_rnn import persistence
 
@@ -459,7 +438,7 @@ def _print_what_loading_takes(name):
     except Exception as error:
         answer = type(error).__name__
     seconds = round(time.process_time() - start, 2)
-    row = [name, memory("VmHWM") - before, limit_of(len(data)), answer, seconds]
+    row = [name, memory("VmHWM") - before, allowed(data), answer, seconds]
     print(json.dumps(row), flush=True)
 
 

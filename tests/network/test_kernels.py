@@ -1,21 +1,14 @@
+"""The recurrent kernels: values and gradients are torch's own."""
+
 import pytest
 import torch
-from torch.func import functional_call
 
+from plain_network import draw
 from sklearn_rnn._network import kernels
-from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.network import RecurrentNetwork
-from sklearn_rnn._network.pooling import POOLINGS, StateSizes
-from sklearn_rnn._network.recurrent import _Mirror, _mirror_index
 
 N_GATES = {"rnn": 1, "gru": 3}
 OURS = {"rnn": kernels.simple_rnn, "gru": kernels.gru}
 TORCHS = {"rnn": torch.rnn_tanh, "gru": torch.gru}
-
-
-def draw(*shape, seed=0, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=dtype)
 
 
 def projected_and_recurrent(cell, n_steps=5, n_texts=3, n_hidden=4):
@@ -97,57 +90,3 @@ def test_single_precision_stays_near_double_precision(cell):
         results[dtype] = [states, *torch.autograd.grad(loss, learned)]
     for single, double in zip(*results.values(), strict=True):
         torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
-
-
-def test_mirror_reverses_each_text_within_its_own_length():
-    lengths = torch.tensor([4, 2, 1])
-    inputs = torch.arange(12.0).view(4, 3, 1)  # (T, N, 1)
-    mirrored = _Mirror.apply(inputs, _mirror_index(lengths, 4))[..., 0].T.tolist()
-    assert mirrored == [[9, 6, 3, 0], [4, 1, 7, 10], [2, 5, 8, 11]]
-
-
-def test_mirror_is_its_own_inverse_and_its_gradients_are_exact():
-    index = _mirror_index(torch.tensor([4, 1, 3]), 4)
-    inputs = draw(4, 3, 2).requires_grad_()
-    assert torch.equal(_Mirror.apply(_Mirror.apply(inputs, index), index), inputs)
-    assert torch.autograd.gradcheck(_Mirror.apply, (inputs, index))
-    assert torch.autograd.gradgradcheck(_Mirror.apply, (inputs, index))
-
-
-@pytest.mark.parametrize("pooling", POOLINGS)
-def test_gradients_of_pooling_equal_finite_differences(pooling):
-    pool = POOLINGS[pooling](StateSizes(n_states=4, n_hidden=2, n_steps=6)).double()
-    lengths = torch.tensor([4, 1, 3])
-    states = draw(4, 3, 4).requires_grad_()
-    assert torch.autograd.gradcheck(lambda states: pool(states, lengths), [states])
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_gradients_of_a_whole_network_equal_finite_differences(cell):
-    network = RecurrentNetwork(
-        n_ids=5,
-        n_dimensions=2,
-        n_outputs=1,
-        n_places=4,
-        cell=cell,
-        hidden_size=2,
-        num_layers=2,
-        bidirectional=True,
-        pooling="attention",
-        input_dropout=0.0,
-        dropout=0.0,
-        linear="none",
-        n_pairs=0,
-        branch_dropout=0.0,
-        generator=torch.Generator().manual_seed(0),
-    ).double()
-    ids, lengths = torch.tensor([[2, 3, 4], [4, 0, 0]]), torch.tensor([3, 1])
-    names, values = zip(*network.named_parameters(), strict=True)
-
-    def logits(*parameters):
-        named = dict(zip(names, parameters, strict=True))
-        # The padding's row has no gradient by design: keep its perturbation out.
-        named["embedding.weight"] = torch.cat([torch.zeros(1, 2), named["embedding.weight"][1:]])
-        return functional_call(network, named, (ids, lengths))
-
-    assert torch.autograd.gradcheck(logits, values)

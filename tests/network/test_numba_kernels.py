@@ -4,33 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._network import cells as _cells
-from sklearn_rnn._network.network import RecurrentNetwork
 
 numba = pytest.importorskip("numba")
 
 from sklearn_rnn._network import numba_kernels as _compiled  # noqa: E402
 
-PLAN = {
-    "n_ids": 30,
-    "n_dimensions": 5,
-    "n_outputs": 2,
-    "n_places": 20,
-    "hidden_size": 6,
-    "num_layers": 2,
-    "bidirectional": True,
-    "input_dropout": 0.0,
-    "dropout": 0.0,
-    "linear": "none",
-    "n_pairs": 0,
-    "branch_dropout": 0.0,
-}
-
 
 def network_of(cell, pooling="mean"):
-    generator = torch.Generator().manual_seed(0)
-    return RecurrentNetwork(**PLAN, cell=cell, pooling=pooling, generator=generator)
+    sizes = {"n_ids": 30, "n_dimensions": 5, "n_places": 20, "hidden_size": 6}
+    return make_network(cell, pooling, num_layers=2, bidirectional=True, **sizes)
 
 
 def batch_of(n_texts=5):

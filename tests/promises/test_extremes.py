@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
+from small_models import QUICK
 
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 LIMIT = 400  # MB beyond what the process holds before
 
 

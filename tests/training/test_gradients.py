@@ -6,33 +6,19 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
-from threadpoolctl import threadpool_info, threadpool_limits
 
+from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from sklearn_rnn._network.network import RecurrentNetwork
 from sklearn_rnn._training.gradients import MicroBatchGradients
-from sklearn_rnn._utils.threads import one_blas_thread, single_threaded_math, thread_map
-
-PLAN = {
-    "n_ids": 30,
-    "n_dimensions": 5,
-    "n_outputs": 3,
-    "n_places": 20,
-    "cell": "lstm",
-    "hidden_size": 4,
-    "num_layers": 2,
-    "bidirectional": True,
-    "pooling": "max",
-    "input_dropout": 0.0,
-    "dropout": 0.0,
-    "linear": "none",
-    "n_pairs": 0,
-    "branch_dropout": 0.0,
-}
+from sklearn_rnn._utils.threads import single_threaded_math
+from small_models import THREE_EPOCHS
 
 
 def network_of(**changes):
-    return RecurrentNetwork(**PLAN | changes, generator=torch.Generator().manual_seed(0))
+    sizes = {"n_ids": 30, "n_dimensions": 5, "n_outputs": 3, "n_places": 20, "hidden_size": 4}
+    return make_network(
+        **{"pooling": "max", "num_layers": 2, "bidirectional": True} | sizes | changes
+    )
 
 
 def batch_of(n_texts):
@@ -142,39 +128,6 @@ def test_an_error_in_either_half_is_raised_and_ends_the_threads(set_threads, bro
     assert threading.active_count() == n_before
 
 
-def denormals_are_flushed(_=None):
-    return (torch.tensor([1e-20]) * torch.tensor([1e-20])).item() == 0.0
-
-
-def test_threads_flush_denormals_too():
-    with single_threaded_math():
-        if not denormals_are_flushed():
-            pytest.skip("this processor cannot flush denormal numbers")
-        assert all(thread_map(denormals_are_flushed, range(4), 2))
-
-
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
-def test_results_come_in_order_and_items_are_taken_as_needed(n_threads):
-    taken = []
-
-    def items():
-        for item in range(20):
-            taken.append(item)
-            yield item
-
-    results = thread_map(lambda item: item * item, items(), n_threads)
-    assert [next(results) for _ in range(3)] == [0, 1, 4]
-    assert len(taken) <= 3 + n_threads + 1
-    assert list(results) == [item * item for item in range(3, 20)]
-
-
-def test_an_error_for_one_item_is_raised_in_its_place():
-    results = thread_map(lambda item: 1 / (item - 2), range(5), 2)
-    assert [next(results), next(results)] == [-0.5, -1.0]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
 def test_a_batch_of_one_text_is_no_half():
     logits, _, learned = gradients(network_of(), 2, n_texts=1)
     assert logits.shape == (1, 3)
@@ -235,20 +188,6 @@ def test_a_rate_of_dropout_changed_in_the_middle_holds_for_both_halves():
     torch.testing.assert_close(first, second)
 
 
-def test_overlapping_fits_put_the_threads_of_blas_back():
-    def blas():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        before, first, second = blas(), one_blas_thread(), one_blas_thread()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert set(blas()) == {1}
-        second.__exit__(None, None, None)
-        assert blas() == before
-
-
 def test_a_new_optimizer_keeps_the_learning_rates_of_its_groups():
     def two_rates(weights, lr):
         ((first, *others),) = (group["params"] for group in weights)
@@ -258,3 +197,22 @@ def test_a_new_optimizer_keeps_the_learning_rates_of_its_groups():
     model = RNNTextClassifier(optimizer=two_rates, lr=0.01, max_epochs=1, early_stopping=False)
     model.fit(np.arange(2, 34).reshape(16, 2), [0, 1] * 8)
     assert [group["lr"] for group in model.net_.optimizer_.param_groups] == [0.001, 0.01]
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"callbacks": None, "batch_size": 7}, {"linear": "words"}]
+)
+def test_sparse_and_dense_gradients_of_tables_train_the_same_model(two_words, changed):
+    """A callback that listens to a module makes batches whole, and gradients dense."""
+    X, y = two_words
+    settings = THREE_EPOCHS | {"dropout": 0, "input_dropout": 0, "branch_dropout": 0} | changed
+    halves = RNNTextClassifier(**settings).fit(X, y)
+    whole = RNNTextClassifier(**settings | {"callbacks": [Hook()]}).fit(X, y)
+    np.testing.assert_allclose(halves.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+
+
+class Hook(Callback):
+    """Have a hook at the network."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.head.register_forward_hook(lambda *_: None)

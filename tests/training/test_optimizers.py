@@ -1,14 +1,19 @@
-"""The optimizers of our own: their rules in a few lines of NumPy, and torch's manners."""
+"""Optimizers: our own rules in a few lines of NumPy, torch's manners, and tables of words."""
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from sklearn_rnn import RNNTextClassifier, TokenSequences
-from sklearn_rnn._training.optimizers import RMSprop
+import lecture
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
+from sklearn_rnn._training.optimizers import RMSprop, TableOptimizer
+from small_models import THREE_EPOCHS
+from training_runs import QUICK
 
 RHO, EPS = 0.9, 1e-7
 
@@ -148,3 +153,107 @@ def test_partial_fit_keeps_the_squares_that_rmsprop_has_seen(sequences):
     # Each of the two batches leaves at least 0.9 of the sum before it.
     assert (squares[1] >= 0.81 * squares[0] * (1 - 1e-5)).all()
     assert (squares[2] >= 0.81 * squares[1] * (1 - 1e-5)).all()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_step_moves_the_rows_of_the_batch_and_no_others(sparse):
+    table = torch.nn.Parameter(torch.ones(6, 2))
+    (1e-4 * F.embedding(torch.tensor([[1, 4], [4, 4]]), table, sparse=sparse)).sum().backward()
+    TableOptimizer([table], [1000.0]).step(n_texts=32)
+    moved = torch.tensor([0.0, 1, 0, 0, 3, 0])[:, None].expand(6, 2)
+    torch.testing.assert_close(table.detach(), 1 - 0.1 * moved, atol=1e-4, rtol=0)
+    assert table.grad is None
+
+
+def test_a_batch_of_few_texts_takes_a_small_step():
+    steps = []
+    for n_texts in (1, 16, 32, 64):
+        table = torch.nn.Parameter(torch.zeros(3, 1))
+        (1e-4 * table.sum()).backward()
+        TableOptimizer([table], [1e4]).step(n_texts)
+        steps.append(-table[0, 0].item())
+    np.testing.assert_allclose(steps, [1 / 32, 1 / 2, 1, 1], rtol=1e-4)
+
+
+def test_the_only_batch_of_few_texts_takes_a_whole_step(monkeypatch):
+    full_batches = []
+    init = TableOptimizer.__init__
+    monkeypatch.setattr(
+        TableOptimizer,
+        "__init__",
+        lambda self, *of: full_batches.append(of[2]) or init(self, *of),
+    )
+    X, y = np.arange(2, 10).reshape(4, 2), [0, 1, 0, 1]
+    RNNTextClassifier(**THREE_EPOCHS).fit(X, y).partial_fit(X, y)
+    assert full_batches == [4, 32]
+
+
+def test_rare_rows_follow_their_gradients_and_busy_rows_are_damped():
+    table = torch.nn.Parameter(torch.zeros(2, 1))
+    optimizer = TableOptimizer([table], [1.0])
+    lengths = []
+    for _ in range(100):
+        before = table.detach().clone()
+        table.grad = torch.tensor([[1e-4], [1.0]])
+        optimizer.step(n_texts=32)
+        lengths.append((before - table.detach())[:, 0].tolist())
+    rare, busy = np.transpose(lengths)
+    np.testing.assert_allclose(rare, 1e-4, rtol=1e-3)
+    np.testing.assert_allclose(busy, np.sqrt(0.01 / (0.01 + np.arange(1, 101))), rtol=1e-3)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_texts_of_four_words_do_not_swing(n_outputs):
+    """Every row is in every text: the curvature is as large as it gets."""
+    X = np.random.default_rng(0).integers(2, 6, (320, 30))
+    y = (X == 2).sum(axis=1) // (9 - 3 * (n_outputs > 1)) % (n_outputs + 1)
+    model = RNNTextClassifier(**THREE_EPOCHS | {"max_epochs": 20, "lr_schedule": "constant"}).fit(
+        X, y
+    )
+    losses = model.history_["train_loss"]
+    assert losses[-1] < losses[0]
+    assert np.ptp(losses[10:]) < 0.15
+
+
+def test_chunks_keep_what_the_tables_remember(two_words):
+    model = RNNTextClassifier(**THREE_EPOCHS)
+    sums = [
+        model.partial_fit(*two_words, classes=[0, 1]).net_.sparse_optimizer_.sums[0]
+        for _ in range(3)
+    ]
+    assert (sums[0] <= sums[1]).all()
+    assert (sums[1] <= sums[2]).all()
+    assert sums[0].sum() < sums[2].sum()
+
+
+def test_without_a_rate_of_their_own_tables_follow_the_optimizer(two_words):
+    model = RNNTextClassifier(**THREE_EPOCHS | {"table_lr": None}).fit(*two_words)
+    optimized = model.net_.optimizer_.param_groups[0]["params"]
+    assert any(weight is model.net_.module_.embedding.weight for weight in optimized)
+    assert any(weight is model.net_.module_.linear.weight for weight in optimized)
+
+
+def test_tables_stay_sane_in_a_regression(two_words):
+    X, y = two_words
+    numbers = 100 * y + X.mean(axis=1)
+    model = RNNTextRegressor(**THREE_EPOCHS | {"max_epochs": 60}, linear="words")
+    model.fit(X[:120], numbers[:120])
+    assert model.score(X[120:], numbers[120:]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lr"), [("adam", 1e-2), ("adamw", 1e-2), ("rmsprop", 1e-2), ("sgd", 0.5)]
+)
+def test_each_named_optimizer_learns_to_tell_two_words_apart(optimizer, lr):
+    y = np.arange(200) % 2
+    parameters = QUICK | lecture.PLAIN | {"lr": lr, "max_epochs": 12, "early_stopping": False}
+    model = RNNTextClassifier(**parameters, optimizer=optimizer)
+    model.fit(2 + y[:, None], y)
+    assert model.history_["train_loss"][-1] < 0.5 * model.history_["train_loss"][0]
+
+
+def test_an_optimizer_may_be_any_callable(reviews):
+    optimizer = partial(torch.optim.AdamW, weight_decay=0.5)
+    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, optimizer=optimizer).fit(*reviews)
+    assert model.net_.optimizer_.param_groups[0]["weight_decay"] == 0.5
+    assert model.net_.optimizer_.param_groups[0]["lr"] == QUICK["lr"]

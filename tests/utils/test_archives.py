@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hostile
 from sklearn_rnn._utils.archives import check_npy, open_zip, read_json, read_npz, read_within
 
 MEGABYTE = 2**20
@@ -31,7 +32,7 @@ def with_size(archive, size):
 
 @pytest.mark.parametrize("method", [ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
 @pytest.mark.parametrize("said", [None, 100])
-def test_a_member_that_inflates_is_refused_before_it_does(hostile, method, said):
+def test_a_member_that_inflates_is_refused_before_it_does(method, said):
     data = archive_of({"zeros": bytes(50 * MEGABYTE)}, method)
     data = data if said is None else with_size(data, said)
     peak, error = hostile.peak_of(lambda: read_within(open_zip(BytesIO(data)), "zeros", MEGABYTE))
@@ -39,7 +40,7 @@ def test_a_member_that_inflates_is_refused_before_it_does(hostile, method, said)
     assert peak < 3 * MEGABYTE
 
 
-def test_a_directory_of_many_entries_is_refused_before_it_is_read(hostile):
+def test_a_directory_of_many_entries_is_refused_before_it_is_read():
     data = archive_of({f"{i:020}": b"" for i in range(50_000)})
     peak, error = hostile.peak_of(open_zip, BytesIO(data))
     assert "directory" in str(error)
@@ -126,7 +127,7 @@ def test_bytes_of_an_archive_that_flipped_are_refused_or_read_within_its_size(da
     assert sum(array.nbytes for array in arrays.values()) <= len(content)
 
 
-def test_any_archive_is_read_within_its_size_or_refused(hostile):
+def test_any_archive_is_read_within_its_size_or_refused():
     header = hostile.npy_header
     starts = [
         b"",
@@ -179,7 +180,7 @@ def test_json_comes_back(value):
     assert read_json(data, 1000 + 200 * len(data)) == value
 
 
-def rows_of_json(hostile):
+def rows_of_json():
     """A strategy: one piece of JSON many times, in a list."""
     tiny = st.sampled_from(
         ["0", "1.5", '""', '"ab"', '"\\u00e9"', '"é"', "[]", "{}", "-1e9", "null"]
@@ -199,8 +200,8 @@ def rows_of_json(hostile):
     return st.tuples(nested | keyed, sparse)
 
 
-def test_json_takes_no_more_memory_than_is_reckoned(hostile):
-    @given(rows_of_json(hostile))
+def test_json_takes_no_more_memory_than_is_reckoned():
+    @given(rows_of_json())
     def check(parts):
         piece, extra = parts
         rows = [piece] * (20_000 // (len(piece) + 1) + 1) + [extra] * bool(extra)

@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_rnn._utils.threads import single_threaded_math
+from sklearn_rnn._utils.threads import one_blas_thread, single_threaded_math, thread_map
 
 
 @pytest.fixture(params=[2, 3])
@@ -15,7 +16,7 @@ def n_threads(request):
     torch.set_num_threads(before)
 
 
-def denormals_are_flushed():
+def denormals_are_flushed(_=None):
     return (torch.tensor([1e-20]) * torch.tensor([1e-20])).item() == 0.0
 
 
@@ -109,3 +110,46 @@ def test_the_first_to_enter_may_be_the_first_to_leave(n_threads):
         assert inside_second.result() == 1
         assert pool.submit(torch.get_num_threads).result() == n_threads
     assert torch.get_num_threads() == n_threads
+
+
+def test_threads_flush_denormals_too():
+    with single_threaded_math():
+        if not denormals_are_flushed():
+            pytest.skip("this processor cannot flush denormal numbers")
+        assert all(thread_map(denormals_are_flushed, range(4), 2))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_results_come_in_order_and_items_are_taken_as_needed(n_threads):
+    taken = []
+
+    def items():
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    results = thread_map(lambda item: item * item, items(), n_threads)
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(taken) <= 3 + n_threads + 1
+    assert list(results) == [item * item for item in range(3, 20)]
+
+
+def test_an_error_for_one_item_is_raised_in_its_place():
+    results = thread_map(lambda item: 1 / (item - 2), range(5), 2)
+    assert [next(results), next(results)] == [-0.5, -1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_overlapping_fits_put_the_threads_of_blas_back():
+    def blas():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before, first, second = blas(), one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(blas()) == {1}
+        second.__exit__(None, None, None)
+        assert blas() == before

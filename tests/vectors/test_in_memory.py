@@ -42,11 +42,6 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="module")
-def sequences():
-    return SequenceVectorizer(max_len=6).fit_transform(TEXTS)
-
-
 @pytest.mark.parametrize("kind", SOURCES)
 def test_each_word_gets_its_own_vector(sequences, kind):
     embedding = PretrainedEmbedding(SOURCES[kind]).fit(sequences)

@@ -16,11 +16,9 @@ from sklearn.pipeline import make_pipeline
 import sklearn_rnn
 from paths import PACKAGE_HOME
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
-from sklearn_rnn.datasets import make_reviews
+from small_models import LABELS, QUICK, TEXTS
 
-TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
 STARS = np.where(LABELS == "positive", 5.0, 1.0)
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
 
 IN_A_NEW_PROCESS = """
 import sys, joblib

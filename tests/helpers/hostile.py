@@ -27,17 +27,28 @@ def peak_of(function, *arguments):
     return peak, error
 
 
+def memory(name):
+    """Return bytes that are in memory: "VmRSS" now, "VmHWM" at most since `forget_peak`."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
+
+
+def forget_peak():
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
 def allowed(data):
     """Return the most bytes that reading a file may hold."""
     return 64 * MEGABYTE + 3 * len(data)
 
 
-def npy_header(shape, dtype="<f4"):
+def npy_header(shape, dtype="<f4", rest=b""):
     file = BytesIO()
     descr = dtype if isinstance(dtype, str) else list(dtype)
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue()
+    return file.getvalue() + rest
 
 
 @lru_cache
