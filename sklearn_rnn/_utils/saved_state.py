@@ -3,8 +3,8 @@
 Whatever saves a model (joblib, pickle, skops) asks `__getstate__` for it. That is parameters,
 numbers and NumPy arrays: no torch object, no optimizer, no training data. Recurrent estimators
 (`_base.py`) add the network's configuration (`_network/config.py`), its weights
-(`_network/weights.py`) and their target (`_data/saved_targets.py`). Names of attributes and weights
-are part of the format.
+(`_network/weights.py`) and their target (`_data/saved_targets.py`). Names of attributes and
+weights are part of the format.
 """
 
 from __future__ import annotations
