@@ -57,7 +57,7 @@ check-site: .venv/docs.stamp ## Check the site that `make docs` built in a headl
 .PHONY: fuzz
 fuzz: .venv/dev.stamp ## Predict FUZZ_TEXTS (2,000,000) texts, open FUZZ_ARCHIVES (200,000) hostile files
 	FUZZ_TEXTS=$${FUZZ_TEXTS:-2000000} FUZZ_ARCHIVES=$${FUZZ_ARCHIVES:-200000} OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -n 2 tests/promises/test_any_text.py tests/persistence/test_schema.py $(ARGS)
+		$(BIN)/python -m pytest -n 2 tests/promises/test_any_text.py tests/persistence/test_skops_schema.py $(ARGS)
 
 .PHONY: soak
 soak: .venv/dev.stamp ## Fit, predict, save and load SOAK_CYCLES (4,500) times: half an hour

@@ -25,7 +25,7 @@ from torch import Tensor
 from ._data.batches import SequenceDataset
 from ._data.inputs import Inputs, check_inputs, check_known, refuse_text
 from ._data.ngram_stream import NO_PAIRS
-from ._data.target_state import target_from_state, target_to_state
+from ._data.saved_targets import target_from_state, target_to_state
 from ._data.targets import Target
 from ._network.config import (
     NetworkConfig,
@@ -40,16 +40,16 @@ from ._network.summary import Summary, summarize
 from ._network.weights import pretrained_embedding, restore_network, weights_to_arrays
 from ._training.device import training_device, usable_device
 from ._training.history import Figures, extended_history
-from ._training.linear_updates import Counted
-from ._training.model_state import ModelState, new_model
-from ._training.net import OptimizerState, make_net
 from ._training.settings import TrainingRun, TrainingSettings, training_settings
+from ._training.skorch_net import OptimizerState, make_net
+from ._training.starting_model import ModelState, new_model
+from ._training.tfidf_updates import Counted
 from ._training.train import TrainingResult, train
 from ._training.unknown_words import UnknownWords
 from ._utils.pipelines import pipeline_steps
+from ._utils.saved_state import VersionedState
 from ._utils.snapshots import commit_on_success, on_snapshot, snapshot
 from ._utils.validation import seed_from
-from ._utils.versioned_state import VersionedState
 from .exceptions import ModelFileError
 
 __all__ = ["BaseRecurrentEstimator", "final_estimator"]
@@ -69,9 +69,15 @@ class BaseRecurrentEstimator(
 ):
     """A recurrent network behind scikit-learn's interface.
 
-    A fit goes down from here: `fit` of a subclass encodes `y`, `_fit` reads X, and
-    `_training.train` does the rest. What it returns becomes attributes in `_store`, and what a
-    further fit has to know of them is collected in `_model_state`.
+    What runs between `fit` and the first batch:
+
+    1. `fit` of the subclass checks `y`, its weights, and which kind of target it is;
+    2. `_fit` checks X, encodes `y`, and collects the parameters in one record (`_settings`);
+    3. `_training.train` does the rest, and returns the trained model;
+    4. `_store` turns that into attributes. `_model_state` collects from them what a further fit
+       starts from.
+
+    All of it happens on a copy of the estimator, whose state is taken over at the end.
     """
 
     # Parameters that methods of this class read.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -117,13 +119,17 @@ class TokenSequences:
         return self.ids
 
     def __getstate__(self) -> dict[str, Any]:
-        narrow = self._margin is not None
-        return {n: value for n, value in vars(self).items() if not (narrow and n == "ids")}
+        state = dict(vars(self))
+        if self._margin is not None:
+            state.pop("ids", None)
+            state["_margin"] = tuple(self._margin)  # a pickle names no private class
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # NumPy does not copy or pickle the flag that makes an array read-only.
         vars(self).update(state)
-        self.__post_init__()
+        if self._margin is not None:
+            vars(self)["_margin"] = PaddingMargin(*self._margin)
+        self.__post_init__()  # NumPy does not pickle the flag that makes an array read-only
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -312,3 +318,9 @@ def _check_vectors(vectors: ArrayLike, n_entries: int) -> NDArray[np.float32]:
             f"each entry of the vocabulary, got {table.shape}."
         )
     return _read_only(table)
+
+
+# Pickles of former versions contain a `PaddingMargin` under the path that it had then.
+_former = ModuleType("sklearn_rnn._margins")
+vars(_former)["Margin"] = PaddingMargin
+sys.modules.setdefault(_former.__name__, _former)

@@ -21,7 +21,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._data.analysis import document_check, make_analyzer, warn_if_unspaced, warn_of_parameters
+from ._data.analyzer import document_check, make_analyzer, warn_if_unspaced, warn_of_parameters
 from ._data.documents import check_documents
 from ._data.id_rows import Layout, buffer_chunks, to_padded_rows, truncate
 from ._data.token_ids import (
@@ -37,9 +37,9 @@ from ._data.token_ids import (
 from ._data.vocabulary import MARKERS, given_words, ids_of, select_words
 from ._utils.arrays import as_array, check_numbers, whole_numbers
 from ._utils.padding_margin import PaddingMargin
+from ._utils.saved_state import VersionedState, check_method
 from ._utils.snapshots import commit_on_success, snapshot
 from ._utils.validation import check_ids
-from ._utils.versioned_state import VersionedState, check_method
 from .sequences import PADDING, TokenSequences
 
 __all__ = ["SequenceVectorizer"]

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_union
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
+from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn._data.batches import SequenceDataset
 from sklearn_rnn._data.inputs import check_inputs
@@ -402,3 +403,12 @@ def test_a_network_learns_the_same_whatever_is_stored(pooling):
     if pooling == "flatten":
         with pytest.raises(ValueError, match="fitted on sequences of 9 places, got 8"):
             models[0].predict(SequenceVectorizer(max_len=8).fit(TEXTS).transform(TEXTS))
+
+
+def test_sequences_that_a_former_version_pickled_open():
+    sequences = pickle.loads((SAVED_MODELS / "sequences.pickle").read_bytes())
+    texts = ["a good film", "a bad one"]
+    expected = SequenceVectorizer(max_len=50).fit_transform(texts)
+    assert sequences.vocabulary == expected.vocabulary
+    assert sequences.shape == (2, 50)
+    np.testing.assert_array_equal(sequences.ids, expected.ids)

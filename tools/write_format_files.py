@@ -13,7 +13,7 @@ import joblib
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
-from sklearn_rnn._utils.versioned_state import FORMAT
+from sklearn_rnn._utils.saved_state import FORMAT
 from sklearn_rnn.datasets import make_reviews
 
 folder = Path(sys.argv[1])

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from .._utils.files import atomic_write, read_regular
 from .delimited import Record, read_csv, read_tsv, without_formulas, write_csv, write_tsv
-from .file_signatures import check_content, is_gzipped, utf_16_in
+from .magic_bytes import check_content, is_gzipped, utf_16_in
 from .table import Row, Table, check_filled, check_unique, duplicates
 
 __all__ = [

@@ -6,7 +6,7 @@ texts are found first, by a hash of each, and counted as one text of a larger we
 
 Words are counted in one array, since the vocabulary says beforehand which there are. There may be
 millions of different pairs, most of which occur in a single text and are dropped in the end: they
-are counted by key, in several passes over the texts where memory demands it (`key_counts`).
+are counted by key, in several passes over the texts where memory demands it (`pair_counts`).
 
 Axes: `N` texts, `T` tokens, `V` vocabulary entries, `P` pairs, `C` labels.
 """
@@ -22,8 +22,8 @@ from scipy import sparse
 from ..sequences import UNKNOWN
 from .batches import SequenceDataset
 from .distinct_texts import different_texts
-from .key_counts import KeyCounts
 from .ngram_keys import ngrams_in, pair_keys, unique_by_row
+from .pair_counts import PairCounts
 
 __all__ = [
     "CONSTANT",
@@ -310,7 +310,7 @@ def _frequent_pairs(texts: SequenceDataset) -> tuple[NDArray[np.int64], NDArray[
     frequent = []
     start: int | None = 1  # 0 is no pair
     while start is not None:
-        pairs = KeyCounts(start, limit)
+        pairs = PairCounts(start, limit)
         for block in texts.blocks():
             pairs.add(unique_by_row(pair_keys(block.ids)))
         frequent.append(pairs.at_least(_MIN_TEXTS))

@@ -1,4 +1,4 @@
-"""The split of the training data that early stopping watches."""
+"""The split of the training data: texts to train on, and texts to validate on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hold_out(
 ) -> tuple[SequenceDataset, SequenceDataset]:
     """Return the training and the validation part of a dataset.
 
-    Texts without weight are in neither: they would make a validation loss of nothing.
+    Texts without weight are in neither: they would not count in the validation loss.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ def hold_out(
     data : SequenceDataset
         Texts with their targets.
     strata : callable
-        Gives what the split keeps in proportion, of targets.
+        Returns the values, by target, whose distribution the split preserves.
     fraction : float
         Share of the texts to set aside, in (0, 1); rounded up.
     generator : numpy.random.Generator
-        Source of the choice.
+        Source of randomness.
 
     Returns
     -------
     training : SequenceDataset
         Texts to train on.
     validation : SequenceDataset
-        Texts to watch.
+        Texts to validate on.
     """
     assert data.target is not None
     weights = data.sample_weight
@@ -58,10 +58,10 @@ def split_for_validation(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split rows so that the validation part mirrors the distribution of `keys`.
 
-    Rows are put in the order of their keys, at random among equals, and every so many-th is
-    taken: each class gives its share, rounded up or down, and each range of a number too.
-    Unlike a stratified shuffle split, this works with classes of any size: of each, at least
-    one row stays in training.
+    Rows are sorted by their keys, at random among equal ones, and every k-th is taken: each
+    class gives its share, rounded up or down, and so does each range of a number. Unlike a
+    stratified shuffle split, this works with classes of any size: at least one row of each
+    stays in training.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def split_for_validation(
     fraction : float
         Share of the rows to set aside, in (0, 1); rounded up.
     generator : numpy.random.Generator
-        Source of the choice.
+        Source of randomness.
 
     Returns
     -------
     training : ndarray of int of shape (n_training,)
         Rows to train on, in rising order.
     validation : ndarray of int of shape (n_validation,)
-        Rows to watch, in rising order.
+        Rows to validate on, in rising order.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def split_for_validation(
     """
     n_rows = len(keys)
     n_validation = math.ceil(fraction * n_rows)
-    candidates = _in_order_of(keys, generator)
+    candidates = _sorted_by(keys, generator)
     has_classes = keys.dtype.kind in "iu"
     if has_classes:
         counts = np.bincount(keys)
@@ -100,20 +100,20 @@ def split_for_validation(
             "samples, or early_stopping=False."
         )
     n_validation = min(n_validation, len(candidates))
-    places = (np.arange(n_validation) + generator.uniform()) * len(candidates) / n_validation
-    validation = np.sort(candidates[places.astype(np.intp)])
+    every_kth = (np.arange(n_validation) + generator.uniform()) * len(candidates) / n_validation
+    validation = np.sort(candidates[every_kth.astype(np.intp)])
     if has_classes:
-        validation = _one_of_each_class_given_back(validation, keys)
+        validation = _return_last_of_each_class(validation, keys)
     return np.setdiff1d(np.arange(n_rows), validation), validation
 
 
-def _one_of_each_class_given_back(
+def _return_last_of_each_class(
     validation: NDArray[np.intp], keys: NDArray[Any]
 ) -> NDArray[np.intp]:
-    """Return the rows without the first of each class that training would have none of."""
+    """Drop one row of each class that would be missing in training."""
     classes, first, taken = np.unique(keys[validation], return_index=True, return_counts=True)
     return np.delete(validation, first[taken == np.bincount(keys)[classes]])
 
 
-def _in_order_of(keys: NDArray[Any], generator: np.random.Generator) -> NDArray[np.intp]:
+def _sorted_by(keys: NDArray[Any], generator: np.random.Generator) -> NDArray[np.intp]:
     return np.lexsort((generator.permutation(len(keys)), keys))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sequences import UNKNOWN
-from .analysis import AnalysisParameters, lowercases_tokens, to_normal_form
+from .analyzer import AnalysisParameters, lowercases_tokens, to_normal_form
 from .token_ids import WordCounts
 
 __all__ = ["MARKERS", "given_words", "ids_of", "select_words"]

@@ -4,7 +4,7 @@ A cell's steps are run by the first of these that applies:
 
 1. on a GPU, torch's kernel (`_torch_kernel`), which is cuDNN's;
 2. in training, the compiled steps of `numba_kernels.py`, if it has any for this cell;
-3. otherwise, the steps of `kernels.py` (`_kernel`).
+3. otherwise, the steps of `torch_kernels.py` (`_kernel`).
 
 The LSTM has neither 2 nor 3: torch fuses its steps on a CPU as well (`LSTM._on_cpu`).
 
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import kernels
+from . import torch_kernels
 from .initializers import glorot, orthogonal
 
 __all__ = ["CELLS", "GRU", "LSTM", "Cell", "SimpleRNN"]
@@ -104,7 +104,7 @@ class SimpleRNN(Cell):
     gates = ("state",)
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
-        return kernels.simple_rnn(projected, recurrent)
+        return torch_kernels.simple_rnn(projected, recurrent)
 
     def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
         return torch.rnn_tanh(
@@ -115,14 +115,14 @@ class SimpleRNN(Cell):
 class GRU(Cell):
     """Gated recurrent unit (Cho et al., 2014).
 
-    Gates in the order reset, update, candidate. Its formulas are in `kernels.gru`.
+    Gates in the order reset, update, candidate. Its formulas are in `torch_kernels.gru`.
     """
 
     kind = "gru"
     gates = ("reset", "update", "candidate")
 
     def _kernel(self, projected: Tensor, recurrent: Tensor) -> Tensor:
-        return kernels.gru(projected, recurrent)
+        return torch_kernels.gru(projected, recurrent)
 
     def _torch_kernel(self, inputs: Tensor, start: Tensor) -> Tensor:
         return torch.gru(

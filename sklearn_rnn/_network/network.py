@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..sequences import UNKNOWN
 from .cells import CELLS
+from .config import NetworkConfig
 from .dropout import BranchDropout, LockedDropout
 from .embedding import Embedding
 from .initializers import dense
@@ -36,78 +37,39 @@ class RecurrentNetwork(nn.Module):
 
     Parameters
     ----------
-    n_ids : int or None
-        Rows `V` of the embedding table; None for sequences of vectors.
-    n_dimensions : int
-        Size `D` of a token's vector.
-    n_outputs : int
-        Number of logits `C`.
-    n_places : int
-        Number of steps that ``pooling="flatten"`` has room for.
-    cell : str
-        Kind of the recurrent layers, a key of `CELLS`.
-    hidden_size : int
-        Hidden units of a layer, in one direction.
-    num_layers : int
-        Number of stacked recurrent layers.
-    bidirectional : bool
-        Read in both directions, in each layer.
-    pooling : str
-        How the states of all steps become one vector, a key of `POOLINGS`.
-    input_dropout : float
-        Share of each recurrent layer's inputs dropped, one mask for all steps of a text.
-    dropout : float
-        Share of the pooled vector dropped.
-    linear : {"none", "words", "pairs"}
-        The linear model beside the recurrent layers. Sequences of vectors have none.
-    n_pairs : int
-        Number of word pairs that it knows.
-    branch_dropout : float
-        Share of texts that train the linear model alone, and share of texts that train the
-        recurrent layers alone.
+    config : NetworkConfig
+        What it is built from.
     generator : torch.Generator
         Source of the initial weights and of the dropout masks.
     """
 
-    def __init__(
-        self,
-        *,
-        n_ids: int | None,
-        n_dimensions: int,
-        n_outputs: int,
-        n_places: int,
-        cell: str,
-        hidden_size: int,
-        num_layers: int,
-        bidirectional: bool,
-        pooling: str,
-        input_dropout: float,
-        dropout: float,
-        linear: str,
-        n_pairs: int,
-        branch_dropout: float,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.generator = generator
-        self.cell = cell
-        n_states = hidden_size * (2 if bidirectional else 1)
-        sizes = [n_dimensions, *[n_states] * (num_layers - 1)]
-        self.embedding = None if n_ids is None else Embedding(n_ids, n_dimensions, generator)
+        self.cell = config.cell
+        n_states = config.hidden_size * (2 if config.bidirectional else 1)
+        self.embedding = None
+        if config.n_ids is not None:
+            self.embedding = Embedding(config.n_ids, config.n_dimensions, generator)
         # (V,), words that are read as the unknown token in training: their vectors are not learned
         self.rare_word_mask: Tensor | None
         self.register_buffer("rare_word_mask", None, persistent=False)
-        self.input_dropout = LockedDropout(input_dropout, generator)
+        self.input_dropout = LockedDropout(config.input_dropout, generator)
         self.layers = nn.ModuleList(
-            RecurrentLayer(cell, size, hidden_size, bidirectional, generator) for size in sizes
+            RecurrentLayer(
+                config.cell, n_inputs, config.hidden_size, config.bidirectional, generator
+            )
+            for n_inputs in (config.n_dimensions, *[n_states] * (config.num_layers - 1))
         )
-        self.pooling = POOLINGS[pooling](StateSizes(n_states, hidden_size, n_steps=n_places))
-        self.dropout = LockedDropout(dropout, generator)
-        self.head = dense(self.pooling.n_features, n_outputs, generator)
-        self.branch_dropout = BranchDropout(branch_dropout, generator)
-        self.linear = (
-            None if n_ids is None or linear == "none" else TfidfLinear(n_ids, n_pairs, n_outputs)
+        self.pooling = POOLINGS[config.pooling](
+            StateSizes(n_states, config.hidden_size, n_steps=config.sequence_length)
         )
+        self.dropout = LockedDropout(config.dropout, generator)
+        self.head = dense(self.pooling.n_features, config.n_outputs, generator)
+        self.branch_dropout = BranchDropout(config.branch_dropout, generator)
+        self.linear = None
+        if config.n_ids is not None and config.linear != "none":
+            self.linear = TfidfLinear(config.n_ids, config.n_pairs, config.n_outputs)
 
     @property
     def sparse_parameters(self) -> list[Tensor]:

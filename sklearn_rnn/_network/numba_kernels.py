@@ -4,7 +4,7 @@ A compiled kernel runs all steps in one call that releases the interpreter's loc
 thread can run beside it. It exists for the cells whose steps torch does not fuse on a CPU: an LSTM
 written this way was no faster than oneDNN's on half a batch, and slower with many units.
 
-Imported only when a network is trained, if numba is installed; predictions use `kernels.py`.
+Imported only when a network is trained, if numba is installed; predictions use `torch_kernels.py`.
 Exponentials are accurate to the last bits of float32, in a form that the compiler vectorizes.
 
 Arrays are float32 and time-major: `T` steps, `N` texts, `H` hidden units; matrices multiply a row
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .kernels import previous_states, sum_outer_products
+from .torch_kernels import previous_states, sum_outer_products
 
 __all__ = ["FUNCTIONS"]
 

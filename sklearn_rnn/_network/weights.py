@@ -15,7 +15,7 @@ from .._tables import SharedTable, shared_table
 from .._utils.threads import all_finite, one_blas_thread, single_threaded_math
 from ..exceptions import ModelFileError
 from ..sequences import PADDING
-from .config import NetworkConfig, config_to_state
+from .config import NetworkConfig
 from .network import RecurrentNetwork
 
 __all__ = [
@@ -47,8 +47,7 @@ def build_network(config: NetworkConfig, seed: int) -> RecurrentNetwork:
         The network.
     """
     with one_blas_thread(), single_threaded_math():
-        generator = torch.Generator("cpu").manual_seed(seed)
-        return RecurrentNetwork(**config_to_state(config), generator=generator)
+        return RecurrentNetwork(config, torch.Generator("cpu").manual_seed(seed))
 
 
 def load_pretrained_embedding(embedding: nn.Embedding, vectors: NDArray[np.float32]) -> None:

@@ -95,7 +95,7 @@ def training_callbacks(
     _check_monitors(settings.who, later, validates)
     has_schedule = any(isinstance(_unnamed(entry), LRScheduler) for entry in later)
     if settings.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
-        later.append(LinearWarmupDecay())
+        later.append(("LinearDecay", LinearWarmupDecay()))  # its name in checkpoints
     if settings.verbose and current_process_group().is_main:
         later.append(Progress())
     if validates:

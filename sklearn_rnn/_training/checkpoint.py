@@ -25,13 +25,13 @@ from .._data.batches import SequenceDataset
 from .._data.inputs import Inputs
 from .._utils.archives import read_json, read_npz
 from .._utils.files import atomic_write, check_replaceable, open_regular
-from .._utils.versioned_state import FORMAT
+from .._utils.saved_state import FORMAT
 from ..exceptions import CheckpointError
+from .checkpoint_state import Arrays, arrays_of, record_of, restore
 from .fingerprint import Fingerprint, differences, fit_fingerprint
-from .model_state import ModelState
 from .processes import current_process_group
 from .settings import TrainingRun, TrainingSettings
-from .training_state import Arrays, arrays_of, record_of, restore
+from .starting_model import ModelState
 
 __all__ = ["Checkpoint", "open_checkpoint"]
 

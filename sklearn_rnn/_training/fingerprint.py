@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from .._data.batches import SequenceDataset
 from .._data.inputs import Inputs
 from .._network.weights import weights_to_arrays
-from .._utils.versioned_state import FORMAT
+from .._utils.saved_state import FORMAT
 from .device import training_device
-from .model_state import ModelState
 from .processes import current_process_group
 from .settings import TrainingRun, TrainingSettings
+from .starting_model import ModelState
 
 __all__ = ["Fingerprint", "check_same_fit", "differences", "fit_fingerprint"]
 

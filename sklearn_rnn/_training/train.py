@@ -26,11 +26,11 @@ from .device import training_device
 from .early_stopping import kept_epoch
 from .fingerprint import check_same_fit
 from .history import Figures, check_training, history_arrays
-from .model_state import ModelState, new_model, resumed_model
-from .net import OptimizerState, SequenceNet, make_net
 from .optimizers import FULL_BATCH
 from .processes import current_process_group
 from .settings import TrainingRun, TrainingSettings
+from .skorch_net import OptimizerState, SequenceNet, make_net
+from .starting_model import ModelState, new_model, resumed_model
 
 __all__ = ["TrainingResult", "train"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-__all__ = ["check_ids", "check_summable", "check_y_passed", "seed_from"]
+__all__ = ["check_ids", "check_y_passed", "seed_from"]
 
 
 def check_y_passed(estimator: Any, y: Any) -> None:
@@ -24,29 +24,6 @@ def check_y_passed(estimator: Any, y: Any) -> None:
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
-        )
-
-
-def check_summable(
-    estimator: Any, weights: NDArray[np.float64] | None, single: bool = False
-) -> None:
-    """Raise if weights of texts are so large that their sum is not finite.
-
-    Parameters
-    ----------
-    estimator : object
-        The estimator, for its name.
-    weights : ndarray of float64 of shape (N,), or None
-        The weight of each text.
-    single : bool, default=False
-        Whether they are used without being normalised, in float32.
-    """
-    largest = np.finfo(np.float32 if single else np.float64).max
-    if weights is not None and not weights.sum() <= largest:
-        raise ValueError(
-            f"{type(estimator).__name__}: expected weights of texts whose sum is finite"
-            f"{' in float32' if single else ''}, got up to {weights.max():g}. "
-            f"{'' if single else 'Only their ratios count: '}Make them smaller."
         )
 
 

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._tables import shared_table
+from .._utils.saved_state import VersionedState
 from .._utils.snapshots import on_snapshot
 from .._utils.validation import check_ids
-from .._utils.versioned_state import VersionedState
 from ..sequences import PADDING, TokenSequences
 from .similarity import nearest_words
 

@@ -21,9 +21,9 @@ from .._utils.files import open_regular
 from ..exceptions import VectorFileError
 from .binary_format import BINARY
 from .file_source import HEAD_BYTES, FileStart, OnVector, Source, SubwordLookup, VectorFormat
-from .foreign_files import FOREIGN, foreign_members_hint
 from .gensim_format import GENSIM
 from .text_format import TEXT
+from .unsupported_files import FOREIGN, foreign_members_hint
 
 __all__ = ["read_vectors"]
 

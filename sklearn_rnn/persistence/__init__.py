@@ -7,7 +7,7 @@ names, and only of types that are known to be harmless. Needs skops:
 ``pip install "sklearn-rnn[safe]"``.
 """
 
-from ._model_files import load, save
+from ._save_load import load, save
 from ._trusted_names import trusted_types
 
 __all__ = ["load", "save", "trusted_types"]

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 
 from ..exceptions import ModelFileError
 from ._memory_budget import OverheadError
-from ._nodes import Node, has_plain_attributes, name_of
-from ._schema import Schema, overhead_of, read_schema
 from ._signing import check_signature
+from ._skops_nodes import Node, has_plain_attributes, name_of
+from ._skops_schema import Schema, overhead_of, read_schema
 from ._trusted_names import LOADER_OF, trusted_names
 from ._unsafe_parameters import repack, unsafe_folders, unsafe_parameters
 

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from .._vectors.gensim_format import is_unpickled
-from ._nodes import Node, value_of, walk
-from ._schema import MANY_STRINGS, Schema, parameters_of
+from ._skops_nodes import Node, value_of, walk
+from ._skops_schema import MANY_STRINGS, Schema, parameters_of
 
 __all__ = ["repack", "unsafe_folders", "unsafe_parameters"]
 

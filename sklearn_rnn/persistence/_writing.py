@@ -1,4 +1,7 @@
-"""Write a model as an archive, and make sure that `persistence.load` will read it."""
+"""Write a model as an archive, and make sure that `persistence.load` will read it.
+
+What is in it is what `__getstate__` returns (`_utils/saved_state.py`), as skops writes it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from io import BytesIO
 from types import FunctionType
 from typing import Any
 
-from .._utils.versioned_state import check_method
+from .._utils.saved_state import check_method
 from ..exceptions import ModelFileError
-from ._nodes import Node
 from ._reading import misused_names, names_to_trust, schema_of, untrusted_names
+from ._skops_nodes import Node
 from ._unsafe_parameters import repack
 
 __all__ = ["archive_of", "check_parameters", "check_readable"]

@@ -9,6 +9,7 @@ from scipy.special import expit, softmax
 
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._data.ngram_keys import PAIR
+from sklearn_rnn._network.config import NetworkConfig
 from sklearn_rnn._network.network import RecurrentNetwork
 
 
@@ -115,22 +116,23 @@ def make_network(cell="lstm", pooling="last", num_layers=1, bidirectional=False,
         "n_ids": 12,
         "n_dimensions": 4,
         "n_outputs": 2,
-        "n_places": 9,
+        "sequence_length": 9,
         "hidden_size": 5,
         "input_dropout": 0.0,
         "dropout": 0.0,
         "linear": "none",
         "n_pairs": 0,
         "branch_dropout": 0.0,
-        "generator": torch.Generator().manual_seed(0),
     }
-    return RecurrentNetwork(
+    generator = others.pop("generator", None) or torch.Generator().manual_seed(0)
+    config = NetworkConfig(
         cell=cell,
         pooling=pooling,
         num_layers=num_layers,
         bidirectional=bidirectional,
         **(sizes | others),
     )
+    return RecurrentNetwork(config, generator)
 
 
 def unsettle(network):

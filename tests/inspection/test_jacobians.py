@@ -11,7 +11,7 @@ from sklearn_rnn.inspection._jacobians import OUTPUTS, jacobian_norms
 
 
 def network_of(cell, **more):
-    sizes = {"n_ids": None, "n_dimensions": 3, "n_places": 7, "hidden_size": 4}
+    sizes = {"n_ids": None, "n_dimensions": 3, "sequence_length": 7, "hidden_size": 4}
     dropped = {"input_dropout": 0.5, "dropout": 0.5}
     return make_network(cell, **{"pooling": "max"} | sizes | dropped | more).double().eval()
 

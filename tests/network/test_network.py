@@ -41,7 +41,7 @@ def test_training_mode_computes_the_same_as_prediction(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_a_whole_network_equal_finite_differences(cell):
-    sizes = {"n_ids": 5, "n_dimensions": 2, "n_outputs": 1, "n_places": 4, "hidden_size": 2}
+    sizes = {"n_ids": 5, "n_dimensions": 2, "n_outputs": 1, "sequence_length": 4, "hidden_size": 2}
     network = make_network(cell, "attention", num_layers=2, bidirectional=True, **sizes).double()
     ids, lengths = torch.tensor([[2, 3, 4], [4, 0, 0]]), torch.tensor([3, 1])
     names, values = zip(*network.named_parameters(), strict=True)

@@ -14,7 +14,7 @@ from sklearn_rnn._network import numba_kernels as _compiled  # noqa: E402
 
 
 def network_of(cell, pooling="mean"):
-    sizes = {"n_ids": 30, "n_dimensions": 5, "n_places": 20, "hidden_size": 6}
+    sizes = {"n_ids": 30, "n_dimensions": 5, "sequence_length": 20, "hidden_size": 6}
     return make_network(cell, pooling, num_layers=2, bidirectional=True, **sizes)
 
 

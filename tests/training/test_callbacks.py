@@ -6,7 +6,7 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, EpochScoring
 
-from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn import RNNTextClassifier, TokenSequences
 from small_models import THREE_EPOCHS
 from training_runs import QUICK, assert_same_weights, weights
 
@@ -183,3 +183,11 @@ def test_limits_beyond_all_numbers_are_none():
     expected = clone(model).set_params(max_grad_norm=None, batch_size=12).fit(X, y)
     found = clone(model).set_params(max_grad_norm=10**400, batch_size=2**63).fit(X, y)
     np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize("flag", [True, np.True_, np.bool_(1)])
+def test_any_true_freezes_the_vectors_for_good(flag):
+    table = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    sequences = TokenSequences(X, tuple(f"w{i}" for i in range(20)), table)
+    model = RNNTextClassifier(**TINY, freeze_embedding=flag).fit(sequences, y)
+    np.testing.assert_array_equal(model.embedding_vectors_[2:], table[2:])

@@ -18,7 +18,7 @@ from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base
 from sklearn_rnn._training import checkpoint as _checkpoint
 from sklearn_rnn._training import train
-from sklearn_rnn._training.net import SequenceNet
+from sklearn_rnn._training.skorch_net import SequenceNet
 from sklearn_rnn.exceptions import CheckpointError, DivergenceError
 from small_models import FIVE_EPOCHS
 

@@ -1,6 +1,7 @@
 """Early stopping: what is set aside, and which epoch is kept."""
 
 import pytest
+import skorch.callbacks
 import torch
 from skorch.callbacks import Callback
 from torch.nn import functional as F
@@ -51,3 +52,20 @@ def test_the_validation_part_mirrors_the_classes_and_gives_the_recorded_loss(wit
     target = torch.from_numpy(validation.target[validation.rows]).double()
     loss = F.binary_cross_entropy_with_logits(torch.from_numpy(logits), target).item()
     assert loss == pytest.approx(model.history_["valid_loss"].min(), abs=1e-5)
+
+
+def test_a_checkpoint_of_skorchs_is_not_taken_for_early_stopping(reviews, tmp_path):
+    """It restores weights too, and knows no epoch."""
+    checkpoint = skorch.callbacks.Checkpoint(
+        monitor="train_loss_best", dirname=tmp_path, load_best=True
+    )
+    settings = QUICK | {"early_stopping": False, "callbacks": [checkpoint]}
+    model = RNNTextClassifier(**settings).fit(*reviews)
+    assert model.best_epoch_ == model.n_iter_ == QUICK["max_epochs"]
+
+
+def test_early_stopping_of_skorchs_from_a_user_keeps_its_best_epoch(reviews):
+    stopper = skorch.callbacks.EarlyStopping(monitor="train_loss", patience=1, load_best=True)
+    settings = QUICK | {"early_stopping": False, "max_epochs": 30, "lr": 0.5}
+    model = RNNTextClassifier(**settings, callbacks=[stopper]).fit(*reviews)
+    assert model.best_epoch_ == 1 + model.history_["train_loss"].argmin() < model.n_iter_ < 30

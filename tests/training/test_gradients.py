@@ -15,7 +15,13 @@ from small_models import THREE_EPOCHS
 
 
 def network_of(**changes):
-    sizes = {"n_ids": 30, "n_dimensions": 5, "n_outputs": 3, "n_places": 20, "hidden_size": 4}
+    sizes = {
+        "n_ids": 30,
+        "n_dimensions": 5,
+        "n_outputs": 3,
+        "sequence_length": 20,
+        "hidden_size": 4,
+    }
     return make_network(
         **{"pooling": "max", "num_layers": 2, "bidirectional": True} | sizes | changes
     )

@@ -1,4 +1,11 @@
-"""The format of an estimator's saved state, whose number lets later versions read it."""
+"""What a saved estimator contains, and the number of its format, by which later versions read it.
+
+Whatever saves a model (joblib, pickle, skops) asks `__getstate__` for it. That is parameters,
+numbers and NumPy arrays: no torch object, no optimizer, no training data. Recurrent estimators
+(`_base.py`) add the network's configuration (`_network/config.py`), its weights
+(`_network/weights.py`) and their target (`_data/saved_targets.py`). Names of attributes and
+weights are part of the format.
+"""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from analysed import TOKENS, itself, spoken, tokens_of
 from paths import SAVED_MODELS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, persistence
-from sklearn_rnn._data import analysis as _analysis
-from sklearn_rnn._data.analysis import to_normal_form
+from sklearn_rnn._data import analyzer as _analysis
+from sklearn_rnn._data.analyzer import to_normal_form
 from sklearn_rnn.embeddings import PretrainedEmbedding
 
 FORMER_PATTERN = r"(?u)\b\w+(?:['’]\w+)*\b"

@@ -9,8 +9,8 @@ import pytest
 
 from paths import SAVED_MODELS
 from sklearn_rnn import persistence
-from sklearn_rnn._utils import versioned_state as _format
-from sklearn_rnn._utils.versioned_state import FORMAT
+from sklearn_rnn._utils import saved_state as _format
+from sklearn_rnn._utils.saved_state import FORMAT
 from sklearn_rnn.exceptions import ModelFileError
 from small_models import MODELS
 

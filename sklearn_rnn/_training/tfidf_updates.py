@@ -11,7 +11,7 @@ from .._data.batches import SequenceDataset
 from .._data.ngram_stream import NO_PAIRS, StreamNGrams
 from .._data.ngrams import NGrams, merge_ngrams
 from .._network.linear import TfidfLinear
-from .net import OptimizerState
+from .skorch_net import OptimizerState
 
 __all__ = ["Counted", "count_again", "count_chunk"]
 

@@ -19,7 +19,7 @@ accepted, by a grammar that has one rule for each loader (`_GRAMMAR`):
    what would take for ever (keys with equal hashes, huge seeds) or what C code would believe (a
    position beyond the end of a state).
 
-What the members of the archive contain is for `_schema` to look at.
+What the members of the archive contain is for `_skops_schema` to look at.
 """
 
 from __future__ import annotations

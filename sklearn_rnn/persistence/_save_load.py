@@ -4,8 +4,8 @@
 back as `load` would read it (`_writing.check_readable`), signed (`_signing`), and put in place in
 one step.
 
-`load`: the signature is checked, then what the archive says of itself (`_schema`: memory and form;
-`_unsafe_parameters`; `_trusted_names`), and only then does skops make objects (`_reading`).
+`load`: the signature is checked, then what the archive says of itself (`_skops_schema`: memory and
+form; `_unsafe_parameters`; `_trusted_names`), and only then does skops make objects (`_reading`).
 """
 
 from __future__ import annotations

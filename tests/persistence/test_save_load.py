@@ -23,8 +23,8 @@ from sklearn_rnn import (
 )
 from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import ModelFileError
-from sklearn_rnn.persistence import _model_files
 from sklearn_rnn.persistence import _reading as _model_reading
+from sklearn_rnn.persistence import _save_load
 from small_models import LABELS, MODELS, QUICK, TEXTS, assert_same_answers
 
 pytest.importorskip("skops.io")
@@ -81,7 +81,7 @@ def test_a_file_is_hardly_larger_than_the_weights(path, write, linear):
 
 def test_a_file_is_opened_where_there_is_no_room_for_a_copy_of_it(model, path, monkeypatch):
     persistence.save(model, path)
-    monkeypatch.setattr(_model_files, "SPOOLED_BYTES", 10)
+    monkeypatch.setattr(_save_load, "SPOOLED_BYTES", 10)
     monkeypatch.setattr(tempfile, "tempdir", str(path.with_name("missing")))
     assert_same_answers(persistence.load(path), model)
 

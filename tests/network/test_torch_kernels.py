@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from plain_network import draw
-from sklearn_rnn._network import kernels
+from sklearn_rnn._network import torch_kernels
 
 N_GATES = {"rnn": 1, "gru": 3}
-OURS = {"rnn": kernels.simple_rnn, "gru": kernels.gru}
+OURS = {"rnn": torch_kernels.simple_rnn, "gru": torch_kernels.gru}
 TORCHS = {"rnn": torch.rnn_tanh, "gru": torch.gru}
 
 

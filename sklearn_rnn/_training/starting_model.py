@@ -13,9 +13,9 @@ from .._network.config import NetworkConfig, network_config
 from .._network.network import RecurrentNetwork
 from .._network.weights import build_network, load_pretrained_embedding
 from .callbacks import is_frozen
-from .linear_updates import Counted, count_again, count_chunk
-from .net import OptimizerState
 from .settings import TrainingRun, TrainingSettings
+from .skorch_net import OptimizerState
+from .tfidf_updates import Counted, count_again, count_chunk
 from .unknown_words import UnknownWords
 
 __all__ = ["ModelState", "new_model", "resumed_model"]

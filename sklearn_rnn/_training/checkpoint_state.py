@@ -43,6 +43,11 @@ def record_of(net: Any, order: np.random.Generator) -> dict[str, Any]:
         A net whose epoch has ended.
     order : numpy.random.Generator
         Source of the order of its texts.
+
+    Returns
+    -------
+    dict
+        What JSON can contain, but for NumPy's numbers.
     """
     return {
         # Without its batches: the next epoch does not read them, and drops them anyway.
@@ -55,6 +60,17 @@ def record_of(net: Any, order: np.random.Generator) -> dict[str, Any]:
 
 def restore(net: Any, order: np.random.Generator, record: dict[str, Any], arrays: Arrays) -> None:
     """Restore in a net that is about to be trained what was taken from another one.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        The net.
+    order : numpy.random.Generator
+        Source of the order of its texts.
+    record : dict
+        What `record_of` returned.
+    arrays : dict of str to ndarray
+        What `arrays_of` returned.
 
     Raises
     ------
@@ -118,7 +134,18 @@ def _tensors(net: Any) -> dict[str, Tensor]:
 
 
 def arrays_of(net: Any) -> Arrays:
-    """Return the arrays that training has changed, by names that `restore` knows."""
+    """Return the arrays that training has changed.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        A net whose epoch has ended.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By names that `restore` knows.
+    """
     tensors = _tensors(net)
     for weight, entries in net.optimizer_.state_dict()["state"].items():
         for name, value in entries.items():

@@ -26,8 +26,8 @@ def test_the_more_texts_the_more_pairs_are_counted_at_once(monkeypatch):
     """Or else passes over the texts would grow with their number."""
     passes = []
     monkeypatch.setattr(_ngrams, "_PAIRS_AT_ONCE", 4)
-    count = _ngrams.KeyCounts
-    monkeypatch.setattr(_ngrams, "KeyCounts", lambda *of: passes.append(of) or count(*of))
+    count = _ngrams.PairCounts
+    monkeypatch.setattr(_ngrams, "PairCounts", lambda *of: passes.append(of) or count(*of))
     twelve_pairs = np.array([[2 + n, 3 + n] for n in range(12)])
     for n_texts in (12, 40):
         texts = np.resize(twelve_pairs, (n_texts, 2))

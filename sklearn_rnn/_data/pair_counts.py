@@ -1,8 +1,8 @@
-"""Counts of keys, of which there may be more than memory has room for.
+"""Counts of pairs, of which there may be more than memory has room for.
 
-Keys are counted in sorted arrays: a dict of a million pairs takes 200 MB. If more different keys
-come up than fit, the upper half of the sorted ones is let go, and whoever counts goes over the
-texts once more, from the first key that was let go:
+Pairs are counted by their keys, in sorted arrays: a dict of a million pairs takes 200 MB. If more
+different keys come up than fit, the upper half of the sorted ones is let go, and the texts are
+read once more, from the first key that was let go:
 
     pass 1   keys  1 ........... k | let go
     pass 2                       k .......... m | let go
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from .ngram_keys import find_keys
 
-__all__ = ["KeyCounts"]
+__all__ = ["PairCounts"]
 
 
-class KeyCounts:
+class PairCounts:
     """Counts the keys of one pass.
 
     Parameters

@@ -27,7 +27,7 @@ from scipy import sparse
 
 from .._utils.archives import check_npy, open_zip, read_npz, read_within
 from ._memory_budget import MemoryBudget, count_packed_words, read_budgeted_json
-from ._nodes import Node, check_node, is_object_array, name_of, value_of, walk
+from ._skops_nodes import Node, check_node, is_object_array, name_of, value_of, walk
 
 __all__ = ["MANY_STRINGS", "Schema", "overhead_of", "parameters_of", "read_schema"]
 
