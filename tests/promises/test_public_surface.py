@@ -159,9 +159,7 @@ def test_import_leaves_what_few_need_for_later(effects_of_import, package):
 
 def test_what_the_readme_lists_can_be_imported_from_the_package_itself():
     table = (ROOT / "README.md").read_text("utf-8").partition("## What is in it")[2]
-    rows = re.findall(
-        r"^\| (`.+?) \|", table.partition("\n\nAll of these")[0], flags=re.MULTILINE
-    )
+    rows = re.findall(r"^\| (`.+?) \|", table.partition("\n\nAll of these")[0], flags=re.MULTILINE)
     names = [name.rpartition(".")[2] for row in rows for name in re.findall(r"`(.+?)`", row)]
     assert len(names) >= 13
     assert [name for name in names if not hasattr(sklearn_rnn, name)] == []
