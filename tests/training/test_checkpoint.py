@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 
 from checkpoints import DiskError, assert_same, interrupted
 from paths import SCRIPTS
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
 from sklearn_rnn._training import checkpoint as _checkpoint
 from sklearn_rnn._training import train
 from sklearn_rnn._training.skorch_net import SequenceNet
@@ -222,7 +222,7 @@ def test_without_a_seed_the_first_ones_draw_is_kept(task, tmp_path, breaks_after
     X, y = task
     settings = FIVE_EPOCHS | {"random_state": None}
     model = interrupted(RNNTextClassifier(**settings, checkpoint_dir=tmp_path), X, y, breaks_after)
-    monkeypatch.setattr(_base, "seed_from", lambda _: model._seed)
+    monkeypatch.setattr(train, "seed_from", lambda _: model._seed)
     assert_same(model, RNNTextClassifier(**settings).fit(X, y), X)
 
 
