@@ -29,11 +29,11 @@ __all__ = [
     "CONSTANT",
     "SINGLE",
     "NGrams",
+    "count_ngrams",
     "inverse_frequencies",
     "label_contrast",
     "learn_ngrams",
     "merge_ngrams",
-    "ngrams_of",
     "pairs_at_once",
     "weighted_frequencies",
 ]
@@ -75,7 +75,7 @@ class NGrams(NamedTuple):
         return self.idf[: len(self.rare_word_mask)] == 0
 
 
-def ngrams_of(
+def count_ngrams(
     texts: SequenceDataset, n_ids: int, kind: str, labels: sparse.csr_array | None = None
 ) -> NGrams:
     """Count the n-grams of training texts, weighted by labels if there are any.
