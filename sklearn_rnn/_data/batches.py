@@ -97,7 +97,7 @@ class Block(NamedTuple):
 
 
 class SequenceDataset(Dataset[Batch]):
-    """Sequences with their targets, taken out in whole batches.
+    """Sequences with their targets, indexed by batch.
 
     Parameters
     ----------
@@ -329,6 +329,8 @@ class LengthSortedBatches:
     ----------
     order : ndarray of int of shape (N,)
         Indices of the texts in the order in which the batches contain them.
+    starts : list of int
+        Where in this order each batch starts, and the end.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A fit's fingerprint: what its result depends on, in a form that can be compared.
 
-Of a checkpoint, to tell whether it belongs to this fit. Of each process that trains the same
-network, to tell whether they were given the same.
+A checkpoint contains that of its fit, so that no other fit resumes from it. Processes that train
+one network compare theirs, so that all train with the same data and parameters.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def _hash(who: str, needed_by: str, name: str, value: Any) -> str:
         return str(joblib.hash(value))
     except Exception as error:
         raise ValueError(
-            f"{who}: {needed_by} needs parameters that another process can be given, and "
-            f"{name}={value!r} is none ({error}). Define a function at the top of a module."
+            f"{who}: {needed_by} needs parameters that can be pickled, and {name}={value!r} "
+            f"cannot ({error}). Define a function at the top of a module."
         ) from error
 
 
@@ -193,4 +193,4 @@ def differences(
     if ours["data"] != theirs["data"]:
         yield "the data differ"
     if ours["start"] != theirs["start"]:
-        yield "the model that it went on with was another one"
+        yield "it resumed from another model"
