@@ -315,7 +315,7 @@ def _load(options: Namespace) -> Any:
         model = _load_joblib(path)
     if not hasattr(model, "predict"):
         raise ModelFileError(
-            f"{str(path)!r} holds a {type(model).__name__}: expected a model that predicts."
+            f"{str(path)!r} contains a {type(model).__name__}: expected a model that predicts."
         )
     return model
 

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _DIRECTORY_BYTES, _DIRECTORY_PART = 2**17, 40
-"""How long a directory may be: so many bytes, and one for each 40 of the archive.
+"""How long a directory may be: this many bytes, and one for each 40 of the archive.
 
 An entry takes about 60 bytes in the file, ten times as much in memory, and a tenth of a
 millisecond.

@@ -1,4 +1,4 @@
-"""Arrays that users pass: numbers, or an error that says what came instead."""
+"""Arrays that users pass: numbers, or an error that says what was received instead."""
 
 from __future__ import annotations
 

@@ -137,9 +137,9 @@ def _open_member(
         chosen = archive.getinfo(_chosen_member(who, name, archive, member))
         if chosen.compress_type not in _UNPACKABLE:
             raise VectorFileError(
-                f"{who}: {name!r} holds {_excerpt(chosen.filename)} compressed by bzip2, LZMA or "
-                "another method that may fill the memory. Unpack it and pass the file inside, or "
-                "that packed with gzip."
+                f"{who}: {name!r} contains {_excerpt(chosen.filename)} compressed by bzip2, LZMA "
+                "or another method that may fill the memory. Unpack it and pass the file inside, "
+                "or that packed with gzip."
             )
         return archive.open(chosen)
     except VectorFileError:
@@ -164,8 +164,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     outside = next((file for file in files if _is_outside(file)), None)
     if outside is not None:
         raise VectorFileError(
-            f"{who}: {name!r} holds a path outside its folder, {outside[:100]!r}. Such archives "
-            "are made to harm: do not unpack it, fetch it from a source you trust."
+            f"{who}: {name!r} contains a path outside its folder, {outside[:100]!r}. Such "
+            "archives are made to harm: do not unpack it, fetch it from a source you trust."
         )
     # Archives made on a Mac contain a shadow of each file.
     chosen = [file for file in files if not file.startswith("__MACOSX/")]
@@ -176,7 +176,7 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
             raise VectorFileError(f"{who}: {name!r} {hint}")
         shown = ", ".join(map(_excerpt, files[:10])) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
-            f"{who}: expected one file of word vectors in {name!r}, the archive holds "
+            f"{who}: expected one file of word vectors in {name!r}, the archive contains "
             f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
         )
     return chosen[0]

@@ -81,5 +81,7 @@ def _load(source: Source) -> Any:
         ) from error
     vectors = getattr(loaded, "wv", loaded)
     if getattr(vectors, "vectors", None) is None or not hasattr(vectors, "key_to_index"):
-        raise source.file_error(f"holds {type(loaded).__name__}, expected gensim's KeyedVectors.")
+        raise source.file_error(
+            f"contains {type(loaded).__name__}, expected gensim's KeyedVectors."
+        )
     return vectors

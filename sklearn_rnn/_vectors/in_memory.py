@@ -47,7 +47,7 @@ def load_from_memory(
     """
     words, value_of = _words_and_values(who, source)
     if not len(words):
-        raise ValueError(f"{who}: the source, {type(source).__name__}, holds no words.")
+        raise ValueError(f"{who}: the source, {type(source).__name__}, contains no words.")
     n_values = 0
     for word in words:
         _check_is_word(who, word)
