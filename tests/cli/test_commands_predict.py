@@ -232,7 +232,7 @@ def several_labels():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda: {"a": 1}, "holds a dict: expected a model that predicts"),
+        (lambda: {"a": 1}, "contains a dict: expected a model that predicts"),
         (several_labels, "the model gives several answers per text"),
         (lambda: RNNTextClassifier(), "not fitted yet"),
     ],
