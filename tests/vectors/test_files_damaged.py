@@ -109,10 +109,10 @@ BAD = {
     "wrong checksum": (gzip.compress(TEXT)[:-8] + b"\0" * 8, "cannot be unpacked"),
     "something after gzip": (gzip.compress(TEXT) + b"tail", "cannot be unpacked"),
     "cut zip": (as_zip({"a.txt": TEXT})[:-30], "cannot be unpacked"),
-    "zip of nothing": (as_zip({}), "expected one file .* holds 0: none"),
+    "zip of nothing": (as_zip({}), "expected one file .* contains 0: none"),
     "zip of several": (
         as_zip({"glove.50d.txt": TEXT, "glove.100d.txt": TEXT}),
-        r"holds 2: glove\.50d\.txt, glove\.100d\.txt\. Name one, as in 'archive\.zip!member'",
+        r"contains 2: glove\.50d\.txt, glove\.100d\.txt\. Name one, as in 'archive\.zip!member'",
     ),
     "zip with a way out": (as_zip({"../../glove.txt": TEXT}), r"outside its folder, '\.\./\.\./g"),
     "zip with a root": (as_zip({"/etc/glove.txt": TEXT}), "outside its folder, '/etc/glove.txt'"),
