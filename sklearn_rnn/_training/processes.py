@@ -163,8 +163,8 @@ class ProcessGroup:
     def _loss(self, why: str) -> LostProcessError:
         """Return the error that this operation and all later ones raise."""
         self._lost = (
-            f"data_parallel: process {self.rank} of {self.size} cannot continue, since {why} Start "
-            "all of them again: a fit with checkpoint_dir resumes from its last epoch."
+            f"data_parallel: process {self.rank} of {self.size} cannot continue, since {why} "
+            "Start all of them again: a fit with checkpoint_dir resumes from its last epoch."
         )
         return LostProcessError(self._lost)
 
