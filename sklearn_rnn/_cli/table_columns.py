@@ -170,7 +170,7 @@ def numbers_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[np.float
     """Return the numbers of some rows."""
     cells = table.column(name)
     for row in rows:
-        if not _is_number(cells[row]):
+        if not _is_finite_number(cells[row]):
             raise ValueError(
                 f"{table.source!r} {table.place(row)} has {cells[row]!r} in {name!r}: with "
                 "--regression, this must be a finite number."
@@ -190,14 +190,14 @@ def _scalars(table: Table, name: str, rows: Sequence[int], expected: str) -> lis
 
 
 def _contains_only_numbers(cells: Sequence[Any]) -> bool:
-    return all(_is_missing(cell) or _is_number(cell) for cell in cells)
+    return all(_is_missing(cell) or _is_finite_number(cell) for cell in cells)
 
 
 def _is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _is_number(cell: Any) -> bool:
+def _is_finite_number(cell: Any) -> bool:
     try:
         return math.isfinite(float(cell))
     except (TypeError, ValueError, OverflowError):

@@ -84,7 +84,7 @@ def read_vectors(
     with ExitStack() as opened:
         file: Any = opened.enter_context(open_regular(archive, who=who))
         magic = file.peek(8)[:8]
-        unpacked = _unpack(opened, who, name, file, member) if _is_packed(magic) else file
+        unpacked = _open_packed(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
         start = FileStart.of(archive, source.read(HEAD_BYTES))
         chosen = _choose_format(source, start)
@@ -119,7 +119,7 @@ def _is_packed(magic: bytes) -> bool:
     return magic.startswith((_GZIP, *_ZIP))
 
 
-def _unpack(
+def _open_packed(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> io.BufferedReader:
     if file.read(2) == _GZIP:

@@ -56,13 +56,13 @@ def _matches(start: FileStart) -> bool:
 
 
 def _open(source: Source, start: FileStart) -> VectorRows[str]:
-    return keyed_vectors_rows(_load(source), source.file_error)
+    return keyed_vectors_rows(_load_with_gensim(source), source.file_error)
 
 
 GENSIM = VectorFormat(_matches, _open)
 
 
-def _load(source: Source) -> Any:
+def _load_with_gensim(source: Source) -> Any:
     try:
         native = import_module("gensim.models").KeyedVectors
     except ImportError as error:
