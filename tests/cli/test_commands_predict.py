@@ -38,7 +38,7 @@ def test_answers_stand_beside_columns_without_a_name(trained, tmp_path):
 def test_columns_that_a_format_cannot_hold_are_refused_before_reading_texts(
     trained, tmp_path, capsys, monkeypatch, ending
 ):
-    monkeypatch.setattr(_commands, "_load", None)
+    monkeypatch.setattr(_commands, "_load_model", None)
     (tmp_path / "spam.csv").write_text(SPAM, encoding="utf-8")
     options = ["--text", "v2", "--out", tmp_path / f"answers.{ending}"]
     line = failure(capsys, "predict", trained.path, tmp_path / "spam.csv", *options)
