@@ -107,7 +107,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(TokenSequences(X, ["a"] * 5), LABELS),
         ValueError,
-        r"ids must lie in \[0, 5\)",
+        r"ids must be in \[0, 5\)",
     ),
     Row(
         "negative ids",
