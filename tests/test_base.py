@@ -9,12 +9,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, persistence
+from small_models import SMALL
 
-QUICK = {"hidden_size": 4, "embedding_dim": 3, "random_state": 0}
 STILL = {"lr": 1e-30, "table_lr": None, "max_epochs": 1, "optimizer": "sgd"}
 WORDS = ("<pad>", "<unk>", *"abcdef")
 IDS = np.random.default_rng(0).integers(2, len(WORDS), (12, 5))
-VECTORS = np.random.default_rng(1).standard_normal((len(WORDS), 3)).astype(np.float32)
+VECTORS = np.random.default_rng(1).standard_normal((len(WORDS), 4)).astype(np.float32)
 KINDS_OF_X = {
     "token sequences": TokenSequences(IDS, WORDS),
     "sequences with vectors": TokenSequences(IDS, WORDS, VECTORS),
@@ -39,8 +39,8 @@ def weights(model):
 @pytest.mark.parametrize("X", KINDS_OF_X)
 def test_the_network_is_the_one_that_fit_starts_from(X, y, linear):
     X, (estimator, y) = KINDS_OF_X[X], KINDS_OF_Y[y]
-    model = estimator(**QUICK, linear=linear).initialize(X, y)
-    barely_fitted = estimator(**QUICK, **STILL, linear=linear).fit(X, y)
+    model = estimator(**SMALL, linear=linear).initialize(X, y)
+    barely_fitted = estimator(**SMALL, **STILL, linear=linear).fit(X, y)
     theirs = weights(barely_fitted)
     for name, array in weights(model).items():
         np.testing.assert_allclose(array, theirs[name], atol=1e-20, err_msg=name)
@@ -50,7 +50,7 @@ def test_the_network_is_the_one_that_fit_starts_from(X, y, linear):
 @pytest.mark.parametrize("y", KINDS_OF_Y)
 def test_an_untrained_network_can_be_saved(tmp_path, y):
     X, (estimator, y) = KINDS_OF_X["token sequences"], KINDS_OF_Y[y]
-    model = estimator(**QUICK).initialize(X, y)
+    model = estimator(**SMALL).initialize(X, y)
     for copy in (pickle.loads(pickle.dumps(model)), saved(model, tmp_path / "model")):
         np.testing.assert_array_equal(copy.transform(X), model.transform(X))
         np.testing.assert_array_equal(copy.predict(X), model.predict(X))
@@ -64,7 +64,7 @@ def saved(model, path):
 
 def test_weights_put_in_are_what_predicts_and_what_training_goes_on_from():
     X, y = KINDS_OF_X["token sequences"], np.tile([0, 1], 6)
-    settings = QUICK | {"linear": "none"}
+    settings = SMALL | {"linear": "none"}
     trained = RNNTextClassifier(**settings, max_epochs=3).fit(X, y)
     model = RNNTextClassifier(**settings, warm_start=True, max_epochs=1)
     model.initialize(X[:2], [0, 1])
@@ -78,8 +78,8 @@ def test_weights_put_in_are_what_predicts_and_what_training_goes_on_from():
 
 
 @pytest.mark.parametrize("linear", ["none", "words"])
-def test_words_that_a_chunk_does_not_hold_keep_the_vectors_that_were_put_in(linear):
-    model = RNNTextClassifier(**QUICK, **STILL, linear=linear, warm_start=True)
+def test_words_that_a_chunk_does_not_contain_keep_the_vectors_that_were_put_in(linear):
+    model = RNNTextClassifier(**SMALL, **STILL, linear=linear, warm_start=True)
     model.initialize(KINDS_OF_X["token sequences"], np.tile([0, 1], 6))
     with torch.no_grad():
         model.net_.module_.embedding.weight.copy_(torch.from_numpy(VECTORS))
@@ -91,14 +91,14 @@ def test_words_that_a_chunk_does_not_hold_keep_the_vectors_that_were_put_in(line
 
 def test_chunks_leave_the_units_for_which_weights_were_made():
     X, y = KINDS_OF_X["token sequences"], 100 + np.arange(12.0)
-    model = RNNTextRegressor(**QUICK, **STILL, linear="none").initialize(X[:2], [-1.0, 1.0])
+    model = RNNTextRegressor(**SMALL, **STILL, linear="none").initialize(X[:2], [-1.0, 1.0])
     before = model.predict(X)
     np.testing.assert_allclose(model.partial_fit(X, y).predict(X), before, atol=1e-6)
 
 
 def test_fit_starts_anew_as_ever():
     X, y = KINDS_OF_X["token sequences"], np.tile([0, 1], 6)
-    model = RNNTextClassifier(**QUICK, max_epochs=2)
+    model = RNNTextClassifier(**SMALL, max_epochs=2)
     expected = clone(model).fit(X, y).predict_proba(X)
     np.testing.assert_array_equal(
         model.initialize(X, y[::-1]).fit(X, y).predict_proba(X), expected
@@ -108,7 +108,7 @@ def test_fit_starts_anew_as_ever():
 def test_vectors_that_came_are_frozen_as_fit_would_freeze_them():
     X, y = KINDS_OF_X["sequences with vectors"], np.tile([0, 1], 6)
     frozen, free = (
-        RNNTextClassifier(**QUICK, freeze_embedding=freeze, linear="none").initialize(X, y)
+        RNNTextClassifier(**SMALL, freeze_embedding=freeze, linear="none").initialize(X, y)
         for freeze in (True, False)
     )
     assert frozen.summary().non_trainable == VECTORS.size
@@ -126,7 +126,7 @@ def test_vectors_that_came_are_frozen_as_fit_would_freeze_them():
     ],
 )
 def test_what_fit_refuses_is_refused_and_changes_nothing(X, y, message):
-    model = RNNTextClassifier(**QUICK)
+    model = RNNTextClassifier(**SMALL)
     with pytest.raises(ValueError, match=message):
         model.initialize(X, y)
     with pytest.raises(NotFittedError):

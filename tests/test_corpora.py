@@ -16,6 +16,7 @@ from long_corpus import LABELS, TEXTS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
+from small_models import TWO_EPOCHS
 
 
 @pytest.mark.parametrize(
@@ -169,13 +170,10 @@ def assert_the_same_is_learned(model, twins, y):
         np.testing.assert_array_equal(answers, expected)
 
 
-SMALL = {"hidden_size": 3, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}
-
-
 @pytest.mark.parametrize("linear", ["none", "words", "pairs"])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_every_network_learns_from_disk_as_from_memory(twins, cell, linear):
-    model = RNNTextClassifier(cell=cell, linear=linear, **SMALL)
+    model = RNNTextClassifier(cell=cell, linear=linear, **TWO_EPOCHS)
     assert_the_same_is_learned(model, twins, LABELS[:200])
 
 
@@ -185,12 +183,12 @@ def test_every_network_learns_from_disk_as_from_memory(twins, cell, linear):
     ids=lambda parameters: next(iter(parameters)),
 )
 def test_every_way_of_training_reads_disk_as_memory(twins, parameters):
-    model = RNNTextClassifier(**SMALL, **parameters)
+    model = RNNTextClassifier(**TWO_EPOCHS, **parameters)
     assert_the_same_is_learned(model, twins, LABELS[:200])
 
 
 def test_a_regressor_learns_from_disk_as_from_memory(twins):
-    assert_the_same_is_learned(RNNTextRegressor(**SMALL), twins, np.arange(200) % 7)
+    assert_the_same_is_learned(RNNTextRegressor(**TWO_EPOCHS), twins, np.arange(200) % 7)
 
 
 @pytest.mark.parametrize("kind", [Word2VecEmbedding, FastTextEmbedding])

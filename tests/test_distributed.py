@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from paths import SCRIPTS
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, distributed
 from sklearn_rnn.datasets import make_reviews
-from small_models import QUICK
+from small_models import TWO_EPOCHS
 
 pytest.importorskip("distributed")
 import dask.bag
@@ -126,7 +126,7 @@ def test_what_is_no_bag_of_texts_is_refused():
 
 @pytest.fixture(scope="module")
 def model():
-    pipeline = make_pipeline(SequenceVectorizer(max_len=40), RNNTextClassifier(**QUICK))
+    pipeline = make_pipeline(SequenceVectorizer(max_len=40), RNNTextClassifier(**TWO_EPOCHS))
     return pipeline.fit(TEXTS, LABELS)
 
 

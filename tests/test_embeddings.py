@@ -1,6 +1,5 @@
 """Word vectors in pipelines and searches: learned on the way, or there already."""
 
-import pickle
 import subprocess
 import sys
 import tracemalloc
@@ -74,23 +73,6 @@ def test_a_pipeline_with_memory_trains_the_vectors_once_per_fold(tmp_path, monke
     assert Path("fits").read_text() == "xx"
 
 
-@pytest.mark.parametrize("module", [pickle, joblib], ids=["pickle", "joblib"])
-def test_a_file_holds_a_frozen_table_once(module, tmp_path):
-    words = [f"word{i}" for i in range(9_998)]
-    texts = [" ".join(words[i::40]) for i in range(40)]
-    model = Pipeline(
-        [
-            ("sequences", SequenceVectorizer(max_features=10_000, max_len=250)),
-            ("embedding", Word2VecEmbedding(vector_size=100, epochs=1, random_state=0)),
-            ("rnn", RNNTextClassifier(linear="none", max_epochs=1, freeze_embedding=True)),
-        ]
-    ).fit(texts, [0, 1] * 20)
-    n_bytes = 4 * sum(p.numel() for p in model["rnn"].net_.module_.parameters())
-    with (tmp_path / "model").open("wb") as file:
-        module.dump(model, file)
-    assert (tmp_path / "model").stat().st_size < 1.05 * n_bytes  # the words included
-
-
 def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
     model = pipeline(FastTextEmbedding(**SMALL_VECTORS, bucket=100), freeze_embedding=True)
     joblib.dump((model.fit(TEXTS, LABELS), TEXTS), tmp_path / "model")
@@ -101,12 +83,6 @@ def test_a_saved_pipeline_opens_where_gensim_is_not_installed(tmp_path):
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, check=True)
     np.testing.assert_array_equal(joblib.load(tmp_path / "answers"), model.predict_proba(TEXTS))
-
-
-def test_an_embedding_step_works_without_labels_and_with_feature_output_set():
-    steps = make_pipeline(SequenceVectorizer(max_len=40), Word2VecEmbedding(**SMALL_VECTORS))
-    steps.set_output(transform="pandas")
-    assert steps.fit(TEXTS).transform(TEXTS).vectors is steps[-1].vectors_
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 
 from sklearn_rnn import RNNTextRegressor, SequenceVectorizer, TokenSequences
+from small_models import LEARNING
 
 STARS = {"awful": 1, "bad": 2, "fair": 3, "good": 4, "great": 5}
-QUICK = {
-    "hidden_size": 8,
-    "embedding_dim": 8,
-    "lr": 2e-2,
-    "max_epochs": 12,
-    "early_stopping": False,
-    "random_state": 0,
-}
+TWELVE_EPOCHS = LEARNING | {"max_epochs": 12, "early_stopping": False}
 STILL = {"input_dropout": 0, "dropout": 0, "branch_dropout": 0}
 
 
@@ -28,7 +22,7 @@ def ratings():
 
 @pytest.fixture(scope="module")
 def fitted(ratings):
-    return RNNTextRegressor(**QUICK).fit(*ratings)
+    return RNNTextRegressor(**TWELVE_EPOCHS).fit(*ratings)
 
 
 def test_star_ratings_are_read_off_words(ratings, fitted):
@@ -41,7 +35,7 @@ def test_star_ratings_are_read_off_words(ratings, fitted):
 def test_the_unit_of_the_target_changes_nothing_else(ratings, scale, offset):
     X, y = ratings
     # A target that falls is learned by other steps than one that rises, to the same end.
-    model = RNNTextRegressor(**QUICK | {"max_epochs": 30, **STILL})
+    model = RNNTextRegressor(**TWELVE_EPOCHS | {"max_epochs": 30, **STILL})
     expected = scale * model.fit(X, y).predict(X) + offset
     other = model.fit(X, scale * y + offset).predict(X)
     assert np.abs(other - expected).max() < 0.02 * abs(scale) * y.std()
@@ -50,14 +44,14 @@ def test_the_unit_of_the_target_changes_nothing_else(ratings, scale, offset):
 def test_several_numbers_at_a_time(ratings):
     X, y = ratings
     both = np.stack([y, 100 - 10 * y], axis=1)
-    model = RNNTextRegressor(**QUICK).fit(X, both)
+    model = RNNTextRegressor(**TWELVE_EPOCHS).fit(X, both)
     assert model.predict(X).shape == both.shape
     assert model.score(X, both) > 0.95
 
 
 def test_a_constant_target_is_predicted_as_it_is(ratings):
     X, y = ratings
-    model = RNNTextRegressor(**QUICK | {"max_epochs": 3}).fit(X, np.full(len(y), 7.0))
+    model = RNNTextRegressor(**TWELVE_EPOCHS | {"max_epochs": 3}).fit(X, np.full(len(y), 7.0))
     np.testing.assert_allclose(model.predict(X), 7, atol=0.5)
 
 
@@ -65,19 +59,19 @@ def test_texts_without_weight_do_not_set_the_scale(ratings):
     X, y = ratings
     spoilt = np.where(np.arange(len(y)) < 20, 1e9, y)
     weights = (np.arange(len(y)) >= 20).astype(float)
-    model = RNNTextRegressor(**QUICK).fit(X, spoilt, sample_weight=weights)
+    model = RNNTextRegressor(**TWELVE_EPOCHS).fit(X, spoilt, sample_weight=weights)
     assert model.score(X, y) > 0.9
 
 
 def test_the_history_has_the_losses(ratings):
-    model = RNNTextRegressor(**QUICK | {"early_stopping": True}).fit(*ratings)
+    model = RNNTextRegressor(**TWELVE_EPOCHS | {"early_stopping": True}).fit(*ratings)
     assert set(model.history_) == {"dur", "train_loss", "valid_loss"}
 
 
 def test_numbers_without_a_finite_spread_are_refused(ratings):
     X, y = ratings
     with pytest.raises(ValueError, match=r"too large for their spread.*1e\+160. Scale y"):
-        RNNTextRegressor(**QUICK).fit(X, np.where(np.arange(len(y)) % 2, 1e160, -1e160))
+        RNNTextRegressor(**TWELVE_EPOCHS).fit(X, np.where(np.arange(len(y)) % 2, 1e160, -1e160))
 
 
 def test_it_matters_little_how_a_stream_of_numbers_is_cut():

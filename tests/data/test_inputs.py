@@ -11,7 +11,7 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
 from sklearn_rnn._data.inputs import check_inputs
 from sklearn_rnn.inspection import memory_profile
 from sklearn_rnn.sequences import UNKNOWN
-from small_models import QUICK
+from small_models import TWO_EPOCHS
 
 LARGEST, GAPS = 40, [20, 31]
 WORDS = tuple(f"w{i}" for i in range(60))
@@ -27,20 +27,24 @@ def data():
 
 
 MODELS = {
-    "default": lambda ids, y: RNNTextClassifier(**QUICK).fit(ids, y),
-    "words alone": lambda ids, y: RNNTextClassifier(**QUICK, linear="words").fit(ids, y),
-    "no linear model": lambda ids, y: RNNTextClassifier(**QUICK, linear="none").fit(ids, y),
-    "flatten": lambda ids, y: RNNTextClassifier(**QUICK, pooling="flatten").fit(ids, y),
-    "early stopping": lambda ids, y: RNNTextClassifier(**QUICK, early_stopping=True).fit(ids, y),
+    "default": lambda ids, y: RNNTextClassifier(**TWO_EPOCHS).fit(ids, y),
+    "words alone": lambda ids, y: RNNTextClassifier(**TWO_EPOCHS, linear="words").fit(ids, y),
+    "no linear model": lambda ids, y: RNNTextClassifier(**TWO_EPOCHS, linear="none").fit(ids, y),
+    "flatten": lambda ids, y: RNNTextClassifier(**TWO_EPOCHS, pooling="flatten").fit(ids, y),
+    "early stopping": lambda ids, y: RNNTextClassifier(**TWO_EPOCHS, early_stopping=True).fit(
+        ids, y
+    ),
     "chunks": lambda ids, y: (
-        RNNTextClassifier(**QUICK).partial_fit(ids[:30], y[:30], [0, 1]).partial_fit(ids, y)
+        RNNTextClassifier(**TWO_EPOCHS).partial_fit(ids[:30], y[:30], [0, 1]).partial_fit(ids, y)
     ),
     "warm start": lambda ids, y: (
-        RNNTextClassifier(**QUICK, warm_start=True).fit(ids[:30], y[:30]).fit(ids, y)
+        RNNTextClassifier(**TWO_EPOCHS, warm_start=True).fit(ids[:30], y[:30]).fit(ids, y)
     ),
-    "saved": lambda ids, y: pickle.loads(pickle.dumps(RNNTextClassifier(**QUICK).fit(ids, y))),
-    "regressor": lambda ids, y: RNNTextRegressor(**QUICK).fit(ids, y),
-    "regressor, no linear model": lambda ids, y: RNNTextRegressor(**QUICK, linear="none").fit(
+    "saved": lambda ids, y: pickle.loads(
+        pickle.dumps(RNNTextClassifier(**TWO_EPOCHS).fit(ids, y))
+    ),
+    "regressor": lambda ids, y: RNNTextRegressor(**TWO_EPOCHS).fit(ids, y),
+    "regressor, no linear model": lambda ids, y: RNNTextRegressor(**TWO_EPOCHS, linear="none").fit(
         ids, y
     ),
 }
@@ -115,14 +119,14 @@ def test_training_reads_larger_ids_of_later_chunks_as_unknown_too(data):
 def test_ids_of_texts_without_weight_are_unknown(data):
     ids, y = data
     weights = (ids != LARGEST).all(axis=1).astype(float)
-    model = RNNTextClassifier(**QUICK, linear="none").fit(ids, y, sample_weight=weights)
+    model = RNNTextClassifier(**TWO_EPOCHS, linear="none").fit(ids, y, sample_weight=weights)
     vectors = model.embedding_vectors_
     np.testing.assert_array_equal(vectors[LARGEST], vectors[UNKNOWN])
 
 
 def test_words_that_training_did_not_hold_read_as_unknown(data):
     ids, y = data
-    model = RNNTextClassifier(**QUICK, linear="none").fit(TokenSequences(ids, WORDS), y)
+    model = RNNTextClassifier(**TWO_EPOCHS, linear="none").fit(TokenSequences(ids, WORDS), y)
     X, as_unknown = np.full((1, 3), GAPS[0]), np.full((1, 3), UNKNOWN)
     np.testing.assert_array_equal(
         *(model.predict_proba(TokenSequences(ids, WORDS)) for ids in (X, as_unknown))
@@ -132,7 +136,7 @@ def test_words_that_training_did_not_hold_read_as_unknown(data):
 def test_words_with_vectors_keep_these_where_training_did_not_hold_them(data):
     ids, y = data
     table = np.random.default_rng(0).normal(size=(60, 4))
-    model = RNNTextClassifier(**QUICK, freeze_embedding=True)
+    model = RNNTextClassifier(**TWO_EPOCHS, freeze_embedding=True)
     model.fit(TokenSequences(ids, WORDS, table), y)
     np.testing.assert_allclose(model.embedding_vectors_[1:], table[1:], rtol=1e-6)
 
@@ -140,8 +144,8 @@ def test_words_with_vectors_keep_these_where_training_did_not_hold_them(data):
 def test_sequences_and_the_array_of_their_ids_mean_the_same_to_a_model_of_either(data):
     ids, y = data
     sequences = TokenSequences(ids, WORDS)
-    of_array = RNNTextClassifier(**QUICK).fit(ids, y)
-    of_sequences = RNNTextClassifier(**QUICK).fit(sequences, y)
+    of_array = RNNTextClassifier(**TWO_EPOCHS).fit(ids, y)
+    of_sequences = RNNTextClassifier(**TWO_EPOCHS).fit(sequences, y)
     for model in (of_array, of_sequences):
         np.testing.assert_array_equal(answers(model, ids), answers(model, sequences))
     beyond = TokenSequences(np.where(ids == LARGEST, 55, ids), WORDS)
@@ -151,14 +155,14 @@ def test_sequences_and_the_array_of_their_ids_mean_the_same_to_a_model_of_either
 
 def test_a_model_that_knows_all_words_refuses_ids_beyond_them(data):
     ids, y = data
-    model = RNNTextClassifier(**QUICK).fit(TokenSequences(ids, WORDS), y)
+    model = RNNTextClassifier(**TWO_EPOCHS).fit(TokenSequences(ids, WORDS), y)
     with pytest.raises(ValueError, match=r"ids must be in \[0, 60\), got 60 in row 0"):
         model.predict(ids + 60 - ids[0, 0])
 
 
 def test_sequences_hold_no_ids_beyond_their_own_words(data):
     ids, y = data
-    model = RNNTextClassifier(**QUICK).fit(ids, y)
+    model = RNNTextClassifier(**TWO_EPOCHS).fit(ids, y)
     with pytest.raises(ValueError, match=r"ids must be in \[0, 9\)"):
         model.predict(TokenSequences(ids, WORDS[:9]))
 
@@ -180,7 +184,7 @@ def test_ids_far_apart_are_refused_before_a_table_is_made(data, name, of_one):
     is_far = ids == LARGEST if of_one else ids > 0
     X = np.where(is_far, np.asarray(SPARSE[name]) + ids.astype(type(SPARSE[name])), 3)
     with pytest.raises(ValueError, match=r"ids must be numbered .* np\.searchsorted"):
-        RNNTextClassifier(**QUICK).fit(X, y)
+        RNNTextClassifier(**TWO_EPOCHS).fit(X, y)
 
 
 def n_ids(X):

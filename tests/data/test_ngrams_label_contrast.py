@@ -79,12 +79,12 @@ def test_the_contrast_is_the_same_in_chunks_and_with_texts_twice():
 def test_naive_bayes_lets_deciding_words_weigh_more(two_words, n_classes):
     X, y = two_words
     labels = np.where((y == 1) & (X[:, 0] % 2 == 1), n_classes - 1, y)
-    plain, told = (
+    plain, contrasted = (
         RNNTextClassifier(**THREE_EPOCHS, term_weights=by).fit(X, labels).net_.module_.linear.idf
         for by in ("idf", "naive_bayes")
     )
-    assert ((plain > 0) == (told > 0)).all()
-    gain = (told / plain)[2:40].numpy()
+    assert ((plain > 0) == (contrasted > 0)).all()
+    gain = (contrasted / plain)[2:40].numpy()
     assert set(gain.argsort()[-2:] + 2) == {2, 3}
 
 

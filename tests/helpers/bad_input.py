@@ -7,13 +7,13 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from small_models import TINY
 
 TEXTS = ["good film", "bad film", "so good", "so bad"] * 5
 LABELS = ["+", "-"] * 10
 X = np.random.default_rng(0).integers(0, 9, (20, 4))
 X[0, 0] = 8
 WORDS = SequenceVectorizer(max_len=4).fit_transform(TEXTS)
-QUICK = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
 
 
 def vectorizer():
@@ -21,11 +21,11 @@ def vectorizer():
 
 
 def classifier(**parameters):
-    return RNNTextClassifier(**QUICK, **parameters)
+    return RNNTextClassifier(**TINY, **parameters)
 
 
 def regressor():
-    return RNNTextRegressor(**QUICK)
+    return RNNTextRegressor(**TINY)
 
 
 class Row(NamedTuple):

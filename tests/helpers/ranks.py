@@ -1,4 +1,4 @@
-"""Processes that know of each other, and what they leave."""
+"""Processes that train one model together, and the weights that they save."""
 
 import runpy
 
@@ -8,7 +8,7 @@ from paths import SCRIPTS
 
 SCRIPT = SCRIPTS / "parallel_fit.py"
 FITS = runpy.run_path(str(SCRIPT))
-LONGEST = 600  # seconds, for processes that take five: what hangs, hangs
+TIMEOUT = 600  # seconds; a run takes five, so one that reaches this hangs
 
 
 def environment(rank, size, port):
@@ -31,7 +31,7 @@ def assert_same(ours, theirs, **tolerance):
 
 
 def assert_one_model(folder, name, n_ranks):
-    """Assert that all processes have the same bits; return what they have."""
+    """Assert that all processes have bit-identical weights; return these."""
     first, *others = [np.load(folder / f"{name} {rank}.npz") for rank in range(n_ranks)]
     for other in others:
         assert_same(other, first, rtol=0, atol=0)

@@ -9,18 +9,23 @@ from sklearn_rnn.datasets import make_reviews
 from sklearn_rnn.embeddings import FastTextEmbedding, Word2VecEmbedding
 
 TEXTS, LABELS = make_reviews(60, n_filler=(0, 1), random_state=0)
+TINY = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
 SMALL = {"hidden_size": 4, "embedding_dim": 4, "random_state": 0}
-QUICK = SMALL | {"max_epochs": 2}
+ONE_EPOCH = SMALL | {"max_epochs": 1}
+TWO_EPOCHS = SMALL | {"max_epochs": 2}
 THREE_EPOCHS = SMALL | {"max_epochs": 3}
 FIVE_EPOCHS = SMALL | {"max_epochs": 5}
+LEARNING = {"hidden_size": 8, "embedding_dim": 8, "lr": 2e-2, "random_state": 0}
+"""Enough for small tasks: those that use it say for how many epochs."""
+SIX_EPOCHS = LEARNING | {"max_epochs": 6, "early_stopping": True}
 VECTORS = {"vector_size": 4, "epochs": 1, "random_state": 0}
 MODELS = {
-    "classifier": [RNNTextClassifier(**QUICK)],
-    "regressor": [RNNTextRegressor(**QUICK, pooling="attention")],
-    "word2vec": [Word2VecEmbedding(**VECTORS), RNNTextClassifier(**QUICK)],
+    "classifier": [RNNTextClassifier(**TWO_EPOCHS)],
+    "regressor": [RNNTextRegressor(**TWO_EPOCHS, pooling="attention")],
+    "word2vec": [Word2VecEmbedding(**VECTORS), RNNTextClassifier(**TWO_EPOCHS)],
     "fasttext": [
         FastTextEmbedding(**VECTORS, bucket=100, keep_subwords=True),
-        RNNTextClassifier(**QUICK, freeze_embedding=True),
+        RNNTextClassifier(**TWO_EPOCHS, freeze_embedding=True),
     ],
 }
 

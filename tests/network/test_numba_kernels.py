@@ -72,7 +72,7 @@ def test_a_state_past_the_end_gets_no_gradient_into_the_text(cell):
 def test_without_numba_a_fit_learns_the_same_up_to_rounding(cell, request):
     rng = np.random.default_rng(0)
     X, y = rng.integers(2, 50, (60, 20)), rng.integers(0, 2, 60)
-    still = {"dropout": 0, "input_dropout": 0, "branch_dropout": 0}  # masks differ by halves
+    still = {"dropout": 0, "input_dropout": 0, "branch_dropout": 0}  # each kernel has its masks
     model = RNNTextClassifier(cell=cell, hidden_size=5, max_epochs=2, random_state=0, **still)
     compiled = model.fit(X, y).predict_proba(X)
     request.getfixturevalue("without_numba")

@@ -51,6 +51,7 @@ from sklearn_rnn.exceptions import ModelFileError
 
 pytest.importorskip("skops.io")
 from sklearn_rnn import persistence
+from small_models import TINY
 
 # Few words, which come again and again: each fold has them all.
 TEXTS = ["good film", "bad film", "so good", "so bad", "film good", "film bad"] * 5
@@ -59,11 +60,10 @@ THREE = np.array(["a", "b", "c"] * 10)
 SEVERAL = np.eye(3, dtype=int)[np.arange(30) % 3]
 STARS = np.where(LABELS == "+", 5.0, 1.0)
 SOME_UNKNOWN = np.where(np.arange(30) < 20, np.arange(30) % 2, -1)
-QUICK = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
 GRID = {"rnntextclassifier__cell": ["lstm", "gru"]}
-CLASSIFIER = RNNTextClassifier(**QUICK)
+CLASSIFIER = RNNTextClassifier(**TINY)
 MODEL = make_pipeline(SequenceVectorizer(max_len=3), CLASSIFIER)
-REGRESSOR = make_pipeline(SequenceVectorizer(max_len=3), RNNTextRegressor(**QUICK))
+REGRESSOR = make_pipeline(SequenceVectorizer(max_len=3), RNNTextRegressor(**TINY))
 TWO = [("first", MODEL), ("second", make_pipeline(TfidfVectorizer(), LogisticRegression()))]
 
 
@@ -185,7 +185,7 @@ ARE_NOT_SAVED = {
     "score without a name": (searched(scoring=lambda *_: 1.0), "'<lambda>'"),
     "truth as a key": (
         make_pipeline(
-            SequenceVectorizer(), RNNTextClassifier(**QUICK, class_weight={False: 1, True: 5})
+            SequenceVectorizer(), RNNTextClassifier(**TINY, class_weight={False: 1, True: 5})
         ),
         "0 and 1 for False and True",
     ),

@@ -25,7 +25,7 @@ from sklearn_rnn.embeddings import PretrainedEmbedding
 from sklearn_rnn.exceptions import ModelFileError
 from sklearn_rnn.persistence import _reading as _model_reading
 from sklearn_rnn.persistence import _save_load
-from small_models import LABELS, MODELS, QUICK, TEXTS, assert_same_answers
+from small_models import LABELS, MODELS, TEXTS, TWO_EPOCHS, assert_same_answers
 
 pytest.importorskip("skops.io")
 
@@ -40,7 +40,7 @@ def test_a_model_comes_back_as_it_was_to_the_last_bit(models, kind, path):
 
 def test_a_model_of_vectors_from_a_model_comes_back(models, path):
     source = PretrainedEmbedding(models["word2vec"])
-    model = make_pipeline(SequenceVectorizer(), source, RNNTextClassifier(**QUICK))
+    model = make_pipeline(SequenceVectorizer(), source, RNNTextClassifier(**TWO_EPOCHS))
     model.fit(TEXTS, LABELS)
     persistence.save(model, path)
     assert_same_answers(persistence.load(path), model)

@@ -21,11 +21,10 @@ from processes import needs_memory_peaks
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, persistence
 from sklearn_rnn.embeddings import Word2VecEmbedding
 from sklearn_rnn.exceptions import ModelFileError
-from small_models import LABELS, TEXTS
+from small_models import LABELS, TEXTS, TINY
 
 pytest.importorskip("skops.io")
 
-QUICK = {"hidden_size": 2, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
 FUZZED = int(os.environ.get("FUZZ_ARCHIVES", "300"))
 
 
@@ -43,13 +42,13 @@ def archives():
     """Descriptions and members of models that are as they should be."""
     texts, labels = TEXTS[:12], LABELS[:12]
     models = [
-        make_pipeline(SequenceVectorizer(), RNNTextClassifier(**QUICK)).fit(texts, labels),
+        make_pipeline(SequenceVectorizer(), RNNTextClassifier(**TINY)).fit(texts, labels),
         make_pipeline(
             SequenceVectorizer(),
             Word2VecEmbedding(vector_size=3, epochs=1, random_state=0),
-            RNNTextRegressor(**QUICK, pooling="attention"),
+            RNNTextRegressor(**TINY, pooling="attention"),
         ).fit(texts, np.arange(12.0)),
-        GridSearchCV(RNNTextClassifier(**QUICK), {"lr": [0.1, 0.2]}, scoring="accuracy"),
+        GridSearchCV(RNNTextClassifier(**TINY), {"lr": [0.1, 0.2]}, scoring="accuracy"),
         RNNTextClassifier(random_state=np.random.RandomState(0)),
     ]
     return [unpacked(model) for model in models]

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from hostile import MEGABYTE, forget_peak, memory
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer, TokenSequences
-from small_models import QUICK
+from small_models import TWO_EPOCHS
 
 LIMIT = 400  # MB beyond what the process holds before
 
@@ -36,7 +36,7 @@ def within(limit):
 
 
 def pipeline(**parameters):
-    return make_pipeline(SequenceVectorizer(), RNNTextClassifier(**QUICK | parameters))
+    return make_pipeline(SequenceVectorizer(), RNNTextClassifier(**TWO_EPOCHS | parameters))
 
 
 def test_a_text_of_a_million_words(bounded):
@@ -84,7 +84,9 @@ def test_rows_on_disk_are_laid_out_some_at_a_time(tmp_path):
 def test_a_sequence_of_a_hundred_thousand_tokens_is_read_whole(bounded):
     words = ("<pad>", "<unk>", "a", "b")
     X = TokenSequences(np.tile([2, 3], (4, 1)), words)
-    model = RNNTextClassifier(**QUICK, bidirectional=False, pooling="last").fit(X, [0, 1, 0, 1])
+    model = RNNTextClassifier(**TWO_EPOCHS, bidirectional=False, pooling="last").fit(
+        X, [0, 1, 0, 1]
+    )
     long = TokenSequences(np.tile([2, 3], (1, 50_000)), words)
     assert model.transform(long).shape == (1, 4)
 
@@ -102,7 +104,7 @@ def test_empty_texts_alone_teach_no_words():
 
 def test_one_word_and_one_feature():
     X = np.array([[2], [3]] * 20)
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 30, "lr": 0.05}).fit(X, [0, 1] * 20)
+    model = RNNTextClassifier(**TWO_EPOCHS | {"max_epochs": 30, "lr": 0.05}).fit(X, [0, 1] * 20)
     assert model.score(X, [0, 1] * 20) == 1
 
 
@@ -112,7 +114,7 @@ def test_texts_that_are_all_equal_give_the_shares_of_the_labels():
     shares = model.fit(texts, labels).predict_proba(texts[:1])
     np.testing.assert_allclose(shares, [[2 / 3, 1 / 3]], atol=0.05)
     assert pipeline().fit(texts, labels).predict(texts[:1]) == [0]
-    regressor = RNNTextRegressor(**QUICK | {"max_epochs": 10})  # as by default
+    regressor = RNNTextRegressor(**TWO_EPOCHS | {"max_epochs": 10})  # as by default
     regressor.fit(np.full((9, 3), 2), np.ones(9))
     assert regressor.predict(np.full((1, 3), 2)) == pytest.approx(1, abs=0.05)
 
@@ -122,7 +124,7 @@ def test_a_thousand_classes(bounded, by):
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(1_000), 3)
     X = np.column_stack([2 + y, rng.integers(2, 1_002, (3_000, 3))])
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 10}, term_weights=by).fit(X, y)
+    model = RNNTextClassifier(**TWO_EPOCHS | {"max_epochs": 10}, term_weights=by).fit(X, y)
     assert model.predict_proba(X[:5]).shape == (5, 1_000)
     assert model.score(X, y) > 0.5
 
@@ -131,7 +133,9 @@ def test_a_thousand_classes(bounded, by):
 def of_many_classes():
     """Return a classifier of 4,000 classes, and 8,000 texts: their logits take 384 MB."""
     ids = np.random.default_rng(0).integers(2, 4_002, (8_000, 4))
-    model = RNNTextClassifier(**QUICK, linear="none").initialize(ids, np.arange(8_000) % 4_000)
+    model = RNNTextClassifier(**TWO_EPOCHS, linear="none").initialize(
+        ids, np.arange(8_000) % 4_000
+    )
     model.predict(ids[:2_000])
     return model, ids
 
@@ -159,7 +163,10 @@ def test_answers_of_thousands_of_classes_take_little_beside_themselves(of_many_c
 def test_a_fit_holds_its_weights_and_one_copy_of_each_epoch_to_keep(early_stopping):
     ids = np.arange(2, 30_002).reshape(2_000, 15)
     model = RNNTextClassifier(
-        **QUICK | {"max_epochs": 3}, linear="words", batch_size=100, early_stopping=early_stopping
+        **TWO_EPOCHS | {"max_epochs": 3},
+        linear="words",
+        batch_size=100,
+        early_stopping=early_stopping,
     )
     labels = np.arange(2_000) // 2
     model.fit(ids[:, :1] % 50 + 2, labels)  # what is made once
@@ -173,7 +180,7 @@ def test_thousands_of_labels_at_a_time_are_scored_in_little_memory(of_many_class
     ids = of_many_classes[1][:6_000]
     y = np.zeros((6_000, 4_000), np.int8)
     y[np.arange(6_000), ids[:, 0] - 2] = 1
-    model = RNNTextClassifier(**QUICK, linear="none").initialize(ids[:50], y[:50])
+    model = RNNTextClassifier(**TWO_EPOCHS, linear="none").initialize(ids[:50], y[:50])
     model.predict(ids[:2_000])
     truth = sparse.csr_array(y) if is_sparse else y
     with within(150):
@@ -191,12 +198,12 @@ def test_thousands_of_labels_at_a_time_are_scored_in_little_memory(of_many_class
 def test_ids_of_hashes_are_refused_before_memory_is_asked_for(bounded, largest):
     X = np.array([[2, 3], [4, largest]] * 10)
     with pytest.raises(ValueError, match="ids must be numbered one after the other"):
-        RNNTextClassifier(**QUICK).fit(X, [0, 1] * 10)
+        RNNTextClassifier(**TWO_EPOCHS).fit(X, [0, 1] * 10)
 
 
 def test_one_text_of_each_class():
     X = np.arange(2, 12).reshape(5, 2)
-    assert RNNTextClassifier(**QUICK).fit(X, list("abcde")).predict(X).shape == (5,)
+    assert RNNTextClassifier(**TWO_EPOCHS).fit(X, list("abcde")).predict(X).shape == (5,)
 
 
 def test_one_text_alone_has_no_classes():

@@ -8,8 +8,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor
+from small_models import LEARNING
 
-QUICK = {"hidden_size": 8, "lr": 2e-2, "max_epochs": 15, "random_state": 0}
+FIFTEEN_EPOCHS = LEARNING | {"max_epochs": 15}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def waves():
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_time_series_of_two_frequencies_are_told_apart(waves, cell):
     X, y = waves
-    model = RNNTextClassifier(**QUICK, cell=cell).fit(X[:150], y[:150])
+    model = RNNTextClassifier(**FIFTEEN_EPOCHS, cell=cell).fit(X[:150], y[:150])
     assert model.score(X[150:], y[150:]) > 0.9
     assert model.transform(X[:3]).shape == (3, 16)
 
@@ -33,7 +34,7 @@ def test_time_series_of_two_frequencies_are_told_apart(waves, cell):
 def test_single_and_double_precision_give_the_same_predictions(waves):
     X, y = waves
     single, double = (
-        RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(X.astype(kind), y)
+        RNNTextClassifier(**FIFTEEN_EPOCHS | {"max_epochs": 2}).fit(X.astype(kind), y)
         for kind in (np.float32, np.float64)
     )
     np.testing.assert_array_equal(single.predict_proba(X), double.predict_proba(X))
@@ -41,27 +42,27 @@ def test_single_and_double_precision_give_the_same_predictions(waves):
 
 def test_a_longer_series_than_in_training_is_read_to_its_end(waves):
     X, y = waves
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(X, y)
+    model = RNNTextClassifier(**FIFTEEN_EPOCHS | {"max_epochs": 2}).fit(X, y)
     assert model.predict(np.concatenate([X, X], axis=1)).shape == (200,)
 
 
 def test_a_regressor_reads_the_sum_of_a_series():
     X = np.random.default_rng(0).normal(size=(300, 10, 2))
     y = 100 + 10 * X[..., 0].sum(axis=1)
-    parameters = QUICK | {"max_epochs": 40, "hidden_size": 16, "n_iter_no_change": 10}
+    parameters = FIFTEEN_EPOCHS | {"max_epochs": 40, "hidden_size": 16, "n_iter_no_change": 10}
     model = RNNTextRegressor(**parameters, pooling="mean").fit(X[:250], y[:250])
     assert model.score(X[250:], y[250:]) > 0.8
 
 
 def test_series_pass_through_pipelines_and_cross_validation(waves):
     X, y = waves
-    scaled = make_pipeline(FunctionTransformer(np.tanh), RNNTextClassifier(**QUICK))
+    scaled = make_pipeline(FunctionTransformer(np.tanh), RNNTextClassifier(**FIFTEEN_EPOCHS))
     assert cross_val_score(clone(scaled), X, y, cv=2).mean() > 0.8
 
 
 def test_series_have_no_embedding_and_the_summary_has_no_row_for_one(waves):
     X, y = waves
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}).fit(X, y)
+    model = RNNTextClassifier(**FIFTEEN_EPOCHS | {"max_epochs": 1}).fit(X, y)
     assert not hasattr(model, "embedding_vectors_")
     summary = model.summary()
     assert summary.layers[0].name == "Bidirectional(LSTM)"
@@ -73,7 +74,7 @@ def test_the_callers_array_is_never_written_to(waves):
     X = X.astype(np.float32)
     before = X.copy()
     X.flags.writeable = False
-    RNNTextClassifier(**QUICK | {"max_epochs": 1}, input_dropout=0.5).fit(X, y).predict(X)
+    RNNTextClassifier(**FIFTEEN_EPOCHS | {"max_epochs": 1}, input_dropout=0.5).fit(X, y).predict(X)
     np.testing.assert_array_equal(X, before)
 
 
@@ -92,7 +93,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_a_model_of_series_cannot_read_is_refused(waves, name):
     X, y = waves
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}).fit(X, y)
+    model = RNNTextClassifier(**FIFTEEN_EPOCHS | {"max_epochs": 1}).fit(X, y)
     before = model.predict_proba(X)
     other, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):

@@ -35,15 +35,15 @@ from skorch.callbacks import (
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer, TokenSequences
 from sklearn_rnn.datasets import make_reviews
+from small_models import TWO_EPOCHS
 
 TEXTS, LABELS = make_reviews(160, random_state=0)
-QUICK = {"hidden_size": 4, "embedding_dim": 8, "max_epochs": 2, "random_state": 0}
 FOLDS = StratifiedKFold(2)
 
 
 @pytest.fixture
 def model():
-    return make_pipeline(SequenceVectorizer(max_len=30), RNNTextClassifier(**QUICK))
+    return make_pipeline(SequenceVectorizer(max_len=30), RNNTextClassifier(**TWO_EPOCHS))
 
 
 SEARCHES = {

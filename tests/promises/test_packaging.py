@@ -1,4 +1,4 @@
-"""The wheel holds the package, its licence and its type marker, and nothing else."""
+"""The wheel holds the package and nothing else, and tests are found from the code."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_rnn
-from paths import ROOT
+from paths import ROOT, TESTS
 
 TESTED_WHEEL = os.environ.get("TESTED_WHEEL")  # set by `make test`
 
@@ -66,3 +66,42 @@ def test_a_plain_install_asks_for_the_core_dependencies_only(metadata):
         *("joblib", "numpy", "pooch", "scikit-learn", "scipy", "skorch"),
         *("threadpoolctl", "torch", "tqdm"),
     }
+
+
+# ---- Where tests are -------------------------------------------------------------------------
+
+
+def own_name(path):
+    """Return a path by the names in it, without a suffix or the marks of private ones."""
+    return tuple(part.strip("_") for part in path.with_suffix("").parts)
+
+
+MODULES = {
+    own_name(path.relative_to(ROOT / "sklearn_rnn"))
+    for path in ROOT.glob("sklearn_rnn/**/*.py")
+    if path.name != "__init__.py"
+}
+TESTS_OF_NO_MODULE = {
+    "displays/test_notebooks.py": "pages that notebooks show, of whatever object",
+    "persistence/test_files_of_scikit_learn.py": "all modules together, on estimators of others",
+}
+
+
+def test_each_module_has_a_test_file_of_its_name_in_the_folder_of_its_name():
+    missing = [
+        "/".join(module)
+        for module in sorted(MODULES)
+        if not TESTS.joinpath(*module).with_name(f"test_{module[-1]}.py").is_file()
+    ]
+    assert missing == []
+
+
+def test_each_test_file_is_named_for_a_module_or_tests_a_promise_of_all():
+    unknown = set()
+    for path in TESTS.glob("**/test_*.py"):
+        *folder, name = own_name(path.relative_to(TESTS))
+        words = name.removeprefix("test_").split("_")
+        names = ("_".join(words[:n]) for n in range(1, len(words) + 1))
+        if folder != ["promises"] and not any((*folder, name) in MODULES for name in names):
+            unknown.add(path.relative_to(TESTS).as_posix())
+    assert unknown == TESTS_OF_NO_MODULE.keys()

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 import sklearn_rnn
 from processes import ENVIRONMENT
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
-from small_models import LABELS, QUICK, TEXTS
+from small_models import LABELS, TEXTS, TWO_EPOCHS
 
 STARS = np.where(LABELS == "positive", 5.0, 1.0)
 
@@ -27,13 +27,13 @@ joblib.dump(answers, sys.argv[2])
 """
 
 KINDS = {
-    "binary": (RNNTextClassifier(**QUICK), LABELS),
-    "multiclass": (RNNTextClassifier(**QUICK, cell="gru"), np.arange(60) % 3),
+    "binary": (RNNTextClassifier(**TWO_EPOCHS), LABELS),
+    "multiclass": (RNNTextClassifier(**TWO_EPOCHS, cell="gru"), np.arange(60) % 3),
     "multilabel": (
-        RNNTextClassifier(**QUICK, num_layers=2),
+        RNNTextClassifier(**TWO_EPOCHS, num_layers=2),
         np.eye(3, dtype=int)[np.arange(60) % 3],
     ),
-    "numbers": (RNNTextRegressor(**QUICK, cell="rnn", pooling="attention"), STARS),
+    "numbers": (RNNTextRegressor(**TWO_EPOCHS, cell="rnn", pooling="attention"), STARS),
 }
 
 
@@ -95,7 +95,7 @@ def test_the_state_holds_no_torch_object(fitted):
 
 def test_a_file_is_about_as_large_as_the_parameters_alone():
     X = np.random.default_rng(0).integers(2, 5_000, (20, 30))
-    model = RNNTextClassifier(**QUICK | {"embedding_dim": 64}).fit(X, np.arange(20) % 2)
+    model = RNNTextClassifier(**TWO_EPOCHS | {"embedding_dim": 64}).fit(X, np.arange(20) % 2)
     n_bytes = 4 * sum(p.numel() for p in model.net_.module_.parameters())
     assert len(pickle.dumps(model)) < 1.05 * n_bytes
 
@@ -128,7 +128,7 @@ def test_processes_share_the_table_of_a_memory_mapped_model(tmp_path):
     X = np.arange(2, 42).reshape(4, 10)
     words = tuple(map(str, range(100_000)))
     for n_words, name in ((100, "small"), (100_000, "large")):
-        settings = QUICK | {"embedding_dim": 100, "max_epochs": 1}
+        settings = TWO_EPOCHS | {"embedding_dim": 100, "max_epochs": 1}
         model = RNNTextClassifier(**settings)
         model.fit(sklearn_rnn.TokenSequences(X, words[:n_words]), np.arange(4) % 2)
         joblib.dump(model, tmp_path / name)
@@ -147,7 +147,7 @@ def test_a_frozen_embedding_is_still_frozen_after_loading():
     vectors = np.ones((len(sequences.vocabulary), 3), np.float32)
     vectors[0] = 0  # padding
     sequences = sklearn_rnn.TokenSequences(sequences.ids, sequences.vocabulary, vectors)
-    model = RNNTextClassifier(**QUICK, freeze_embedding=True).fit(sequences, LABELS)
+    model = RNNTextClassifier(**TWO_EPOCHS, freeze_embedding=True).fit(sequences, LABELS)
     loaded = pickle.loads(pickle.dumps(model))
     loaded.partial_fit(sequences, LABELS)
     np.testing.assert_array_equal(loaded.embedding_vectors_, vectors)
@@ -156,7 +156,7 @@ def test_a_frozen_embedding_is_still_frozen_after_loading():
 def test_a_model_made_on_a_gpu_opens_without_one():
     if torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
-    model = RNNTextClassifier(**QUICK)
+    model = RNNTextClassifier(**TWO_EPOCHS)
     model.fit(np.ones((10, 3), int), np.arange(10) % 2).set_params(device="cuda")
     loaded = pickle.loads(pickle.dumps(model))
     assert loaded.predict(np.ones((1, 3), int)).shape == (1,)

@@ -1,16 +1,10 @@
 """README and docs keep their word: their code runs, and what they point at is there."""
 
-import inspect
 import re
 
 import pytest
-from numpydoc.docscrape import NumpyDocString
 
-import sklearn_rnn
 from paths import ROOT
-from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.pooling import POOLINGS
-from sklearn_rnn._training.optimizers import OPTIMIZERS
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -170,12 +164,3 @@ def test_the_ways_on_the_map_name_what_is_in_the_files_that_they_name():
         code = (ROOT / "sklearn_rnn" / path).read_text("utf-8")
         for name in names.split(", "):
             assert re.search(rf"\b(?:def|class) {name.rpartition('.')[2]}\b", code), (name, path)
-
-
-def test_a_cell_a_pooling_and_an_optimizer_are_allowed_and_documented_by_their_tables():
-    documented = NumpyDocString(inspect.getdoc(sklearn_rnn.RNNTextClassifier))["Parameters"]
-    types = {entry.name: entry.type for entry in documented}
-    for parameter, table in (("cell", CELLS), ("pooling", POOLINGS), ("optimizer", OPTIMIZERS)):
-        allowed = sklearn_rnn.RNNTextClassifier._parameter_constraints[parameter][0]
-        assert allowed.options == set(table)
-        assert re.findall(r'"(\w+)"', types[parameter].partition("default")[0]) == list(table)

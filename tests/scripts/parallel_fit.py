@@ -21,8 +21,8 @@ from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
 from sklearn_rnn._training import train
 from sklearn_rnn.distributed import data_parallel
 
-SMALL = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 4, "batch_size": 16}
-EXACT = {**SMALL, "input_dropout": 0.0, "dropout": 0.0, "branch_dropout": 0.0}
+FOUR_EPOCHS = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 4, "batch_size": 16}
+EXACT = {**FOUR_EPOCHS, "input_dropout": 0.0, "dropout": 0.0, "branch_dropout": 0.0}
 
 
 def sequences(n_texts=91):
@@ -34,37 +34,39 @@ def sequences(n_texts=91):
 
 def classifier(**parameters):
     X, y = sequences()
-    return RNNTextClassifier(**{**SMALL, "random_state": 0, **parameters}).fit(X, y)
+    return RNNTextClassifier(**{**FOUR_EPOCHS, "random_state": 0, **parameters}).fit(X, y)
 
 
 def weighted():
     X, y = sequences()
-    model = RNNTextClassifier(**SMALL, random_state=0, table_lr=None, class_weight="balanced")
+    model = RNNTextClassifier(
+        **FOUR_EPOCHS, random_state=0, table_lr=None, class_weight="balanced"
+    )
     return model.fit(X, y + X[:, 0] % 2, sample_weight=1 + np.arange(len(y)) % 3)
 
 
 def regressor():
     X, _ = sequences()
-    return RNNTextRegressor(**SMALL, random_state=0).fit(X, np.c_[X.sum(axis=1), X[:, 0]])
+    return RNNTextRegressor(**FOUR_EPOCHS, random_state=0).fit(X, np.c_[X.sum(axis=1), X[:, 0]])
 
 
 def thawing():
     X, y = sequences()
     vectors = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
     words = ("<pad>", "<unk>", *map(str, range(38)))
-    model = RNNTextClassifier(**SMALL, random_state=0, freeze_embedding=2)
+    model = RNNTextClassifier(**FOUR_EPOCHS, random_state=0, freeze_embedding=2)
     return model.fit(TokenSequences(X.astype(np.int32), words, vectors), y)
 
 
-def going_on():
+def continuing():
     X, y = sequences()
-    model = RNNTextClassifier(**SMALL, random_state=0, warm_start=True).fit(X, y)
+    model = RNNTextClassifier(**FOUR_EPOCHS, random_state=0, warm_start=True).fit(X, y)
     return model.fit(X, y).partial_fit(X[:20], y[:20])
 
 
 def search():
     X, y = sequences()
-    model = RNNTextClassifier(**SMALL, random_state=0)
+    model = RNNTextClassifier(**FOUR_EPOCHS, random_state=0)
     found = GridSearchCV(model, {"lr": [1e-3, 1e-2]}, cv=StratifiedKFold(2), error_score="raise")
     return found.fit(X, y).best_estimator_
 
@@ -77,7 +79,7 @@ FITS = {
     "weighted": weighted,
     "regressor": regressor,
     "thawing": thawing,
-    "going on": going_on,
+    "continuing": continuing,
     "search": search,
     "unseeded": lambda: classifier(random_state=None),
     "exact": lambda: classifier(**EXACT),
@@ -141,7 +143,7 @@ def kept(folder, rank, dies_in=None):
 
     checkpoints = folder / f"checkpoint {rank}"
     model = RNNTextClassifier(
-        **SMALL, random_state=0, early_stopping=True, checkpoint_dir=checkpoints
+        **FOUR_EPOCHS, random_state=0, early_stopping=True, checkpoint_dir=checkpoints
     )
     with patch.object(train, "training_callbacks", mortal if dies_in and rank else callbacks):
         return model.fit(*sequences())
@@ -149,7 +151,7 @@ def kept(folder, rank, dies_in=None):
 
 def unlike(rank, n_fewer=0, **changes):
     X, y = sequences(91 - n_fewer)
-    model = RNNTextClassifier(**SMALL, random_state=0)
+    model = RNNTextClassifier(**FOUR_EPOCHS, random_state=0)
     return model.set_params(**changes if rank else {}).fit(X, y)
 
 

@@ -63,8 +63,8 @@ def order_task():
 
 @pytest.fixture(scope="session")
 def forked(forks):
-    """Start processes that know of each other."""
-    from ranks import LONGEST, SCRIPT, environment
+    """Start processes that train together."""
+    from ranks import SCRIPT, TIMEOUT, environment
 
     def start(size, *arguments):
         # The place where they meet is this process's: nobody else can take its port.
@@ -81,7 +81,7 @@ def forked(forks):
         for rank in ranks:
             rank.start()
         for rank in ranks:
-            rank.join(LONGEST)
+            rank.join(TIMEOUT)
         unfinished = [rank for rank in ranks if rank.is_alive()]
         for rank in unfinished:
             rank.kill()

@@ -7,16 +7,15 @@ from sklearn.base import clone
 from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from small_models import THREE_EPOCHS
-from training_runs import QUICK, assert_same_weights, weights
+from small_models import SIX_EPOCHS, THREE_EPOCHS
+from training_runs import assert_same_weights, weights
 
 X = np.random.default_rng(0).integers(2, 20, (40, 5))
 y = np.arange(40) % 2
-TINY = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 3, "random_state": 0}
 
 
 def test_a_bar_for_each_epoch_ends_with_its_figures(capfd):
-    RNNTextClassifier(**TINY, early_stopping=True, n_iter_no_change=3, verbose=1).fit(X, y)
+    RNNTextClassifier(**THREE_EPOCHS, early_stopping=True, n_iter_no_change=3, verbose=1).fit(X, y)
     printed = capfd.readouterr()
     for part in ("epoch 1/3", "epoch 3/3", "train_loss=", "valid_accuracy="):
         assert part in printed.err
@@ -24,7 +23,7 @@ def test_a_bar_for_each_epoch_ends_with_its_figures(capfd):
 
 
 def test_nothing_is_printed_unless_asked_even_where_training_stops_early(capfd):
-    parameters = TINY | {"max_epochs": 30, "lr": 0.5, "early_stopping": True}
+    parameters = THREE_EPOCHS | {"max_epochs": 30, "lr": 0.5, "early_stopping": True}
     model = RNNTextClassifier(**parameters, n_iter_no_change=1)
     model.fit(X, y).predict(X)
     assert model.n_iter_ < 30
@@ -78,7 +77,7 @@ class Counter(Callback):
 
 def test_callbacks_are_copied_before_each_fit(reviews):
     counter = Counter()
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}, callbacks=[counter]).fit(*reviews)
+    model = RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 2}, callbacks=[counter]).fit(*reviews)
     (copy,) = [c for _, c in model.net_.callbacks_ if isinstance(c, Counter)]
     assert (counter.n_epochs, copy.n_epochs) == (0, 2)
 
@@ -100,7 +99,7 @@ class Lengths(Callback):
 @pytest.mark.parametrize(("longest", "is_cut"), [(1e-3, True), (1e3, False), (None, False)])
 def test_long_gradients_are_cut_and_short_ones_left_alone(reviews, longest, is_cut):
     lengths = Lengths()
-    RNNTextClassifier(**QUICK, max_grad_norm=longest, callbacks=[lengths]).fit(*reviews)
+    RNNTextClassifier(**SIX_EPOCHS, max_grad_norm=longest, callbacks=[lengths]).fit(*reviews)
     top = max(lengths.seen).item()
     assert top == pytest.approx(1e-3, rel=1e-3) if is_cut else 1e-3 < top < 1e3
 
@@ -110,7 +109,7 @@ def test_skorchs_scoring_callbacks_see_labels_and_probabilities(reviews):
         EpochScoring("accuracy", name="accuracy", lower_is_better=False),
         EpochScoring("neg_log_loss", name="log_loss", lower_is_better=False),
     ]
-    history = RNNTextClassifier(**QUICK, callbacks=scores).fit(*reviews).history_
+    history = RNNTextClassifier(**SIX_EPOCHS, callbacks=scores).fit(*reviews).history_
     np.testing.assert_allclose(history["accuracy"], history["valid_accuracy"])
     np.testing.assert_allclose(history["log_loss"], -history["valid_loss"], atol=1e-5)
 
@@ -123,7 +122,7 @@ class Fail(Callback):
 @pytest.mark.parametrize("what", ["a new fit", "a warm start", "a further chunk"])
 def test_a_failing_callback_leaves_a_fitted_model_as_it_was(reviews, what):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=what == "a warm start")
+    model = RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 1}, warm_start=what == "a warm start")
     model.fit(X, y)
     before, shares = dict(vars(model)), model.predict_proba(X)
     model.set_params(callbacks=[Fail()])
@@ -133,17 +132,18 @@ def test_a_failing_callback_leaves_a_fitted_model_as_it_was(reviews, what):
     np.testing.assert_array_equal(model.predict_proba(X), shares)
 
 
-@pytest.mark.parametrize("going_on", ["fit", "partial_fit"])
-def test_after_a_failure_training_goes_on_as_if_it_had_not_been(reviews, going_on):
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_after_a_failure_training_continues_as_if_there_had_been_none(reviews, method):
     X, y = reviews
     models = [
-        RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=True).fit(X, y) for _ in range(2)
+        RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 1}, warm_start=True).fit(X, y)
+        for _ in range(2)
     ]
     with pytest.raises(RuntimeError, match="no more"):
-        getattr(models[0].set_params(callbacks=[Fail()]), going_on)(X, y)
+        getattr(models[0].set_params(callbacks=[Fail()]), method)(X, y)
     models[0].set_params(callbacks=None)
     for model in models:
-        getattr(model, going_on)(X, y)
+        getattr(model, method)(X, y)
     assert_same_weights(weights(models[0]), weights(models[1]))
 
 
@@ -158,7 +158,7 @@ def test_an_embedding_thaws_at_the_epoch_asked_for(reviews):
     X, y = reviews
     vectors = vectors_for(X)
     X = type(X)(X.ids, X.vocabulary, vectors)
-    parameters = QUICK | {"early_stopping": False}
+    parameters = SIX_EPOCHS | {"early_stopping": False}
     for epochs, changes in ((2, False), (3, True)):
         model = RNNTextClassifier(**parameters | {"max_epochs": epochs}, freeze_embedding=2)
         model.fit(X, y)
@@ -170,7 +170,7 @@ def test_a_frozen_embedding_can_be_thawed_for_a_warm_start(reviews):
     vectors = vectors_for(X)
     X = type(X)(X.ids, X.vocabulary, vectors)
     model = RNNTextClassifier(
-        **QUICK | {"max_epochs": 1}, freeze_embedding=True, warm_start=True
+        **SIX_EPOCHS | {"max_epochs": 1}, freeze_embedding=True, warm_start=True
     ).fit(X, y)
     np.testing.assert_array_equal(model.embedding_vectors_, vectors)
     model.set_params(freeze_embedding=False).fit(X, y)
@@ -189,5 +189,5 @@ def test_limits_beyond_all_numbers_are_none():
 def test_any_true_freezes_the_vectors_for_good(flag):
     table = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
     sequences = TokenSequences(X, tuple(f"w{i}" for i in range(20)), table)
-    model = RNNTextClassifier(**TINY, freeze_embedding=flag).fit(sequences, y)
+    model = RNNTextClassifier(**THREE_EPOCHS, freeze_embedding=flag).fit(sequences, y)
     np.testing.assert_array_equal(model.embedding_vectors_[2:], table[2:])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from processes import ENVIRONMENT
-from ranks import FITS, LONGEST, SCRIPT, assert_one_model, assert_same
+from ranks import FITS, SCRIPT, TIMEOUT, assert_one_model, assert_same
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
 from sklearn_rnn._training.data_parallel import gather_logits
@@ -70,7 +70,7 @@ def test_a_script_is_launched_as_torch_scripts_are(launcher, tmp_path):
     environment = ENVIRONMENT | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", *launcher.split(), str(SCRIPT), str(tmp_path), "lstm"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=LONGEST
+        command, env=environment, capture_output=True, text=True, timeout=TIMEOUT
     )
     assert done.returncode == 0, done.stderr
     ours = assert_one_model(tmp_path, "lstm", 2)
@@ -86,7 +86,7 @@ class InThread(ProcessGroup):
 
     def all_gather(self, parts):
         self.board[self.rank] = [part.flatten() for part in parts]
-        self.all_here.wait(LONGEST)
+        self.all_here.wait(TIMEOUT)
         return self.board
 
 

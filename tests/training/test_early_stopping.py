@@ -8,12 +8,13 @@ from torch.nn import functional as F
 
 import lecture
 from sklearn_rnn import RNNTextClassifier, TokenSequences
-from training_runs import QUICK, assert_same_weights, weights
+from small_models import SIX_EPOCHS
+from training_runs import assert_same_weights, weights
 
 
 def test_without_early_stopping_nothing_is_set_aside(reviews):
-    model = RNNTextClassifier(**QUICK | {"early_stopping": False}).fit(*reviews)
-    assert model.n_iter_ == QUICK["max_epochs"]
+    model = RNNTextClassifier(**SIX_EPOCHS | {"early_stopping": False}).fit(*reviews)
+    assert model.n_iter_ == SIX_EPOCHS["max_epochs"]
     assert not any(name.startswith("valid") for name in model.history_)
 
 
@@ -30,7 +31,7 @@ class Witness(Callback):
 @pytest.fixture
 def witnessed(reviews, monkeypatch):
     monkeypatch.setattr(Witness, "seen", [])
-    parameters = QUICK | lecture.PLAIN | {"lr": 0.1, "max_epochs": 100, "n_iter_no_change": 3}
+    parameters = SIX_EPOCHS | lecture.PLAIN | {"lr": 0.1, "max_epochs": 100, "n_iter_no_change": 3}
     model = RNNTextClassifier(**parameters, callbacks=[Witness()]).fit(*reviews)
     return model, Witness.seen
 
@@ -59,13 +60,13 @@ def test_a_checkpoint_of_skorchs_is_not_taken_for_early_stopping(reviews, tmp_pa
     checkpoint = skorch.callbacks.Checkpoint(
         monitor="train_loss_best", dirname=tmp_path, load_best=True
     )
-    settings = QUICK | {"early_stopping": False, "callbacks": [checkpoint]}
+    settings = SIX_EPOCHS | {"early_stopping": False, "callbacks": [checkpoint]}
     model = RNNTextClassifier(**settings).fit(*reviews)
-    assert model.best_epoch_ == model.n_iter_ == QUICK["max_epochs"]
+    assert model.best_epoch_ == model.n_iter_ == SIX_EPOCHS["max_epochs"]
 
 
 def test_early_stopping_of_skorchs_from_a_user_keeps_its_best_epoch(reviews):
     stopper = skorch.callbacks.EarlyStopping(monitor="train_loss", patience=1, load_best=True)
-    settings = QUICK | {"early_stopping": False, "max_epochs": 30, "lr": 0.5}
+    settings = SIX_EPOCHS | {"early_stopping": False, "max_epochs": 30, "lr": 0.5}
     model = RNNTextClassifier(**settings, callbacks=[stopper]).fit(*reviews)
     assert model.best_epoch_ == 1 + model.history_["train_loss"].argmin() < model.n_iter_ < 30

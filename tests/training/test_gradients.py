@@ -52,8 +52,8 @@ def gradients(network, n_threads, n_texts=7):
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("n_texts", [2, 3, 32])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_halves_give_the_gradients_of_the_whole(cell, n_texts, n_threads):
-    logits, loss, halved = gradients(network_of(cell=cell), n_threads, n_texts)
+def test_micro_batches_give_the_gradients_of_the_whole_batch(cell, n_texts, n_threads):
+    logits, loss, split = gradients(network_of(cell=cell), n_threads, n_texts)
     network = network_of(cell=cell)
     inputs, target = batch_of(n_texts)
     expected = network(**inputs)
@@ -61,7 +61,7 @@ def test_halves_give_the_gradients_of_the_whole(cell, n_texts, n_threads):
     whole_loss.backward()
     torch.testing.assert_close(logits, expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(loss, whole_loss, atol=1e-6, rtol=0)
-    for weight, gradient in zip(network.parameters(), halved, strict=True):
+    for weight, gradient in zip(network.parameters(), split, strict=True):
         torch.testing.assert_close(gradient, weight.grad, atol=1e-6, rtol=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_the_number_of_threads_changes_no_bit_of_a_gradient_even_with_dropout():
         np.testing.assert_array_equal(gradient.numpy(), same.numpy())
 
 
-def test_the_halves_drop_different_features():
+def test_the_micro_batches_drop_different_features():
     network = network_of(dropout=0.5, hidden_size=50)
     with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         inputs, target = batch_of(2)
@@ -80,7 +80,7 @@ def test_the_halves_drop_different_features():
     assert (logits[0] != logits[1]).any()
 
 
-def test_both_halves_drop_features_even_of_a_network_that_predicted_before():
+def test_both_micro_batches_drop_features_even_of_a_network_that_predicted_before():
     network = network_of(dropout=0.9, hidden_size=50).eval()
     with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         inputs, target = batch_of(8)
@@ -186,7 +186,7 @@ def test_every_optimizer_takes_a_weight_that_thaws(optimizer):
     assert (model.embedding_vectors_ != vectors).any()
 
 
-def test_a_rate_of_dropout_changed_in_the_middle_holds_for_both_halves():
+def test_a_dropout_rate_changed_during_training_applies_to_both_micro_batches():
     network = network_of(dropout=0.9, hidden_size=50)
     with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
         network.dropout.p = 0
@@ -212,9 +212,9 @@ def test_sparse_and_dense_gradients_of_tables_train_the_same_model(two_words, ch
     """A callback that listens to a module makes batches whole, and gradients dense."""
     X, y = two_words
     settings = THREE_EPOCHS | {"dropout": 0, "input_dropout": 0, "branch_dropout": 0} | changed
-    halves = RNNTextClassifier(**settings).fit(X, y)
+    split = RNNTextClassifier(**settings).fit(X, y)
     whole = RNNTextClassifier(**settings | {"callbacks": [Hook()]}).fit(X, y)
-    np.testing.assert_allclose(halves.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(split.predict_proba(X), whole.predict_proba(X), atol=1e-4)
 
 
 class Hook(Callback):

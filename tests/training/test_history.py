@@ -10,11 +10,12 @@ from skorch.callbacks import Callback
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor
 from sklearn_rnn._training.optimizers import OPTIMIZERS
 from sklearn_rnn.exceptions import DivergenceError
-from training_runs import QUICK, WeightsByEpoch
+from small_models import SIX_EPOCHS
+from training_runs import WeightsByEpoch
 
 
 def test_the_history_has_losses_and_accuracies_of_both_sides(reviews):
-    model = RNNTextClassifier(**QUICK).fit(*reviews)
+    model = RNNTextClassifier(**SIX_EPOCHS).fit(*reviews)
     assert set(model.history_) == {
         "dur",
         *(f"{side}_{figure}" for side in ("train", "valid") for figure in ("loss", "accuracy")),
@@ -24,14 +25,14 @@ def test_the_history_has_losses_and_accuracies_of_both_sides(reviews):
 
 
 def test_history_joins_fits_with_and_without_validation(reviews):
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(*reviews).partial_fit(*reviews)
+    model = RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 2}).fit(*reviews).partial_fit(*reviews)
     assert model.n_iter_ == 3
     assert np.isnan(model.history_["valid_loss"]).tolist() == [False, False, True]
 
 
 def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
     X, y = reviews
-    model = RNNTextRegressor(**QUICK | {"lr": 1e30}, optimizer="sgd")
+    model = RNNTextRegressor(**SIX_EPOCHS | {"lr": 1e30}, optimizer="sgd")
     with pytest.raises(
         DivergenceError,
         match=r"a gradient is nan in epoch 1\. Lower lr \(now 1e\+30\) or table_lr \(now ",
@@ -42,7 +43,9 @@ def test_training_that_diverges_is_an_error_that_names_the_cure(reviews):
 
 def test_the_batches_of_the_last_two_epochs_alone_stay_in_the_history(reviews):
     """Or else what is kept would grow with texts and epochs."""
-    history = RNNTextClassifier(**QUICK | {"early_stopping": False}).fit(*reviews).net_.history
+    history = (
+        RNNTextClassifier(**SIX_EPOCHS | {"early_stopping": False}).fit(*reviews).net_.history
+    )
     n_batches = [len(epoch["batches"]) for epoch in history]
     assert len(history) > 2
     assert n_batches[:-2] == [0] * (len(history) - 2)
@@ -68,7 +71,7 @@ def test_what_was_sound_before_training_diverged_is_kept(reviews, value, epoch, 
     """Also where the last step of an epoch, or of all of them, went wrong."""
     X, y = reviews
     witness = WeightsByEpoch()
-    settings = QUICK | {"n_iter_no_change": 6}
+    settings = SIX_EPOCHS | {"n_iter_no_change": 6}
     model = RNNTextClassifier(**settings, callbacks=[witness, Poison(epoch, batch, value)])
     with pytest.raises(DivergenceError, match=f"in epoch {epoch}"):
         model.fit(X, y)
@@ -82,7 +85,7 @@ def test_what_was_sound_before_training_diverged_is_kept(reviews, value, epoch, 
 
 def test_a_chunk_that_diverges_leaves_the_model_as_it_was(reviews):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK).fit(X, y)
+    model = RNNTextClassifier(**SIX_EPOCHS).fit(X, y)
     before = model.predict_proba(X)
     with pytest.raises(DivergenceError, match="in epoch 1"):
         model.set_params(callbacks=[Poison(1, 13, math.nan)]).partial_fit(X, y)

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 import lecture
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences
 from sklearn_rnn._training.optimizers import RMSprop, TableOptimizer
-from small_models import THREE_EPOCHS
-from training_runs import QUICK
+from small_models import SIX_EPOCHS, THREE_EPOCHS
 
 RHO, EPS = 0.9, 1e-7
 
@@ -246,7 +245,7 @@ def test_tables_stay_sane_in_a_regression(two_words):
 )
 def test_each_named_optimizer_learns_to_tell_two_words_apart(optimizer, lr):
     y = np.arange(200) % 2
-    parameters = QUICK | lecture.PLAIN | {"lr": lr, "max_epochs": 12, "early_stopping": False}
+    parameters = SIX_EPOCHS | lecture.PLAIN | {"lr": lr, "max_epochs": 12, "early_stopping": False}
     model = RNNTextClassifier(**parameters, optimizer=optimizer)
     model.fit(2 + y[:, None], y)
     assert model.history_["train_loss"][-1] < 0.5 * model.history_["train_loss"][0]
@@ -254,6 +253,6 @@ def test_each_named_optimizer_learns_to_tell_two_words_apart(optimizer, lr):
 
 def test_an_optimizer_may_be_any_callable(reviews):
     optimizer = partial(torch.optim.AdamW, weight_decay=0.5)
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, optimizer=optimizer).fit(*reviews)
+    model = RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 1}, optimizer=optimizer).fit(*reviews)
     assert model.net_.optimizer_.param_groups[0]["weight_decay"] == 0.5
-    assert model.net_.optimizer_.param_groups[0]["lr"] == QUICK["lr"]
+    assert model.net_.optimizer_.param_groups[0]["lr"] == SIX_EPOCHS["lr"]

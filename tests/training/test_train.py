@@ -9,7 +9,8 @@ from skorch.callbacks import Callback
 import lecture
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._training.optimizers import RMSprop
-from training_runs import QUICK, WeightsByEpoch, assert_same_weights, weights
+from small_models import SIX_EPOCHS
+from training_runs import WeightsByEpoch
 
 LECTURE = lecture.LECTURE | {"early_stopping": True}
 MODELS = {
@@ -40,27 +41,16 @@ def test_every_model_of_the_lecture_learns_by_the_lectures_rules(order_task, nam
     assert (group["lr"], group["rho"], group["eps"]) == (1e-3, 0.9, 1e-7)
 
 
-def test_a_warm_start_goes_on_where_the_last_fit_ended(reviews):
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 2}, warm_start=True).fit(*reviews)
-    first = weights(model)
-    model.fit(*reviews)
-    assert model.n_iter_ == 4
-    assert len(model.history_["valid_loss"]) == 4
-    assert not np.array_equal(first["head.weight"], weights(model)["head.weight"])
-    cold = RNNTextClassifier(**QUICK | {"max_epochs": 2}).fit(*reviews).fit(*reviews)
-    assert_same_weights(first, weights(cold))
-
-
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_another_network_is_not_taken_for_the_one_at_hand(reviews, method):
-    model = RNNTextClassifier(**QUICK | {"max_epochs": 1}, warm_start=True).fit(*reviews)
+    model = RNNTextClassifier(**SIX_EPOCHS | {"max_epochs": 1}, warm_start=True).fit(*reviews)
     model.set_params(hidden_size=4, cell="gru")
     with pytest.raises(ValueError, match="cell, hidden_size changed since the last fit"):
         getattr(model, method)(*reviews)
 
 
 def test_chunks_keep_the_optimizers_memory(reviews):
-    model = RNNTextClassifier(**QUICK)
+    model = RNNTextClassifier(**SIX_EPOCHS)
     for n_chunks in (1, 2):
         model.partial_fit(*reviews, classes=["negative", "positive"])
         memory = next(iter(model.net_.optimizer_.state.values()))
@@ -69,7 +59,7 @@ def test_chunks_keep_the_optimizers_memory(reviews):
 
 def test_a_learning_rate_that_is_changed_between_chunks_counts_at_once(reviews):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK).partial_fit(X, y, classes=["negative", "positive"])
+    model = RNNTextClassifier(**SIX_EPOCHS).partial_fit(X, y, classes=["negative", "positive"])
     before = [weight.detach().clone() for weight in model.net_.module_.parameters()]
     model.set_params(lr=1e-12, table_lr=1e-12).partial_fit(X, y)
     for weight, expected in zip(model.net_.module_.parameters(), before, strict=True):
@@ -89,7 +79,7 @@ class Interrupt(Callback):
 
 def test_an_interrupted_fit_says_so_and_leaves_a_model_that_predicts(reviews):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(3)])
+    model = RNNTextClassifier(**SIX_EPOCHS, callbacks=[Interrupt(3)])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3"):
         model.fit(X, y)
     assert model.n_iter_ == 2
@@ -98,7 +88,7 @@ def test_an_interrupted_fit_says_so_and_leaves_a_model_that_predicts(reviews):
 
 def test_an_interrupt_in_the_first_epoch_leaves_a_model_too(reviews):
     X, y = reviews
-    model = RNNTextClassifier(**QUICK, callbacks=[Interrupt(1)])
+    model = RNNTextClassifier(**SIX_EPOCHS, callbacks=[Interrupt(1)])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 1"):
         model.fit(X, y)
     assert model.n_iter_ == 0
@@ -115,14 +105,14 @@ class InterruptBetween(Callback):
 
 
 def test_an_interrupt_between_epochs_says_so_too(reviews):
-    model = RNNTextClassifier(**QUICK, callbacks=[InterruptBetween()])
+    model = RNNTextClassifier(**SIX_EPOCHS, callbacks=[InterruptBetween()])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 3"):
         model.fit(*reviews)
 
 
 def test_an_interrupted_fit_keeps_the_best_weights_so_far(reviews):
     X, y = reviews
-    watched = QUICK | {"early_stopping": True, "n_iter_no_change": 10, "lr": 0.3}
+    watched = SIX_EPOCHS | {"early_stopping": True, "n_iter_no_change": 10, "lr": 0.3}
     best = WeightsByEpoch()
     model = RNNTextClassifier(**watched, callbacks=[Interrupt(4), best])
     with pytest.warns(ConvergenceWarning, match="interrupted in epoch 4"):

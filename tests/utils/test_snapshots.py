@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 from sklearn_rnn.embeddings import PretrainedEmbedding, Word2VecEmbedding
+from small_models import ONE_EPOCH
 
-QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 1, "random_state": 0}
 needs_gensim = pytest.mark.skipif(find_spec("gensim") is None, reason="needs gensim")
 
 FEW = ["a good film", "so bad", "good", "bad bad film"] * 3
@@ -60,18 +60,18 @@ def classifier():
     methods = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
     few, many = ["no", "yes"] * 6, [10, 20, 30] * 5
     questions = [(method, X) for method in methods]
-    return Case(RNNTextClassifier(**QUICK), (X, few), (WIDER, many), *questions)
+    return Case(RNNTextClassifier(**ONE_EPOCH), (X, few), (WIDER, many), *questions)
 
 
 def flattened():
     pytest.importorskip("pandas")
-    model = RNNTextClassifier(**QUICK, pooling="flatten").set_output(transform="pandas")
+    model = RNNTextClassifier(**ONE_EPOCH, pooling="flatten").set_output(transform="pandas")
     return Case(model, (X, [0, 1] * 6), (WIDER, [0, 1, 2] * 5), ("transform", X))
 
 
 def regressor():
     return Case(
-        RNNTextRegressor(**QUICK),
+        RNNTextRegressor(**ONE_EPOCH),
         (X, np.linspace(0, 1, 12)),
         (WIDER, np.linspace(1_000, 2_000, 15)),
         ("predict", X),
@@ -235,7 +235,7 @@ def test_copies_and_files_made_during_a_fit_hold_one_model(eager_threads, tmp_pa
 @pytest.mark.parametrize("goes_on", ["warm_start", "partial_fit"])
 def test_a_fit_that_goes_on_changes_its_model_at_the_end(goes_on):
     y = [0, 1] * 6
-    model = RNNTextClassifier(**QUICK, warm_start=goes_on == "warm_start").fit(X, y)
+    model = RNNTextClassifier(**ONE_EPOCH, warm_start=goes_on == "warm_start").fit(X, y)
     before, during = model.predict_proba(X), []
     fit = model.partial_fit if goes_on == "partial_fit" else model.fit
     fit(FittedMeanwhile(X, lambda: during.append(model.predict_proba(X))), y)
@@ -266,7 +266,7 @@ def test_a_parameter_that_is_set_during_a_fit_stays():
 
 def test_names_of_columns_go_with_the_fit_that_had_them():
     pd = pytest.importorskip("pandas")
-    model = RNNTextClassifier(**QUICK).fit(pd.DataFrame(X, columns=list("abcd")), [0, 1] * 6)
+    model = RNNTextClassifier(**ONE_EPOCH).fit(pd.DataFrame(X, columns=list("abcd")), [0, 1] * 6)
     assert list(model.feature_names_in_) == list("abcd")
     assert not hasattr(model.fit(X, [0, 1] * 6), "feature_names_in_")
 
@@ -274,7 +274,7 @@ def test_names_of_columns_go_with_the_fit_that_had_them():
 @pytest.mark.parametrize("embeds", [False, pytest.param(True, marks=needs_gensim)])
 def test_a_pipeline_that_is_fitted_anew_mixes_nothing_in_silence(eager_threads, embeds):
     steps = [Word2VecEmbedding(vector_size=4, epochs=1, random_state=0)] if embeds else []
-    model = make_pipeline(SequenceVectorizer(max_len=5), *steps, RNNTextClassifier(**QUICK))
+    model = make_pipeline(SequenceVectorizer(max_len=5), *steps, RNNTextClassifier(**ONE_EPOCH))
     data = (FEW, ["no", "yes"] * 6), (MANY, [10, 20, 30] * 5)
     known = [model.fit(*each).predict_proba(ASKED) for each in data]
     done, found, refused = threading.Event(), [], []

@@ -12,18 +12,6 @@ pytest.importorskip("gensim")
 ALL_UNKNOWN = TokenSequences(np.ones((3, 4), np.int32), ("<pad>", "<unk>", "word"))
 
 
-@BOTH
-def test_one_table_goes_along_with_the_sequences(reviews, embedding):
-    embedding = clone(embedding).fit(reviews)
-    embedded = embedding.transform(reviews[:3])
-    assert isinstance(embedded, TokenSequences)
-    assert embedded.vectors is embedding.vectors_
-    assert embedded.vectors.shape == (len(reviews.vocabulary), 8)
-    assert embedded.vectors.dtype == np.float32
-    assert not embedded.vectors[0].any()
-    assert embedded.vectors[2:].any(axis=1).all()
-
-
 def test_words_that_are_too_rare_get_zeros(reviews):
     embedding = Word2VecEmbedding(**SMALL_VECTORS, min_count=5).fit(reviews)
     counts = np.bincount(reviews.ids.ravel(), minlength=len(reviews.vocabulary))
