@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -57,8 +58,8 @@ __all__ = ["BaseRecurrentEstimator", "final_estimator"]
 _MOST_EPOCHS = 10**7
 
 
-class _Untrained(NamedTuple):
-    """A network that predicts, and for which no skorch net was made so far."""
+class _Predictor(NamedTuple):
+    """A network that was loaded or initialized, for which no skorch net was made so far."""
 
     network: RecurrentNetwork
     device: str
@@ -100,7 +101,7 @@ class BaseRecurrentEstimator(
     _is_unread: NDArray[np.bool_] | None = None  # in files of earlier versions
     _n_texts_counted: float | None = None  # in files of earlier versions, and with naive Bayes
     _waiting_pairs: NDArray[np.int64] = NO_PAIRS  # in files of earlier versions
-    _untrained: _Untrained | None = None
+    _predictor: _Predictor | None = None
     _optimizer_state: OptimizerState | None
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -137,13 +138,13 @@ class BaseRecurrentEstimator(
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y)).left_aligned()
             model = new_model(inputs, data, target, settings, TrainingRun(), seed)
+            model = replace(model, unknown=model.unknown.all_read())
             model.freeze_embedding(settings)
             device = training_device(settings.who, settings.device)
             fitted._remember_inputs(X, inputs)
             fitted._store_model(model)
-            fitted._store_network(_Untrained(model.network.eval(), device))
+            fitted._store_network(_Predictor(model.network.eval(), device))
             fitted.history_, fitted.best_epoch_ = {}, 0
-            fitted._is_unread = None  # weights that are set by hand mean something untrained
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -183,9 +184,10 @@ class BaseRecurrentEstimator(
     @cached_property
     def net_(self) -> Any:
         """The skorch net; that of a loaded model is made when it is first asked for."""
-        if self._untrained is None:
+        if self._predictor is None:
             raise AttributeError(f"{type(self).__name__} has no net_ before fit.")
-        return make_net(self._untrained.network, self._target, device=self._untrained.device)
+        network, device = self._predictor
+        return make_net(network, self._target, device=device, lr=1e-3, batch_size=32)
 
     @property
     def embedding_vectors_(self) -> NDArray[np.float32]:
@@ -238,7 +240,7 @@ class BaseRecurrentEstimator(
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if run.resume:
-                check_same_config(settings.who, settings.parameters, fitted._config)
+                check_same_config(settings.who, settings.network, fitted._config)
             start = fitted._model_state() if run.resume else None
             result = train(start, inputs, data, target, settings, run)
             if start is None:
@@ -249,10 +251,7 @@ class BaseRecurrentEstimator(
         return self
 
     def _settings(self) -> TrainingSettings:
-        """Return all parameters: by scikit-learn's contract, attributes without underscores."""
-        attributes = vars(self).items()
-        parameters = {n: v for n, v in attributes if not (n.startswith("_") or n.endswith("_"))}
-        return training_settings(type(self).__name__, parameters)
+        return training_settings(type(self).__name__, self.get_params(deep=False), vars(self))
 
     def _model_state(self) -> ModelState:
         """Return what a further fit has to know of this model."""
@@ -295,22 +294,22 @@ class BaseRecurrentEstimator(
     def _store_network(self, owner: Any) -> None:
         """Keep a skorch net, or a network for which there is none yet."""
         self.__dict__.pop("net_", None)
-        self._untrained = owner if isinstance(owner, _Untrained) else None
-        if self._untrained is None:
+        self._predictor = owner if isinstance(owner, _Predictor) else None
+        if self._predictor is None:
             self.net_ = owner
 
     @property
     def _network(self) -> RecurrentNetwork:
         net = vars(self).get("net_")
-        if net is None and self._untrained is not None:
-            return self._untrained.network
+        if net is None and self._predictor is not None:
+            return self._predictor.network
         network: RecurrentNetwork = self.net_.module_
         return network
 
     @property
     def _device(self) -> str:
         net = vars(self).get("net_")
-        return self._untrained.device if net is None and self._untrained else self.net_.device
+        return self._predictor.device if net is None and self._predictor else self.net_.device
 
     # ---- Prediction -----------------------------------------------------------------------
 
@@ -340,7 +339,7 @@ class BaseRecurrentEstimator(
     # ---- scikit-learn's protocol ----------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "net_" in vars(self) or self._untrained is not None
+        return "net_" in vars(self) or self._predictor is not None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -356,7 +355,7 @@ class BaseRecurrentEstimator(
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
         state = dict(super().__getstate__())
-        for name in ("net_", "_untrained", "_optimizer_state"):
+        for name in ("net_", "_predictor", "_optimizer_state"):
             state.pop(name, None)
         if isinstance(self.device, torch.device):
             state["device"] = str(self.device)
@@ -379,10 +378,11 @@ class BaseRecurrentEstimator(
         self._target = target_from_state(rest["_target"], self._config.n_outputs)
         self._optimizer_state = None
         self._vectors = pretrained_embedding(weights)
-        self._store_network(_Untrained(network, usable_device(self.device)))
+        self._store_network(_Predictor(network, usable_device(self.device)))
 
 
-# Around what scikit-learn has made of it, which asks for the names of the columns afterwards.
+# scikit-learn wraps `transform` for set_output, and its wrapper reads the names of features
+# afterwards: the snapshot has to be taken around it.
 BaseRecurrentEstimator.transform = on_snapshot(  # type: ignore[assignment, method-assign]
     BaseRecurrentEstimator.transform
 )

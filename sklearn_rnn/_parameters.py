@@ -1,8 +1,8 @@
 """The parameters of the final estimators: which values are allowed, and what each means.
 
 A new parameter is written in four places: here, in the signature of each of the two estimators
-(with its default), and as a field of the same name in `NetworkConfig` (`_network/config.py`) if
-the network is built from it, or in `TrainingSettings` (`_training/settings.py`).
+(with its default), and as a field of the same name in `NetworkParameters` (`_network/config.py`)
+if the network is built from it, or in `TrainingSettings` (`_training/settings.py`).
 """
 
 from __future__ import annotations

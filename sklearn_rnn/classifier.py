@@ -189,25 +189,30 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         run = TrainingRun(resume=self.__sklearn_is_fitted__(), incremental=True)
         self._check_chunks(classes, run.resume)
         labels, weights = self._labels_and_weights(y, sample_weight, run)
-        target = self._target if run.resume else _target_of_classes(labels, classes)
+        target = (
+            self._target
+            if run.resume
+            else _target_of_classes(type(self).__name__, labels, classes)
+        )
         return self._fit(X, labels, weights, target, run)
 
     def _check_chunks(self, classes: ArrayLike | None, resume: bool) -> None:
+        who = type(self).__name__
         if self.class_weight == "balanced":
             raise ValueError(
-                'RNNTextClassifier: class_weight="balanced" cannot be told from a chunk. Give '
+                f'{who}: class_weight="balanced" cannot be computed from a chunk. Give '
                 "partial_fit a dict: compute_class_weight makes one from all of y."
             )
         if self.term_weights == "naive_bayes" and self.linear != "none":
             raise ValueError(
-                'RNNTextClassifier: term_weights="naive_bayes" cannot be told from a chunk: it '
+                f'{who}: term_weights="naive_bayes" cannot be computed from a chunk: it '
                 'compares all texts of a label with all others. Set term_weights="idf" for '
                 "partial_fit."
             )
         if classes is None and not resume:
             raise ValueError(
-                "RNNTextClassifier: the first call of partial_fit needs classes, all the "
-                "labels that will come."
+                f"{who}: the first call of partial_fit needs classes, all the "
+                "labels that chunks may have."
             )
         if (
             resume
@@ -215,8 +220,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
             and not np.array_equal(self.classes_, np.unique(classes))
         ):
             raise ValueError(
-                f"RNNTextClassifier: classes={classes!r} differs from the first call's, "
-                f"{self.classes_!r}."
+                f"{who}: classes={classes!r} differs from the first call's, {self.classes_!r}."
             )
         self._check_class_weight(self.classes_ if classes is None else np.unique(classes))
 
@@ -250,7 +254,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         -------
         ndarray of float64 of shape (n_texts, n_classes)
             Probabilities in the order of `classes_`; rows sum to 1, unless several labels
-            may hold at a time.
+            may apply.
         """
         check_is_fitted(self)
         return self._answers(X, self._target.probabilities)
@@ -326,7 +330,7 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
     def classes_(self) -> NDArray[Any]:
         """The labels, of shape (n_classes,)."""
         if not hasattr(self, "_target"):
-            raise AttributeError("RNNTextClassifier has no classes_ before fit.")
+            raise AttributeError(f"{type(self).__name__} has no classes_ before fit.")
         return self._target.classes
 
     def _check_y(self, y: Any) -> NDArray[Any]:
@@ -339,17 +343,18 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return y if is_matrix else column_or_1d(y, warn=True)
 
     def _check_class_weight(self, classes: NDArray[Any]) -> None:
-        check_weighted_labels("RNNTextClassifier", self.class_weight, classes)
+        check_weighted_labels(type(self).__name__, self.class_weight, classes)
 
     def _new_target(self, y: NDArray[Any], weights: NDArray[np.float64] | None) -> ClassTarget:
+        who = type(self).__name__
         classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
         self._check_class_weight(classes)
         if weights is not None and y.ndim == 1 and len(np.unique(y[weights > 0])) < 2:
             raise ValueError(
-                "RNNTextClassifier: expected at least 2 classes whose weights (sample_weight "
+                f"{who}: expected at least 2 classes whose weights (sample_weight "
                 "times class_weight) are above 0, got 1 class or none."
             )
-        return _target_of_classes(y, classes)
+        return _target_of_classes(who, y, classes)
 
     def _labels_and_weights(
         self, y: Any, sample_weight: Any, run: TrainingRun
@@ -366,17 +371,14 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         return tags
 
 
-def _target_of_classes(y: NDArray[Any], classes: Any) -> ClassTarget:
+def _target_of_classes(who: str, y: NDArray[Any], classes: Any) -> ClassTarget:
     labels = np.unique(classes)
     if y.ndim == 2:
         if len(labels) != y.shape[1]:
             raise ValueError(
-                f"RNNTextClassifier: expected classes for the {y.shape[1]} columns of y, got "
-                f"{classes!r}."
+                f"{who}: expected classes for the {y.shape[1]} columns of y, got {classes!r}."
             )
         return MultilabelTarget(y.shape[1])
     if len(labels) < 2:
-        raise ValueError(
-            f"RNNTextClassifier: expected at least 2 classes, got 1 class: {labels.tolist()}."
-        )
+        raise ValueError(f"{who}: expected at least 2 classes, got 1 class: {labels.tolist()}.")
     return BinaryTarget(labels) if len(labels) == 2 else MulticlassTarget(labels)

@@ -401,7 +401,7 @@ def test_a_network_learns_the_same_whatever_is_stored(pooling):
     }
     assert len(digests) == 1
     if pooling == "flatten":
-        with pytest.raises(ValueError, match="fitted on sequences of 9 places, got 8"):
+        with pytest.raises(ValueError, match="fitted on sequences of 9 tokens, got 8"):
             models[0].predict(SequenceVectorizer(max_len=8).fit(TEXTS).transform(TEXTS))
 
 

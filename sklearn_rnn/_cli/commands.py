@@ -251,7 +251,7 @@ def predict(options: Namespace) -> bool:
     name = options.text or text_column(table)
     rows = complete_rows(table, [name], options.skip_missing)
     _warn_of_short_rows(table, options.command)
-    answers = _predictions(_load(options), texts_in(table, name, rows))
+    answers = _predictions(_load_model(options), texts_in(table, name, rows))
     result = table.with_columns(
         {title: _spread(values, rows, len(table.rows)) for title, values in answers.items()}
     )
@@ -300,7 +300,7 @@ def _spread(values: list[Any], rows: Sequence[int], n_rows: int) -> list[Any]:
     return column
 
 
-def _load(options: Namespace) -> Any:
+def _load_model(options: Namespace) -> Any:
     path: Path = options.model
     if path.suffix.lower() == ".skops":
         model = persistence.load(path)
@@ -315,7 +315,7 @@ def _load(options: Namespace) -> Any:
         model = _load_joblib(path)
     if not hasattr(model, "predict"):
         raise ModelFileError(
-            f"{str(path)!r} holds a {type(model).__name__}: expected a model that predicts."
+            f"{str(path)!r} contains a {type(model).__name__}: expected a model that predicts."
         )
     return model
 
@@ -338,7 +338,7 @@ def _load_joblib(path: Path) -> Any:
 
 def explain(options: Namespace) -> bool:
     """Print what a model predicts for a text, and what each token adds to it; return True."""
-    model, text = _load(options), options.text
+    model, text = _load_model(options), options.text
     answer = {name: cells[0] for name, cells in _predictions(model, [text]).items()}
     label = answer["prediction"] if "probability" in answer else None
     with _as_model_errors():

@@ -39,8 +39,8 @@ def training_columns(table: Table, text: str | None, label: str | None) -> tuple
     if unknown:
         options = [f"--{role} {as_argument(table.similar(role) or 'COLUMN')}" for role in unknown]
         raise ValueError(
-            f"which column of {table.source!r} holds the {' and which the '.join(unknown)}? Add "
-            f"{' and '.join(options)}. The columns are {join_names(table.columns)}."
+            f"which column of {table.source!r} contains the {' and which the '.join(unknown)}? "
+            f"Add {' and '.join(options)}. The columns are {join_names(table.columns)}."
         )
     names = text or "text", label or "label"
     for name in names:
@@ -55,11 +55,11 @@ def text_column(table: Table) -> str:
     if "text" in table.columns:
         return "text"
     columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
-    wordy = [name for name, cells in columns if name.strip() and not _holds_numbers(cells)]
+    wordy = [name for name, cells in columns if name.strip() and not _contains_only_numbers(cells)]
     if len(wordy) == 1:
         return wordy[0]
     raise ValueError(
-        f"which column of {table.source!r} holds the text? Add --text COLUMN. The columns are "
+        f"which column of {table.source!r} contains the text? Add --text COLUMN. The columns are "
         f"{join_names(table.columns)}."
     )
 
@@ -100,8 +100,8 @@ def labels_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[Any]:
     kinds = sorted({type(cell).__name__ for cell in cells})
     if len(kinds) > 1:
         raise ValueError(
-            f"{table.source!r}: {name!r} holds labels of several kinds, {' and '.join(kinds)}: 1, "
-            'true and "1" would become one label. Write all of them the same way.'
+            f"{table.source!r}: {name!r} contains labels of several kinds, {' and '.join(kinds)}: "
+            '1, true and "1" would become one label. Write all of them the same way.'
         )
     labels = np.array(cells)
     n_labels = len(np.unique(labels))
@@ -170,7 +170,7 @@ def numbers_in(table: Table, name: str, rows: Sequence[int]) -> NDArray[np.float
     """Return the numbers of some rows."""
     cells = table.column(name)
     for row in rows:
-        if not _is_number(cells[row]):
+        if not _is_finite_number(cells[row]):
             raise ValueError(
                 f"{table.source!r} {table.place(row)} has {cells[row]!r} in {name!r}: with "
                 "--regression, this must be a finite number."
@@ -189,15 +189,15 @@ def _scalars(table: Table, name: str, rows: Sequence[int], expected: str) -> lis
     return [cells[row] for row in rows]
 
 
-def _holds_numbers(cells: Sequence[Any]) -> bool:
-    return all(_is_missing(cell) or _is_number(cell) for cell in cells)
+def _contains_only_numbers(cells: Sequence[Any]) -> bool:
+    return all(_is_missing(cell) or _is_finite_number(cell) for cell in cells)
 
 
 def _is_missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _is_number(cell: Any) -> bool:
+def _is_finite_number(cell: Any) -> bool:
     try:
         return math.isfinite(float(cell))
     except (TypeError, ValueError, OverflowError):

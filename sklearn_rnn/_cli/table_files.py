@@ -251,8 +251,8 @@ def _parse_object(source: str, number: int, line: str) -> dict[str, Any]:
         ) from error
     if not isinstance(record, dict):
         raise ValueError(
-            f"{source!r} line {number} holds a {type(record).__name__}: expected an object with "
-            'names, such as {"text": "So good", "label": "positive"}.'
+            f"{source!r} line {number} contains a {type(record).__name__}: expected an object "
+            'with names, such as {"text": "So good", "label": "positive"}.'
         )
     return record
 

@@ -55,7 +55,9 @@ def different_texts(
     del order, starts
     summed /= summed.mean()
     by_position = np.argsort(first)
-    return texts.subset(first[by_position]), summed[by_position]
+    first, summed = first[by_position], summed[by_position]
+    del by_position
+    return texts.subset(first), summed
 
 
 def text_digests(block: Block, labels: sparse.csr_array | None = None) -> NDArray[np.int64]:

@@ -128,7 +128,7 @@ def check_known(who: str, X: Any, spec: InputSpec, training: bool = False) -> In
         inputs = inputs._replace(values=ids, n_ids=spec.n_ids)
     if spec.fixed_length not in (None, shape[1]):
         raise ValueError(
-            f'{who}: pooling="flatten" was fitted on sequences of {spec.fixed_length} places, '
+            f'{who}: pooling="flatten" was fitted on sequences of {spec.fixed_length} tokens, '
             f"got {shape[1]}. Pad to the same max_len, or take another pooling."
         )
     return inputs
@@ -138,7 +138,7 @@ def _warn_of_new_ids(who: str, n_ids: int, n_known: int) -> None:
     warnings.warn(
         f"{who}: the network knows ids below {n_known}, those of its first texts, and X has ids "
         f"up to {n_ids - 1}: it learns to read these as unknown. Give the first texts the largest "
-        "id, or pass TokenSequences, whose vocabulary tells how many ids there are.",
+        "id, or pass TokenSequences, which know the size of their vocabulary.",
         UserWarning,
         stacklevel=7,  # above _fit, partial_fit and scikit-learn's wrapper
     )

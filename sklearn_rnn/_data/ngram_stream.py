@@ -103,10 +103,10 @@ class StreamNGrams(NamedTuple):
         new, waiting = np.empty(0, np.int64), self.waiting
         room = _MOST_PAIRS - len(self.pairs)
         for block in texts.blocks():
-            met = _pairs_with_hashes(block.ids, text_digests(block)[:, 0])
-            met = met[:, ~find_keys(self.pairs, met[0])[1] & ~find_keys(new, met[0])[1]]
-            again, waiting = _met_again(waiting, met)
-            new = np.union1d(new, again)[:room]
+            seen = _pairs_with_hashes(block.ids, text_digests(block)[:, 0])
+            seen = seen[:, ~find_keys(self.pairs, seen[0])[1] & ~find_keys(new, seen[0])[1]]
+            confirmed, waiting = _confirmed_pairs(waiting, seen)
+            new = np.union1d(new, confirmed)[:room]
             if waiting.shape[1] > _MOST_WAITING:
                 waiting = waiting[:, :0]
         return new, waiting
@@ -116,26 +116,26 @@ def _pairs_with_hashes(ids: NDArray[Any], hashes: NDArray[np.int64]) -> NDArray[
     """Return the different pairs of each text with its hash, sorted: (n, T), (n,) -> (2, k)."""
     keys = pair_keys(ids)
     are_pairs = keys > 0
-    met = np.stack([keys[are_pairs], np.broadcast_to(hashes[:, None], keys.shape)[are_pairs]])
-    met = met[:, np.lexsort(met[::-1])]
-    is_new = np.ones(met.shape[1], bool)
-    is_new[1:] = (np.diff(met) != 0).any(axis=0)
-    return met[:, is_new]
+    seen = np.stack([keys[are_pairs], np.broadcast_to(hashes[:, None], keys.shape)[are_pairs]])
+    seen = seen[:, np.lexsort(seen[::-1])]
+    is_new = np.ones(seen.shape[1], bool)
+    is_new[1:] = (np.diff(seen) != 0).any(axis=0)
+    return seen[:, is_new]
 
 
-def _met_again(
-    waiting: NDArray[np.int64], met: NDArray[np.int64]
+def _confirmed_pairs(
+    waiting: NDArray[np.int64], seen: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which pairs have occurred in two different texts by now, and which still wait.
 
     Both arguments are sorted by key: (2, W) and (2, k) -> (P,) and (2, W).
     """
-    keys, first, n_texts = np.unique(met[0], return_index=True, return_counts=True)
-    hashes = met[1, first]
+    keys, first, n_texts = np.unique(seen[0], return_index=True, return_counts=True)
+    hashes = seen[1, first]
     indices, has_waited = find_keys(waiting[0], keys)
-    is_again = n_texts > 1
-    is_again[has_waited] |= waiting[1, indices[has_waited]] != hashes[has_waited]
-    is_first = ~is_again & ~has_waited
+    is_confirmed = n_texts > 1
+    is_confirmed[has_waited] |= waiting[1, indices[has_waited]] != hashes[has_waited]
+    is_first = ~is_confirmed & ~has_waited
     more = np.stack([keys[is_first], hashes[is_first]])
     waiting = np.insert(waiting, indices[is_first], more, axis=1)
-    return keys[is_again], waiting[:, ~find_keys(keys[is_again], waiting[0])[1]]
+    return keys[is_confirmed], waiting[:, ~find_keys(keys[is_confirmed], waiting[0])[1]]

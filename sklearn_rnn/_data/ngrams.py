@@ -1,7 +1,7 @@
 """Counting n-grams: which words and pairs of neighbours occur in how many training texts.
 
 What the linear model knows comes from here. The counts are document frequencies: how many texts
-contain an n-gram, not how often it occurs. Copies tell nothing about other texts, so that equal
+contain an n-gram, not how often it occurs. Copies carry no information about other texts, so equal
 texts are found first, by a hash of each, and counted as one text of a larger weight.
 
 Words are counted in one array, since the vocabulary says beforehand which there are. There may be
@@ -29,11 +29,11 @@ __all__ = [
     "CONSTANT",
     "SINGLE",
     "NGrams",
+    "count_ngrams",
     "inverse_frequencies",
     "label_contrast",
     "learn_ngrams",
     "merge_ngrams",
-    "ngrams_of",
     "pairs_at_once",
     "weighted_frequencies",
 ]
@@ -75,7 +75,7 @@ class NGrams(NamedTuple):
         return self.idf[: len(self.rare_word_mask)] == 0
 
 
-def ngrams_of(
+def count_ngrams(
     texts: SequenceDataset, n_ids: int, kind: str, labels: sparse.csr_array | None = None
 ) -> NGrams:
     """Count the n-grams of training texts, weighted by labels if there are any.
@@ -266,27 +266,27 @@ def label_contrast(
     Classification".
     """
     groups = sparse.hstack([labels, np.ones((labels.shape[0], 1))], format="csr")  # and all
-    n_holding = sparse.csr_array((groups.shape[1], len(ngrams.idf)))
+    n_containing = sparse.csr_array((groups.shape[1], len(ngrams.idf)))
     n_texts = np.zeros(groups.shape[1])
     n_ids = len(ngrams.idf) - len(ngrams.pairs)
     different, _ = different_texts(texts, labels)
     for block in different.blocks():
         of_block = groups[block.rows]
-        n_holding = n_holding + of_block.T @ ngrams_in(block.ids, ngrams.pairs, n_ids)
+        n_containing = n_containing + of_block.T @ ngrams_in(block.ids, ngrams.pairs, n_ids)
         n_texts += of_block.sum(axis=0)
     contrast = np.zeros(len(ngrams.idf))
     # One by one: a thousand of them would not fit. What all texts have, or none, tells nothing.
     for label in np.flatnonzero((n_texts[:-1] > 0) & (n_texts[:-1] < n_texts[-1])):
-        inside = n_holding[[label]].toarray()[0]
-        outside = n_holding[[-1]].toarray()[0] - inside
+        inside = n_containing[[label]].toarray()[0]
+        outside = n_containing[[-1]].toarray()[0] - inside
         ratio = _share(inside, n_texts[label]) / _share(outside, n_texts[-1] - n_texts[label])
         np.maximum(contrast, np.abs(np.log(ratio)), out=contrast)
     return (contrast + _COMMON).astype(np.float32)
 
 
-def _share(n_holding: NDArray[np.float64], n_texts: float) -> NDArray[np.float64]:
+def _share(n_containing: NDArray[np.float64], n_texts: float) -> NDArray[np.float64]:
     """Return the share of texts that contain each n-gram, smoothed by two texts, one with it."""
-    return (n_holding + 1) / (n_texts + 2)
+    return (n_containing + 1) / (n_texts + 2)
 
 
 def _rare_words(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -304,7 +304,7 @@ def _rare_words(n_texts: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _frequent_pairs(texts: SequenceDataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the sorted keys of pairs that occur in two texts, and in how many: (P,), (P,).
 
-    It takes as many passes over the texts as there are limits' worth of different pairs.
+    It takes one pass over the texts for about each `pairs_at_once` of different pairs.
     """
     limit = pairs_at_once(len(texts))
     frequent = []
@@ -330,7 +330,7 @@ def pairs_at_once(n_texts: int) -> int:
     Returns
     -------
     int
-        The limit. A pass that meets more of them lets some go, down to half of it.
+        The limit. If a pass meets more of them, half are dropped, and counted in a later pass.
     """
     # It grows with the texts, or else the number of passes would, each of them over all texts.
     # A pair per two texts takes 32 bytes: less than finding equal texts took before.

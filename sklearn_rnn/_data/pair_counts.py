@@ -1,11 +1,11 @@
 """Counts of pairs, of which there may be more than memory has room for.
 
 Pairs are counted by their keys, in sorted arrays: a dict of a million pairs takes 200 MB. If more
-different keys come up than fit, the upper half of the sorted ones is let go, and the texts are
-read once more, from the first key that was let go:
+different keys occur than fit, the upper half of the sorted ones is dropped, and the texts are read
+once more, for the keys from the first dropped one on:
 
-    pass 1   keys  1 ........... k | let go
-    pass 2                       k .......... m | let go
+    pass 1   keys  1 ........... k | dropped
+    pass 2                       k .......... m | dropped
     pass 3                                    m ...........
 
 Within a pass, each key that is counted at all is counted in full.
@@ -34,7 +34,7 @@ class PairCounts:
     Attributes
     ----------
     end : int or None
-        The first key that was let go, because there were too many to count at once.
+        The first key that was dropped, because there were too many to count at once.
     """
 
     def __init__(self, start: int, limit: int) -> None:
@@ -94,7 +94,7 @@ class PairCounts:
         self.counts[indices[is_known]] += counts[is_known]
         self.keys = np.insert(self.keys, indices[~is_known], new[~is_known])
         self.counts = np.insert(self.counts, indices[~is_known], counts[~is_known])
-        # 3. Too many: let the upper half go, and accept no key of it from now on.
+        # 3. Too many: drop the upper half, and accept no key of it from now on.
         if len(self.keys) > self.limit:
             lower = slice(self.limit // 2)
             self.end = int(self.keys[lower.stop])

@@ -20,7 +20,7 @@ _KINDS: dict[str, type[Target]] = {
 
 
 def target_to_state(target: Target) -> dict[str, Any]:
-    """Return what a file contains of a target: no private class.
+    """Return the saved form of a target: plain numbers and arrays.
 
     Parameters
     ----------
@@ -56,7 +56,12 @@ def target_from_state(state: dict[str, Any], n_outputs: int) -> Target:
     ModelFileError
         If it does not fit the network.
     """
-    cls = _KINDS[state["kind"]]
+    cls = _KINDS.get(state["kind"])
+    if cls is None:
+        raise ModelFileError(
+            f"Expected one of the targets {sorted(_KINDS)}, got {state['kind']!r}: the file was "
+            "altered."
+        )
     target = cls.__new__(cls)
     vars(target).update({name: value for name, value in state.items() if name != "kind"})
     for name in ("mean", "scale", "spread"):

@@ -154,7 +154,7 @@ class _OneLabel(ClassTarget):
         unknown = np.unique(y[self.classes[codes] != y])
         if len(unknown):
             raise ValueError(
-                f"{self.owner}: y contains labels that were not there at first, "
+                f"{self.owner}: y contains labels that the first fit did not know, "
                 f"{unknown.tolist()}: expected some of {self.classes.tolist()}. Name all labels "
                 "in the first fit, or in partial_fit's classes."
             )
@@ -372,7 +372,7 @@ class NumericTarget(Target):
 
 def _column(target: Any, n_outputs: int) -> int:
     if target is None and n_outputs > 1:
-        raise ValueError(f"target: name the column to look into, from 0 to {n_outputs - 1}.")
+        raise ValueError(f"target: give the index of a column, from 0 to {n_outputs - 1}.")
     return _index(range(n_outputs), 0 if target is None else target)
 
 

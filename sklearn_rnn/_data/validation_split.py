@@ -47,10 +47,10 @@ def hold_out(
     """
     assert data.target is not None
     weights = data.sample_weight
-    weighty = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
-    keys = strata(data.target[weighty])
+    weighted = np.arange(len(data)) if weights is None else np.flatnonzero(weights)
+    keys = strata(data.target[weighted])
     training, validation = split_for_validation(who, keys, fraction, generator)
-    return data.subset(weighty[training]), data.subset(weighty[validation])
+    return data.subset(weighted[training]), data.subset(weighted[validation])
 
 
 def split_for_validation(

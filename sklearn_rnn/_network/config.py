@@ -12,6 +12,7 @@ from ..exceptions import ModelFileError
 
 __all__ = [
     "NetworkConfig",
+    "NetworkParameters",
     "check_same_config",
     "config_from_state",
     "config_to_state",
@@ -21,23 +22,11 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """What a network is built from.
-
-    The first five fields follow from the data, the others are parameters of the estimator.
+class NetworkParameters:
+    """The estimator's parameters that a network is built from.
 
     Parameters
     ----------
-    n_ids : int or None
-        Rows `V` of the embedding table; None for sequences that are embedded already.
-    n_dimensions : int
-        Size `D` of a token's vector.
-    n_outputs : int
-        Number of logits `C`.
-    sequence_length : int
-        Length of the training sequences: that of all others, with ``pooling="flatten"``.
-    n_pairs : int
-        Pairs that the linear model knows.
     bidirectional : bool
         Whether each layer reads in both directions.
     cell : {"rnn", "lstm", "gru"}
@@ -59,11 +48,6 @@ class NetworkConfig:
         recurrent layers alone.
     """
 
-    n_ids: int | None
-    n_dimensions: int
-    n_outputs: int
-    sequence_length: int
-    n_pairs: int
     bidirectional: bool
     cell: str
     hidden_size: int
@@ -75,8 +59,30 @@ class NetworkConfig:
     branch_dropout: float
 
 
-_NAMES = [field.name for field in fields(NetworkConfig)]
-_PARAMETERS = _NAMES[_NAMES.index("bidirectional") :]
+@dataclass(frozen=True)
+class NetworkConfig(NetworkParameters):
+    """All that a network is built from: parameters, and what follows from the data.
+
+    Parameters
+    ----------
+    n_ids : int or None
+        Rows `V` of the embedding table; None for sequences that are embedded already.
+    n_dimensions : int
+        Size `D` of a token's vector.
+    n_outputs : int
+        Number of logits `C`.
+    sequence_length : int
+        Length of the training sequences: that of all others, with ``pooling="flatten"``.
+    n_pairs : int
+        Pairs that the linear model knows.
+    """
+
+    n_ids: int | None
+    n_dimensions: int
+    n_outputs: int
+    sequence_length: int
+    n_pairs: int
+
 
 _SHAPING = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "linear")
 """Parameters that decide which weights there are."""
@@ -86,14 +92,20 @@ _SAVED_AS = {"sequence_length": "n_places"}
 
 
 def network_config(
-    parameters: Mapping[str, Any], inputs: Inputs, target: Target, n_pairs: int
+    parameters: NetworkParameters,
+    embedding_dim: int,
+    inputs: Inputs,
+    target: Target,
+    n_pairs: int,
 ) -> NetworkConfig:
     """Return the configuration of a new network.
 
     Parameters
     ----------
-    parameters : mapping of str to object
+    parameters : NetworkParameters
         The estimator's parameters.
+    embedding_dim : int
+        Size of a token's vector, unless the sequences have vectors.
     inputs : Inputs
         The training sequences.
     target : Target
@@ -107,34 +119,33 @@ def network_config(
         The configuration.
     """
     source = inputs.vectors if inputs.n_ids is not None else inputs.values
-    given = {name: parameters[name] for name in _PARAMETERS}
     return NetworkConfig(
+        **vars(parameters),
         n_ids=inputs.n_ids,
-        n_dimensions=parameters["embedding_dim"] if source is None else source.shape[-1],
+        n_dimensions=embedding_dim if source is None else source.shape[-1],
         n_outputs=target.n_outputs,
         sequence_length=inputs.sequence_length,
         n_pairs=n_pairs,
-        **{**given, "bidirectional": bool(given["bidirectional"])},
     )
 
 
-def check_same_config(who: str, parameters: Mapping[str, Any], config: NetworkConfig) -> None:
+def check_same_config(who: str, parameters: NetworkParameters, config: NetworkConfig) -> None:
     """Raise if parameters ask for another network than the one to be trained further.
 
     Parameters
     ----------
     who : str
         Name of the estimator, for the message.
-    parameters : mapping of str to object
+    parameters : NetworkParameters
         The estimator's parameters.
     config : NetworkConfig
         What the network was built from.
     """
-    changed = [name for name in _SHAPING if parameters[name] != getattr(config, name)]
+    changed = [n for n in _SHAPING if getattr(parameters, n) != getattr(config, n)]
     if changed:
         raise ValueError(
-            f"{who}: {', '.join(changed)} changed since the last fit, whose "
-            "network this one goes on with. Clone the estimator, or set warm_start=False."
+            f"{who}: {', '.join(changed)} changed since the last fit, whose network this fit "
+            "would train further. Clone the estimator, or set warm_start=False."
         )
 
 
@@ -174,7 +185,7 @@ def config_to_state(config: NetworkConfig) -> dict[str, Any]:
     dict of str to object
         Its fields.
     """
-    return {_SAVED_AS.get(name, name): getattr(config, name) for name in _NAMES}
+    return {_SAVED_AS.get(name, name): value for name, value in vars(config).items()}
 
 
 def config_from_state(state: Mapping[str, Any]) -> NetworkConfig:
@@ -195,7 +206,9 @@ def config_from_state(state: Mapping[str, Any]) -> NetworkConfig:
     ModelFileError
         If a field is missing, or there is another one.
     """
-    expected = {_SAVED_AS.get(name, name): name for name in _NAMES}
+    expected = {
+        _SAVED_AS.get(field.name, field.name): field.name for field in fields(NetworkConfig)
+    }
     if wrong := state.keys() ^ expected.keys():
         raise ModelFileError(
             f"{min(map(str, wrong))} is missing in the network's configuration, or should not be "

@@ -55,7 +55,7 @@ def read_in_batches(
     ValueError
         If outputs are not finite.
     """
-    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.numbers_per_text)
+    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.logits_per_text)
 
     @torch.inference_mode()
     def answers_of(batch: Any) -> NDArray[Any]:

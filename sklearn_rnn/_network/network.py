@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..sequences import UNKNOWN
 from .cells import CELLS
-from .config import NetworkConfig
+from .config import NetworkConfig, NetworkParameters
 from .dropout import BranchDropout, LockedDropout
 from .embedding import Embedding
 from .initializers import dense
@@ -52,8 +52,8 @@ class RecurrentNetwork(nn.Module):
         if config.n_ids is not None:
             self.embedding = Embedding(config.n_ids, config.n_dimensions, generator)
         # (V,), words that are read as the unknown token in training: their vectors are not learned
-        self.rare_word_mask: Tensor | None
-        self.register_buffer("rare_word_mask", None, persistent=False)
+        self.unknown_word_mask: Tensor | None
+        self.register_buffer("unknown_word_mask", None, persistent=False)
         self.input_dropout = LockedDropout(config.input_dropout, generator)
         self.layers = nn.ModuleList(
             RecurrentLayer(
@@ -71,6 +71,18 @@ class RecurrentNetwork(nn.Module):
         if config.n_ids is not None and config.linear != "none":
             self.linear = TfidfLinear(config.n_ids, config.n_pairs, config.n_outputs)
 
+    def set_dropout(self, rates: NetworkParameters) -> None:
+        """Change the rates of dropout.
+
+        Parameters
+        ----------
+        rates : NetworkParameters
+            The parameters, of which the rates are taken.
+        """
+        self.input_dropout.p = rates.input_dropout
+        self.dropout.p = rates.dropout
+        self.branch_dropout.p = rates.branch_dropout
+
     @property
     def sparse_parameters(self) -> list[Tensor]:
         """The weights of which a batch reads a few rows: those of its words and pairs."""
@@ -83,7 +95,7 @@ class RecurrentNetwork(nn.Module):
         return [rate for part, rate in parts if part is not None]
 
     @property
-    def numbers_per_text(self) -> int:
+    def logits_per_text(self) -> int:
         """The memory that a text's last layers take, in logits; it limits the size of batches.
 
         The many states that ``pooling="flatten"`` concatenates count less: they are short-lived
@@ -176,8 +188,8 @@ class RecurrentNetwork(nn.Module):
         steps = sequences.transpose(0, 1)
         if self.embedding is None:
             return steps
-        if self.rare_word_mask is not None:
-            steps = torch.where(self.rare_word_mask[steps], UNKNOWN, steps)
+        if self.unknown_word_mask is not None:
+            steps = torch.where(self.unknown_word_mask[steps], UNKNOWN, steps)
         vectors: Tensor = self.embedding(steps, sparse_gradients)
         return vectors
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .._tables import SharedTable, shared_table
+from .._utils.arrays import update_digest
 from .._utils.threads import all_finite, one_blas_thread, single_threaded_math
 from ..exceptions import ModelFileError
 from ..sequences import PADDING
@@ -178,8 +179,8 @@ def _digest(arrays: dict[str, Any]) -> str:
     """Return a hash of all arrays."""
     digest = blake2b(digest_size=16)
     for name, array in sorted(_unshared(arrays).items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(f"{name} ".encode())
+        update_digest(digest, array)
     return digest.hexdigest()
 
 

@@ -10,8 +10,8 @@ When skorch calls them, those of an earlier row first:
     UnfreezeEmbedding      on_epoch_begin
     LinearWarmupDecay      on_train_begin, on_batch_end
     Progress               on_epoch_begin, on_batch_end, on_epoch_end
-    EarlyStopping          on_epoch_end       last, since it ends training for all behind it
-    Checkpoint             on_train_begin, on_epoch_end (attached by `checkpoint`)
+    EarlyStopping          on_epoch_end       it ends training for all behind it
+    SaveCheckpoint         on_train_begin, on_epoch_end
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
 from skorch.callbacks import Callback, LRScheduler, PassthroughScoring
 from skorch.utils import to_tensor
 from torch import Tensor, nn
@@ -38,8 +37,6 @@ from .settings import TrainingSettings
 __all__ = [
     "LinearWarmupDecay",
     "RestoreLastFinite",
-    "check_callbacks",
-    "is_frozen",
     "training_callbacks",
 ]
 
@@ -59,6 +56,7 @@ def training_callbacks(
     n_epochs: int,
     validates: bool,
     last_finite: RestoreLastFinite,
+    checkpoint: Callback | None,
 ) -> list[Any]:
     """Return the callbacks of a fit, in the order in which skorch calls them.
 
@@ -78,20 +76,21 @@ def training_callbacks(
         Whether texts are set aside for validation.
     last_finite : RestoreLastFinite
         Keeps weights to return to.
+    checkpoint : skorch callback or None
+        Saves the state of all others.
 
     Returns
     -------
     list of skorch callbacks
         The callbacks.
     """
-    check_callbacks(settings.who, settings.callbacks)
+    _check_callbacks(settings.who, settings.callbacks)
     longest = None if settings.max_grad_norm is None else as_rate(settings.max_grad_norm)
     own = [SyncEpochMetrics(), ClipGradients(settings.who, longest), last_finite]
     later = [callback for item in target.scores.items() for callback in score_callbacks(*item)]
     later += deepcopy(list(settings.callbacks or ()))
-    freeze = settings.freeze_embedding
-    if is_pretrained and not _is_flag(freeze) and is_frozen(freeze, n_epochs_before):
-        later.append(UnfreezeEmbedding(freeze - n_epochs_before))
+    if is_pretrained and settings.unfreezes and settings.is_frozen(n_epochs_before):
+        later.append(UnfreezeEmbedding(settings.freeze_embedding - n_epochs_before))
     _check_monitors(settings.who, later, validates)
     has_schedule = any(isinstance(_unnamed(entry), LRScheduler) for entry in later)
     if settings.lr_schedule == "linear" and n_epochs > 1 and not has_schedule:
@@ -102,43 +101,13 @@ def training_callbacks(
         later.append(
             EarlyStopping(patience=settings.n_iter_no_change, threshold=0, load_best=True)
         )
+    if checkpoint is not None:
+        later.append(("checkpoint", checkpoint))
     return [*own, *later]
 
 
-def is_frozen(freeze_embedding: bool | int, n_epochs: int) -> bool:
-    """Return whether vectors that came with the sequences are frozen.
-
-    Parameters
-    ----------
-    freeze_embedding : bool or int
-        The parameter: always, never, or for this number of epochs.
-    n_epochs : int
-        Epochs that were trained so far.
-
-    Returns
-    -------
-    bool
-        Whether they are.
-    """
-    if _is_flag(freeze_embedding):
-        return bool(freeze_embedding)
-    return n_epochs < freeze_embedding
-
-
-def _is_flag(freeze_embedding: bool | int) -> bool:
-    return isinstance(freeze_embedding, bool | np.bool_)
-
-
-def check_callbacks(who: str, callbacks: Sequence[Any] | None) -> None:
-    """Raise if one is no skorch callback, nor a pair of a name and one.
-
-    Parameters
-    ----------
-    who : str
-        Name of the estimator, for the message.
-    callbacks : sequence, default=None
-        The user's callbacks.
-    """
+def _check_callbacks(who: str, callbacks: Sequence[Any] | None) -> None:
+    """Raise if one is neither a skorch callback nor a pair of a name and one."""
     for entry in callbacks or ():
         callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
         kind = callback if isinstance(callback, type) else type(callback)
@@ -232,6 +201,10 @@ class RestoreLastFinite(Callback):
         if not all(map(all_finite, net.module_.parameters())):
             raise diverged(self.who, net, "a weight is not finite", net.history[-1, "epoch"])
         self._copy(net, len(net.history))
+
+    def forget(self) -> None:
+        """Drop the copy of the weights, which takes as much memory as the gradients."""
+        self.weights = None
 
     def restore(self, net: Any) -> bool:
         """Undo the epoch that diverged; return False if it was the first."""

@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -33,7 +34,7 @@ from .processes import current_process_group
 from .settings import TrainingRun, TrainingSettings
 from .starting_model import ModelState
 
-__all__ = ["Checkpoint", "open_checkpoint"]
+__all__ = ["Checkpoint", "SaveCheckpoint", "open_checkpoint"]
 
 
 class Saved(NamedTuple):
@@ -102,7 +103,8 @@ def _check_same(who: str, path: Path, ours: Fingerprint, theirs: Fingerprint) ->
     if differing:
         raise CheckpointError(
             f"{who}: {str(path)!r} is the checkpoint of another fit: {', '.join(differing)}. "
-            "Go on with what it was made of, name another checkpoint_dir, or delete the file."
+            "Resume with the same data, parameters and versions, name another checkpoint_dir, or "
+            "delete the file."
         )
 
 
@@ -115,77 +117,85 @@ def _check_parameters(settings: TrainingSettings) -> None:
     if isinstance(settings.random_state, np.random.RandomState):
         raise ValueError(
             f"{settings.who}: checkpoint_dir needs random_state=None or an int, got a "
-            "RandomState: a fit that is called again would find it moved on."
+            "RandomState, which would draw other numbers when the fit is called again."
         )
 
 
-class Checkpoint(Callback):
-    """Saves the state of a fit when an epoch ends, and restores the saved one when it begins.
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checkpoint of a fit, as it was found on disk.
 
-    It has to come after all callbacks whose state it saves.
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    fingerprint : dict
+        What the result of the fit depends on.
+    saved : Saved or None
+        What the file contains; None: there is none, and the fit starts anew.
+    folder : _Folder
+        The locked folder.
+    writes : bool
+        Whether this process writes.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        fingerprint: Fingerprint,
-        saved: Saved | None,
-        folder: _Folder,
-        writes: bool = True,
-    ) -> None:
-        self.path = path
-        self.fingerprint = fingerprint
-        self.saved = saved
-        self.folder = folder
-        self.writes = writes
-        self.has_warned = False
+    path: Path
+    fingerprint: Fingerprint
+    saved: Saved | None
+    folder: _Folder
+    writes: bool
 
     @property
     def seed(self) -> int | None:
         """The random seed of the fit that is resumed; None: it starts anew."""
         return None if self.saved is None else self.saved.record["seed"]
 
-    def attach(self, net: Any, order: np.random.Generator, seed: int) -> int:
-        """Append this to a net's callbacks; return how many epochs are done already.
-
-        Parameters
-        ----------
-        net : SequenceNet
-            A net that is about to be trained.
-        order : numpy.random.Generator
-            Source of the order of its texts.
-        seed : int
-            The random seed of the fit.
-
-        Returns
-        -------
-        int
-            Epochs of the fit that is resumed.
-        """
-        self.order, self.used_seed = order, seed
-        net.callbacks_.append(("checkpoint", self))
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the fit that is resumed."""
         return 0 if self.saved is None else len(self.saved.record["history"])
+
+
+class SaveCheckpoint(Callback):
+    """Restores a fit's state when training begins, and saves it when an epoch ends.
+
+    It has to come after all callbacks whose state it saves.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        What was found on disk, and where to write.
+    order : numpy.random.Generator
+        Source of the order of the training texts.
+    seed : int
+        The random seed of the fit.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, order: np.random.Generator, seed: int) -> None:
+        self.checkpoint = checkpoint
+        self.order = order
+        self.seed = seed
+        self.has_warned = False
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Restore the saved state, if there is one."""
-        if self.saved is not None:
+        if self.checkpoint.saved is not None:
             try:
-                restore(net, self.order, *self.saved)
+                restore(net, self.order, *self.checkpoint.saved)
             except Exception as error:
                 raise CheckpointError(
-                    f"{str(self.path)!r} does not contain what it should ({error!r}). Delete it "
-                    "to train from the start."
+                    f"{str(self.checkpoint.path)!r} does not contain what it should ({error!r}). "
+                    "Delete it to train from the start."
                 ) from error
-            self.saved = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Save all that the next epoch depends on."""
-        if not self.writes:
+        if not self.checkpoint.writes:
             return
         record = {
             "format": FORMAT,
-            "identity": self.fingerprint,
-            "seed": self.used_seed,
+            "identity": self.checkpoint.fingerprint,
+            "seed": self.seed,
             **record_of(net, self.order),
         }
         text = json.dumps(record, default=_plain_number)
@@ -196,8 +206,8 @@ class Checkpoint(Callback):
             self._warn(len(net.history), error)
 
     def _write(self, arrays: Arrays) -> None:
-        self.folder.lock()
-        with atomic_write(self.path) as file:
+        self.checkpoint.folder.lock()
+        with atomic_write(self.checkpoint.path) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def _warn(self, n_epochs: int, error: Exception) -> None:
@@ -206,9 +216,9 @@ class Checkpoint(Callback):
             return
         self.has_warned = True
         warnings.warn(
-            f"{self.folder.who}: the checkpoint of epoch {n_epochs} could not be written to "
-            f"{str(self.path)!r} ({error}). Training goes on, and so do attempts to write one "
-            "after each epoch.",
+            f"{self.checkpoint.folder.who}: the checkpoint of epoch {n_epochs} could not be "
+            f"written to {str(self.checkpoint.path)!r} ({error}). Training continues, and so do "
+            "attempts to write one after each epoch.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -262,7 +272,7 @@ def _record(text: NDArray[Any], limit: int) -> dict[str, Any]:
         and isinstance(record["history"], list)
     )
     if not is_whole or not (type(seed) is int and 0 <= seed < 2**31):
-        raise ValueError("a record of another kind")
+        raise ValueError("not a record of training")
     return dict(record)
 
 

@@ -175,7 +175,7 @@ def _restore_tensors(net: Any, tensors: Mapping[str, Tensor]) -> None:
 def _check_like(tensors: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> None:
     """Raise if tensors have other names, shapes or dtypes than ours, or are not finite."""
     if different := tensors.keys() ^ ours.keys():
-        raise ValueError(f"{min(different)} is missing, or one too many")
+        raise ValueError(f"{min(different)} is missing or unexpected")
     for name, tensor in tensors.items():
         if tensor.shape != ours[name].shape or tensor.dtype != ours[name].dtype:
             raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
@@ -217,7 +217,7 @@ def _restore_optimizer(net: Any, plain: dict[str, Any], tensors: Mapping[str, Te
             _check_state(f"optimizer/{key}", state[i], weights[i].shape, usual.get(i, {}))
     names = {f"optimizer/{i}/{name}" for i, entries in state.items() for name in entries}
     if foreign := {name for name in tensors if name.startswith("optimizer/")} - names:
-        raise ValueError(f"{min(foreign)} is of no weight")
+        raise ValueError(f"{min(foreign)} belongs to no weight")
     optimizer.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
     if usual is not None and _state_after_a_step(optimizer) is None:
         raise ValueError("its optimizer makes no step")

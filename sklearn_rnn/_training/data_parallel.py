@@ -70,7 +70,8 @@ class DataParallelGradients(MicroBatchGradients):
 
     def _micro_batches(self, inputs: NetworkInputs, target: Any) -> list[MicroBatch]:
         """Compute the micro-batch of this process, whose inputs these are; return those of all."""
-        # 1., 2. The micro-batch of this process.
+        # 1. happened in `ShuffledBuckets`, which reads only this process's shard.
+        # 2. The micro-batch of this process.
         n_texts, weights = len(target), trainable_parameters(self.network)
         micro_batch = self._own_micro_batch(inputs, target)
         # 3. Exchange. The state of the main process's generator is the first tensor of its list.

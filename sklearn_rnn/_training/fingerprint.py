@@ -1,7 +1,7 @@
 """A fit's fingerprint: what its result depends on, in a form that can be compared.
 
-Of a checkpoint, to tell whether it belongs to this fit. Of each process that trains the same
-network, to tell whether they were given the same.
+A checkpoint contains that of its fit, so that no other fit resumes from it. Processes that train
+one network compare theirs, so that all train with the same data and parameters.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import joblib
 import numpy as np
 import skorch
 import torch
-from numpy.typing import NDArray
 
 from .._data.batches import SequenceDataset
 from .._data.inputs import Inputs
 from .._network.weights import weights_to_arrays
+from .._utils.arrays import update_digest
 from .._utils.saved_state import FORMAT
 from .device import training_device
 from .processes import current_process_group
@@ -32,8 +32,6 @@ Fingerprint = dict[str, Any]
 
 _FREE = {"checkpoint_dir", "verbose"}
 """Parameters on which the result does not depend."""
-
-_ROWS_AT_ONCE, _TOKENS_AT_ONCE = 1_024, 2**20
 
 
 def fit_fingerprint(
@@ -134,8 +132,8 @@ def _hash(who: str, needed_by: str, name: str, value: Any) -> str:
         return str(joblib.hash(value))
     except Exception as error:
         raise ValueError(
-            f"{who}: {needed_by} needs parameters that another process can be given, and "
-            f"{name}={value!r} is none ({error}). Define a function at the top of a module."
+            f"{who}: {needed_by} needs parameters that can be pickled, and {name}={value!r} "
+            f"cannot ({error}). Define a function at the top of a module."
         ) from error
 
 
@@ -145,21 +143,11 @@ def _start(start: ModelState) -> list[Any]:
 
 def _data_digest(inputs: Inputs, data: SequenceDataset) -> str:
     digest = blake2b(digest_size=16)
-    # Some rows at a time: the ids may be in a memory map.
-    n_rows = min(_ROWS_AT_ONCE, _TOKENS_AT_ONCE // inputs.sequence_length + 1)
-    arrays: tuple[NDArray[Any] | None, ...]
-    arrays = (inputs.values, data.target, data.sample_weight, inputs.vectors)
-    for array in arrays:
-        if array is None:
-            continue
-        # With the margin, as in the checkpoints of former versions.
-        margin = inputs.margin if array is inputs.values else None
-        shape = array.shape if margin is None else (len(array), margin.n_tokens)
-        digest.update(f"{array.dtype} {shape}".encode())
-        for start in range(0, len(array), n_rows):
-            rows = array[start : start + n_rows]
-            rows = rows if margin is None else margin.pad(rows)  # type: ignore[arg-type]
-            digest.update(np.ascontiguousarray(rows).data)
+    # With the margin, as in the checkpoints of former versions.
+    update_digest(digest, inputs.values, inputs.margin)
+    for array in (data.target, data.sample_weight, inputs.vectors):
+        if array is not None:
+            update_digest(digest, array)
     digest.update(repr(inputs.vocabulary).encode())
     return digest.hexdigest()
 
@@ -193,4 +181,4 @@ def differences(
     if ours["data"] != theirs["data"]:
         yield "the data differ"
     if ours["start"] != theirs["start"]:
-        yield "the model that it went on with was another one"
+        yield "it resumed from another model"

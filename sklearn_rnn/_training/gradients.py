@@ -99,6 +99,7 @@ class MicroBatchGradients:
         """Set the gradients of the network's parameters; return the logits and the loss."""
         weights = trainable_parameters(self.network)
         _sync_dropout_rates(self.replica, self.network)
+        # 1.-3. in `_micro_batches`.
         micro_batches = self._micro_batches(inputs, target)
         # 4. In the order of the micro-batches, not in that in which threads are done.
         for weight, *gradients in zip(

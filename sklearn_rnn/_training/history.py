@@ -12,7 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from ..exceptions import DivergenceError
 from .early_stopping import has_stopped_early
 
-__all__ = ["check_training", "diverged", "extended_history", "figures_of", "history_arrays"]
+__all__ = [
+    "Figures",
+    "check_training",
+    "diverged",
+    "extended_history",
+    "figures_of",
+    "history_arrays",
+]
 
 
 Figures = dict[str, NDArray[np.float64]]

@@ -1,9 +1,11 @@
-"""The loss of each text."""
+"""The loss: of each text, and its weighted mean over a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 __all__ = ["PerTextLoss"]
@@ -30,3 +32,13 @@ class PerTextLoss(nn.Module):
         smoothing = self.smoothing if self.training else {}
         losses = self.elementwise(logits, target, reduction="none", **smoothing)  # (N,) or (N, C)
         return losses if losses.ndim == 1 else losses.mean(dim=1)
+
+    def mean(self, logits: Tensor, target: Any, inputs: Mapping[str, Any]) -> Tensor:
+        """Return the mean loss of a batch, each text's times its weight.
+
+        The weights' mean is 1 over the data, not over each batch: heavy batches count more.
+        """
+        losses: Tensor = self(logits, to_tensor(target, logits.device))  # (N,)
+        if "sample_weight" in inputs:
+            losses = losses * to_tensor(inputs["sample_weight"], logits.device)
+        return losses.mean()

@@ -33,10 +33,10 @@ class MessageTag(IntEnum):
     """Which operation a message belongs to: processes at different ones must notice it."""
 
     BARRIER = 0
-    GRADIENTS = 1
+    ALL_GATHER = 1
     BROADCAST_OBJECT = 2
     GATHER_OBJECTS = 3
-    WEIGHTS = 4
+    BROADCAST = 4
 
 
 @dataclass
@@ -111,8 +111,8 @@ class ProcessGroup:
         lengths = torch.tensor([len(part) for part in own], dtype=torch.int32)
         # One message: the lengths, reinterpreted bit by bit as float32, then all numbers.
         numbers = torch.cat([lengths.to(self._device).view(torch.float32), *own])
-        messages = self._exchange(MessageTag.GRADIENTS, numbers.view(torch.uint8))
-        return [_split(message.view(torch.float32), len(own)) for message in messages]
+        messages = self._exchange(MessageTag.ALL_GATHER, numbers.view(torch.uint8))
+        return [_split_message(message.view(torch.float32), len(own)) for message in messages]
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite tensors with those of the main process."""
@@ -120,7 +120,7 @@ class ProcessGroup:
             return
         own = [tensor.detach().to(self._device).flatten() for tensor in tensors]
         numbers = torch.cat(own if self.is_main else [own[0][:0]])  # the others send nothing
-        message = self._exchange(MessageTag.WEIGHTS, numbers.view(torch.uint8))[0]
+        message = self._exchange(MessageTag.BROADCAST, numbers.view(torch.uint8))[0]
         pieces = message.view(torch.float32).split([tensor.numel() for tensor in tensors])
         with torch.no_grad():
             for tensor, piece in zip(tensors, pieces, strict=True):
@@ -142,7 +142,9 @@ class ProcessGroup:
             raise LostProcessError(self._lost)
         headers = self._all_gather_equal(torch.tensor([tag, len(message)])).tolist()
         if len({other for other, _ in headers}) > 1:
-            raise self._loss("another one does something else: did one fail where others did not?")
+            raise self._loss(
+                "another one is at another operation: did one fail where others did not?"
+            )
         longest = max(length for _, length in headers)
         messages = self._all_gather_equal(_padded(message.to(self._device), longest))
         return [row[:length] for row, (_, length) in zip(messages, headers, strict=True)]
@@ -161,8 +163,8 @@ class ProcessGroup:
     def _loss(self, why: str) -> LostProcessError:
         """Return the error that this operation and all later ones raise."""
         self._lost = (
-            f"data_parallel: process {self.rank} of {self.size} cannot go on, since {why} Start "
-            "all of them again: a fit with checkpoint_dir goes on from its last epoch."
+            f"data_parallel: process {self.rank} of {self.size} cannot continue, since {why} "
+            "Start all of them again: a fit with checkpoint_dir resumes from its last epoch."
         )
         return LostProcessError(self._lost)
 
@@ -216,7 +218,7 @@ def _padded(message: Tensor, length: int) -> Tensor:
     return torch.cat([message, message.new_zeros(length - len(message))])
 
 
-def _split(numbers: Tensor, n_parts: int) -> list[Tensor]:
+def _split_message(numbers: Tensor, n_parts: int) -> list[Tensor]:
     """Return the tensors of a message that begins with their lengths."""
     lengths = numbers[:n_parts].view(torch.int32).tolist()
     ends = accumulate(lengths, initial=n_parts)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._network.config import NetworkParameters
+
 __all__ = ["TrainingRun", "TrainingSettings", "training_settings"]
 
 
@@ -34,23 +36,23 @@ class TrainingSettings:
     """An estimator's parameters, as far as training depends on them.
 
     A field of the name of a parameter has its value; the parameters' meaning is documented
-    with the estimator. Regressors lack the parameters with a default.
+    with the estimator. Regressors lack those with a default.
 
     Parameters
     ----------
     who : str
         Name of the estimator, for messages.
+    network : NetworkParameters
+        The parameters that a network is built from.
     parameters : mapping of str to object
-        All parameters by name, from which networks are configured and fits are compared.
+        The constructor's arguments by name, by which fits are compared.
     """
 
     who: str
+    network: NetworkParameters
     parameters: Mapping[str, Any]
+    embedding_dim: int
     freeze_embedding: bool | int
-    input_dropout: float
-    dropout: float
-    linear: str
-    branch_dropout: float
     optimizer: str | Callable[..., torch.optim.Optimizer]
     lr: float
     table_lr: float | None
@@ -69,21 +71,56 @@ class TrainingSettings:
     term_weights: str = "idf"
     label_smoothing: float = 0.0
 
+    @property
+    def unfreezes(self) -> bool:
+        """Whether vectors that came with the sequences are frozen for some epochs only."""
+        return not isinstance(self.freeze_embedding, bool | np.bool_)
 
-def training_settings(who: str, parameters: Mapping[str, Any]) -> TrainingSettings:
-    """Return the settings that an estimator's parameters stand for.
+    def is_frozen(self, n_epochs: int) -> bool:
+        """Return whether vectors that came with the sequences are frozen.
+
+        Parameters
+        ----------
+        n_epochs : int
+            Epochs that were trained so far.
+
+        Returns
+        -------
+        bool
+            Whether they are.
+        """
+        if self.unfreezes:
+            return n_epochs < self.freeze_embedding
+        return bool(self.freeze_embedding)
+
+
+def training_settings(
+    who: str, parameters: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> TrainingSettings:
+    """Return an estimator's parameters as a typed record.
 
     Parameters
     ----------
     who : str
         Name of the estimator.
     parameters : mapping of str to object
-        All its parameters.
+        The arguments of its constructor.
+    attributes : mapping of str to object
+        Its attributes, among which are all parameters: the constructor of a subclass may lack
+        some.
 
     Returns
     -------
     TrainingSettings
         The settings.
     """
-    names = {field.name for field in fields(TrainingSettings)} & parameters.keys()
-    return TrainingSettings(who, parameters, **{name: parameters[name] for name in names})
+
+    def values(record: type) -> dict[str, Any]:
+        names = {field.name for field in fields(record)} & attributes.keys()
+        return {name: attributes[name] for name in names}
+
+    network = values(NetworkParameters)
+    network["bidirectional"] = bool(network["bidirectional"])
+    return TrainingSettings(
+        who, NetworkParameters(**network), parameters, **values(TrainingSettings)
+    )

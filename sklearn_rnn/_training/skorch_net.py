@@ -12,7 +12,7 @@ A step of training, as skorch calls it:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Self
 
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.helper import predefined_split
-from skorch.utils import to_tensor
 from torch import Tensor
 
 from .._data.batches import LengthSortedBatches, SequenceDataset, ShuffledBuckets
@@ -146,12 +145,12 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Read all batches once, to train or to validate."""
         with ExitStack() as epoch:
-            gradients = self._gradients() if training else None
+            gradients = self._gradient_computer() if training else None
             if gradients is not None:
                 self.micro_batches_ = epoch.enter_context(gradients)
                 epoch.callback(setattr, self, "micro_batches_", None)
             if not training and iterator is not None and self.processes.size > 1:
-                logits = gather_logits(self._validated, iterator, self.processes)
+                logits = gather_logits(self._infer_for_validation, iterator, self.processes)
                 self.gathered_logits_ = deque(logits)
                 epoch.callback(setattr, self, "gathered_logits_", None)
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
@@ -159,9 +158,13 @@ class SequenceNet(NeuralNet):
             self.broadcast_weights()
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Return the logits of a batch, whose weights of texts are for the loss alone."""
+        """Return the logits of a batch, without `sample_weight`, which only the loss reads."""
         inputs = {name: tensor for name, tensor in x.items() if name != "sample_weight"}
         return super().infer(inputs, **fit_params)
+
+    def release_data(self) -> None:
+        """Drop the validation texts, to which a net would refer as long as it exists."""
+        self.train_split = None
 
     def broadcast_weights(self) -> None:
         """Give each process the main one's weights: the same, but for rounding of other CPUs."""
@@ -178,19 +181,19 @@ class SequenceNet(NeuralNet):
         with torch.no_grad():
             return {"loss": self.get_loss(logits, batch[1], X=batch[0]), "y_pred": logits}
 
-    def _validated(self, inputs: Any) -> Tensor:
+    def _infer_for_validation(self, inputs: Any) -> Tensor:
         self._set_training(False)
         with torch.no_grad():
             return self.infer(inputs)
 
-    def _gradients(self) -> MicroBatchGradients | None:
+    def _gradient_computer(self) -> MicroBatchGradients | None:
         """Return what computes the gradients of a batch in parts; None: torch does, in one."""
-        is_sparse = self.sparse_optimizer_ is not None
+        mean_loss, is_sparse = self.criterion_.mean, self.sparse_optimizer_ is not None
         if self.processes.size > 1:
-            return DataParallelGradients(self.module_, self._mean_loss, self.processes, is_sparse)
+            return DataParallelGradients(self.module_, mean_loss, self.processes, is_sparse)
         is_on_cpu = torch.device(self.device).type == "cpu"
         if is_on_cpu and not has_hooks(self.module_):
-            return MicroBatchGradients(self.module_, self._mean_loss, self.n_threads_, is_sparse)
+            return MicroBatchGradients(self.module_, mean_loss, self.n_threads_, is_sparse)
         return None
 
     def on_batch_end(
@@ -212,17 +215,9 @@ class SequenceNet(NeuralNet):
     def get_loss(
         self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
-        """Return the mean loss of a batch, each text's times its weight.
-
-        The weights' mean is 1 over the data, not over each batch: heavy batches count more.
-        """
-        return self._mean_loss(y_pred, y_true, X)
-
-    def _mean_loss(self, logits: Tensor, target: Any, inputs: Any) -> Tensor:
-        losses: Tensor = self.criterion_(logits, to_tensor(target, self.device))  # (N,)
-        if "sample_weight" in inputs:
-            losses = losses * to_tensor(inputs["sample_weight"], self.device)
-        return losses.mean()
+        """Return the mean loss of a batch."""
+        loss: Tensor = self.criterion_.mean(y_pred, y_true, X)
+        return loss
 
     # For skorch's scoring callbacks, which know targets as the loss reads them. Rows are in
     # the order of the batches, in which these callbacks collect the targets too.
@@ -259,16 +254,13 @@ def make_net(
     *,
     device: str,
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-    lr: float = 1e-3,
     table_lr: float | None = None,
     full_batch: int = FULL_BATCH,
     label_smoothing: float = 0.0,
-    max_epochs: int = 1,
-    batch_size: int = 32,
     generator: np.random.Generator | None = None,
     validation: SequenceDataset | None = None,
-    callbacks: Sequence[Any] = (),
     processes: ProcessGroup = SINGLE_PROCESS,
+    **kwargs: Any,
 ) -> SequenceNet:
     """Return an initialized skorch net around a network whose weights are set already.
 
@@ -280,7 +272,7 @@ def make_net(
         What it learns to predict.
     device : str
         Where to compute.
-    optimizer, lr, table_lr, max_epochs, batch_size, label_smoothing
+    optimizer, table_lr, label_smoothing
         As of the estimators.
     full_batch : int, default=32
         Texts from which on a step of the sparse parameters is a whole one.
@@ -288,10 +280,10 @@ def make_net(
         Source of the order of the training texts.
     validation : SequenceDataset, default=None
         Texts to validate on after each epoch.
-    callbacks : sequence of skorch callbacks, default=()
-        What the training loop calls.
     processes : ProcessGroup, default=SINGLE_PROCESS
         The processes that train the network together.
+    **kwargs : dict
+        As of `skorch.NeuralNet`.
 
     Returns
     -------
@@ -306,17 +298,14 @@ def make_net(
         processes=processes,
         criterion=PerTextLoss(target.loss, label_smoothing),
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
-        lr=lr,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
         iterator_train=ShuffledBuckets,
         iterator_train__generator=generator,
         iterator_train__shard=processes.shard if processes.size > 1 else None,
         iterator_valid=LengthSortedBatches,
-        iterator_valid__n_outputs=module.numbers_per_text,
+        iterator_valid__n_outputs=module.logits_per_text,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=list(callbacks),
         verbose=0,
         device=device,
+        **kwargs,
     )
     return net.initialize()

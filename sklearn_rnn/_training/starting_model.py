@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from .._data.batches import SequenceDataset
 from .._data.inputs import Inputs, check_vectors
-from .._data.ngrams import NGrams, ngrams_of
+from .._data.ngrams import NGrams, count_ngrams
 from .._data.targets import Target
 from .._network.config import NetworkConfig, network_config
 from .._network.network import RecurrentNetwork
 from .._network.weights import build_network, load_pretrained_embedding
-from .callbacks import is_frozen
 from .settings import TrainingRun, TrainingSettings
 from .skorch_net import OptimizerState
 from .tfidf_updates import Counted, count_again, count_chunk
@@ -66,7 +65,7 @@ class ModelState:
             The estimator's parameters.
         """
         if self.is_pretrained and self.network.embedding is not None:
-            frozen = is_frozen(settings.freeze_embedding, self.n_epochs)
+            frozen = settings.is_frozen(self.n_epochs)
             self.network.embedding.weight.requires_grad_(not frozen)
 
 
@@ -103,7 +102,7 @@ def new_model(
     check_vectors(settings.who, inputs)
     ngrams = None if run.incremental else _ngrams(inputs, training, target, settings)
     n_pairs = 0 if ngrams is None else len(ngrams.pairs)
-    config = network_config(settings.parameters, inputs, target, n_pairs)
+    config = network_config(settings.network, settings.embedding_dim, inputs, target, n_pairs)
     network = build_network(config, seed)
     if inputs.vectors is not None and network.embedding is not None:
         load_pretrained_embedding(network.embedding, inputs.vectors)
@@ -116,7 +115,7 @@ def new_model(
         return model
     network.linear.load_statistics(ngrams.pairs, ngrams.idf)
     if not is_pretrained:
-        unknown = unknown.with_rare(ngrams, resume=False)
+        unknown = unknown.with_rare(ngrams)
     return replace(model, unknown=unknown, counted=Counted(ngrams.n_texts))
 
 
@@ -127,6 +126,7 @@ def resumed_model(
     target: Target,
     settings: TrainingSettings,
     run: TrainingRun,
+    seed: int,
 ) -> ModelState:
     """Return a copy of a model, whose linear model also knows further training texts.
 
@@ -134,7 +134,7 @@ def resumed_model(
     ----------
     start : ModelState
         The model, which stays as it is.
-    inputs, training, target, settings, run
+    inputs, training, target, settings, run, seed
         As of `new_model`.
 
     Returns
@@ -144,7 +144,11 @@ def resumed_model(
     """
     # Together, since the optimizers refer to the network's parameters.
     network, optimizers = deepcopy((start.network, start.optimizers))
-    model = replace(start, network=network, optimizers=optimizers, target=target)
+    network.set_dropout(settings.network)
+    config = replace(start.config, **vars(settings.network))
+    model = replace(
+        start, config=config, network=network, optimizers=optimizers, target=target, seed=seed
+    )
     if run.incremental:
         return _with_chunk(model, training)
     model = replace(model, optimizers=None)
@@ -152,7 +156,7 @@ def resumed_model(
     if ngrams is None or network.linear is None:
         return model
     count_again(network.linear, ngrams)
-    unknown = model.unknown.with_rare(ngrams, resume=True)
+    unknown = model.unknown.still_rare(ngrams)
     return replace(model, unknown=unknown, counted=model.counted._replace(n_texts=ngrams.n_texts))
 
 
@@ -171,9 +175,9 @@ def _ngrams(
     inputs: Inputs, training: SequenceDataset, target: Target, settings: TrainingSettings
 ) -> NGrams | None:
     """Return what a linear model has to know of its training texts; None if there is none."""
-    if inputs.n_ids is None or settings.linear == "none":
+    if inputs.n_ids is None or settings.network.linear == "none":
         return None
     assert training.target is not None
     has_contrast = settings.term_weights == "naive_bayes"
     labels = target.indicators(training.target) if has_contrast else None
-    return ngrams_of(training, inputs.n_ids, settings.linear, labels)
+    return count_ngrams(training, inputs.n_ids, settings.network.linear, labels)

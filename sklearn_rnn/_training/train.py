@@ -1,4 +1,4 @@
-"""The way of a fit, from checked data to a trained network.
+"""The steps of a fit, from checked data to a trained network.
 
 1. Do all processes that train together have the same data and parameters?
 2. Is there a checkpoint to resume from?
@@ -21,7 +21,7 @@ from .._data.validation_split import hold_out
 from .._utils.validation import seed_from
 from ..exceptions import DivergenceError
 from .callbacks import RestoreLastFinite, training_callbacks
-from .checkpoint import Checkpoint, open_checkpoint
+from .checkpoint import Checkpoint, SaveCheckpoint, open_checkpoint
 from .device import training_device
 from .early_stopping import kept_epoch
 from .fingerprint import check_same_fit
@@ -102,8 +102,7 @@ def train(
         if start is None:
             model = new_model(inputs, training, target, settings, run, seed)
         else:
-            model = resumed_model(start, inputs, training, target, settings, run)
-            model = replace(model, seed=seed)
+            model = resumed_model(start, inputs, training, target, settings, run, seed)
         model = replace(model, unknown=model.unknown.after_reading(training))
         with model.unknown.read_as_unknown(model.network):
             net, error = _fit_net(model, training, validation, settings, run, checkpoint)
@@ -146,8 +145,6 @@ def _fit_net(
     order, masks = np.random.SeedSequence((model.seed, model.n_epochs)).spawn(2)
     generator = np.random.default_rng(order)
     network.generator.manual_seed(int(masks.generate_state(1)[0]))
-    for name in ("input_dropout", "dropout", "branch_dropout"):
-        getattr(network, name).p = getattr(settings, name)
     model.freeze_embedding(settings)
     last_finite = RestoreLastFinite(settings.who, keeps_weights=n_epochs > 1)
     net = make_net(
@@ -172,23 +169,22 @@ def _fit_net(
             n_epochs=n_epochs,
             validates=validation is not None,
             last_finite=last_finite,
+            checkpoint=checkpoint and SaveCheckpoint(checkpoint, generator, model.seed),
         ),
         processes=current_process_group(),
     )
     if model.optimizers is not None:
         net.load_optimizers(model.optimizers)
-    if checkpoint is not None:
-        n_epochs -= checkpoint.attach(net, generator, model.seed)
     error = None
     try:
-        net.partial_fit(training, epochs=n_epochs)
+        net.partial_fit(training, epochs=n_epochs - (checkpoint.n_epochs if checkpoint else 0))
     except DivergenceError as divergence:
         if not last_finite.restore(net):
             raise
         error = divergence
-    last_finite.weights = None  # a copy of all weights; gradients are as large
+    last_finite.forget()
     network.eval().zero_grad()
-    net.train_split = None  # refers to the data
+    net.release_data()
     if error is None:
         check_training(settings.who, net)
     return net, error

@@ -41,48 +41,58 @@ class UnknownWords(NamedTuple):
 
     @classmethod
     def at_start(cls, n_ids: int | None, is_pretrained: bool) -> UnknownWords:
-        """Return those of a new network, before any text is read.
+        """Return the masks of a new network, before any text is read.
 
         Parameters
         ----------
         n_ids : int or None
             Number of rows `V` of the embedding; None if there is no embedding.
         is_pretrained : bool
-            Whether its vectors came with the sequences: they mean something untrained.
+            Whether its vectors came with the sequences: they are meaningful before training.
 
         Returns
         -------
         UnknownWords
-            All words are unread, unless their vectors mean something.
+            All words are unread, unless their vectors are meaningful.
         """
         if n_ids is None or is_pretrained:
             return cls()
         return cls(unread=np.ones(n_ids, np.bool_))
 
-    def with_rare(self, ngrams: NGrams, resume: bool) -> UnknownWords:
-        """Return those of a fit to texts that were counted.
+    def with_rare(self, ngrams: NGrams) -> UnknownWords:
+        """Return the masks with the rare words of the first fit's texts.
 
         Parameters
         ----------
         ngrams : NGrams
             What the training texts contain.
-        resume : bool
-            Whether the network was trained before.
 
         Returns
         -------
         UnknownWords
-            With the rare words of the texts; of a network that was trained, only those that
-            were rare before.
+            The masks.
         """
-        if not resume:
-            return self._replace(rare=ngrams.rare_word_mask)
+        return self._replace(rare=ngrams.rare_word_mask)
+
+    def still_rare(self, ngrams: NGrams) -> UnknownWords:
+        """Return the masks with those rare words that are rare in a further fit's texts, too.
+
+        Parameters
+        ----------
+        ngrams : NGrams
+            What the training texts contain.
+
+        Returns
+        -------
+        UnknownWords
+            The masks.
+        """
         if self.rare is None:
             return self
         return self._replace(rare=self.rare & (ngrams.rare_word_mask | ngrams.is_absent))
 
     def without_rare(self) -> UnknownWords:
-        """Return those of a stream: later chunks may contain a word more often.
+        """Return the masks for a stream: later chunks may contain a word more often.
 
         Returns
         -------
@@ -91,8 +101,18 @@ class UnknownWords(NamedTuple):
         """
         return self._replace(rare=None)
 
+    def all_read(self) -> UnknownWords:
+        """Return the masks for vectors that are set by hand, and meaningful before training.
+
+        Returns
+        -------
+        UnknownWords
+            The rare words alone.
+        """
+        return self._replace(unread=None)
+
     def after_reading(self, texts: SequenceDataset) -> UnknownWords:
-        """Return those that remain when texts are read.
+        """Return the masks without the words of texts that are read.
 
         Parameters
         ----------
@@ -102,7 +122,7 @@ class UnknownWords(NamedTuple):
         Returns
         -------
         UnknownWords
-            Without the words of the texts among the unread ones.
+            The masks.
         """
         if self.unread is None:
             return self
@@ -122,10 +142,12 @@ class UnknownWords(NamedTuple):
             The network, which the block trains.
         """
         masks = [mask for mask in self if mask is not None]
-        network.rare_word_mask = torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
-        yield
-        if network.embedding is not None and network.rare_word_mask is not None:
+        network.unknown_word_mask = (
+            torch.from_numpy(np.logical_or.reduce(masks)) if masks else None
+        )
+        yield  # after an error the network is discarded
+        if network.embedding is not None and network.unknown_word_mask is not None:
             with torch.no_grad():
                 table = network.embedding.weight
-                table[network.rare_word_mask] = table[UNKNOWN].clone()
-        network.rare_word_mask = None
+                table[network.unknown_word_mask] = table[UNKNOWN].clone()
+        network.unknown_word_mask = None

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _DIRECTORY_BYTES, _DIRECTORY_PART = 2**17, 40
-"""How long a directory may be: so many bytes, and one for each 40 of the archive.
+"""How long a directory may be: this many bytes, and one for each 40 of the archive.
 
 An entry takes about 60 bytes in the file, ten times as much in memory, and a tenth of a
 millisecond.
@@ -175,11 +175,11 @@ def check_npy(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtyp
     ValueError
         If the array contains objects, or another number of bytes than follow its header.
     """
-    header = _read_header(stream, n_bytes)
+    header = _read_npy_header(stream, n_bytes)
     return header.shape, header.dtype
 
 
-def _read_header(stream: IO[bytes], n_bytes: int, plain_only: bool = False) -> _NpyHeader:
+def _read_npy_header(stream: IO[bytes], n_bytes: int, plain_only: bool = False) -> _NpyHeader:
     version = np.lib.format.read_magic(stream)
     readers = {
         (1, 0): (2, np.lib.format.read_array_header_1_0),
@@ -239,7 +239,7 @@ def read_npz(
 
 def _array_of(data: bytes) -> NDArray[Any]:
     stream = BytesIO(data)
-    shape, is_fortran, dtype = _read_header(stream, len(data), plain_only=True)
+    shape, is_fortran, dtype = _read_npy_header(stream, len(data), plain_only=True)
     order: Literal["F", "C"] = "F" if is_fortran else "C"
     return np.ndarray(shape, dtype, data, stream.tell(), order=order).copy(order)
 

@@ -1,16 +1,24 @@
-"""Arrays that users pass: numbers, or an error that says what came instead."""
+"""Arrays: checks of those that users pass, and digests."""
 
 from __future__ import annotations
 
+import math
+from hashlib import blake2b
+from mmap import mmap
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_array", "check_numbers", "whole_numbers"]
+from .padding_margin import PaddingMargin
+
+__all__ = ["as_array", "check_numbers", "is_memory_mapped", "update_digest", "whole_numbers"]
 
 _LARGEST_HALF = 2**11
+
+_DIGESTED_BYTES = 2**22
+"""How many bytes of an array are digested at a time: it may be a memory map."""
 
 
 def as_array(who: str, X: Any) -> NDArray[Any]:
@@ -54,7 +62,7 @@ def check_numbers(who: str, values: NDArray[Any]) -> None:
         return
     got = f"dtype {values.dtype}"
     if values.dtype == object:
-        others = ((p, x) for p, x in np.ndenumerate(values) if not _is_number(x))
+        others = ((p, x) for p, x in np.ndenumerate(values) if not _is_real(x))
         place, other = next(others, (None, None))
         if place is None:
             return
@@ -66,7 +74,7 @@ def check_numbers(who: str, values: NDArray[Any]) -> None:
     )
 
 
-def _is_number(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -94,3 +102,48 @@ def _check_exact(who: str, values: NDArray[Any]) -> None:
             f"{who}: ids above {_LARGEST_HALF} are not exact in float16, got {values.max():.0f}. "
             "Pass integers."
         )
+
+
+def is_memory_mapped(array: NDArray[Any]) -> bool:
+    """Return whether an array, or what it is a view of, is in a file that is mapped into memory.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array: a `numpy.memmap`, or one in the buffer of an `mmap`, or a view of such.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
+    owner: Any = array
+    while owner is not None:
+        if isinstance(owner, np.memmap | mmap):
+            return True
+        owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+    return False
+
+
+def update_digest(
+    digest: blake2b, array: NDArray[Any], margin: PaddingMargin | None = None
+) -> None:
+    """Add an array to a hash: dtype, shape and values.
+
+    Parameters
+    ----------
+    digest : hashlib.blake2b
+        The hash.
+    array : ndarray
+        The array, which may be a memory map.
+    margin : PaddingMargin, default=None
+        The columns of padding that are digested with token ids, although they are not stored.
+    """
+    shape = array.shape if margin is None else (len(array), margin.n_tokens)
+    digest.update(f"{array.dtype} {shape}".encode())
+    rows = np.atleast_1d(array)
+    row_bytes = array.dtype.itemsize * math.prod(shape[1:])
+    n_rows = _DIGESTED_BYTES // max(row_bytes, 1) + 1
+    for start in range(0, len(rows), n_rows):
+        part = rows[start : start + n_rows]
+        digest.update(np.ascontiguousarray(part if margin is None else margin.pad(part)).data)

@@ -1,4 +1,4 @@
-"""Checks of what users pass; each error says who raises it, what was expected and what came."""
+"""Checks of what users pass; errors say who raises them, what was expected and received."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_ids(who: str, ids: NDArray[Any], n_ids: int) -> None:
             "not ids: these start at 0, which is padding."
         )
     raise ValueError(
-        f"{who}: ids must lie in [0, {n_ids}), got {got} in row {row}. Was X made by another "
+        f"{who}: ids must be in [0, {n_ids}), got {got} in row {row}. Was X made by another "
         "vectorizer?"
     )
 

@@ -36,7 +36,7 @@ def warn_if_few(who: str, coverage: Bunch) -> None:
     """Warn if fewer than half of the tokens were found: source and texts may not match."""
     if coverage.tokens < 0.5:
         warnings.warn(
-            f"{who}: the source holds only {coverage.tokens:.0%} of the tokens; missing are "
+            f"{who}: the source contains only {coverage.tokens:.0%} of the tokens; missing are "
             f"{', '.join(coverage.missing[:5])}, ... Likely causes: another language, words "
             "that are cased or split differently than in the source.",
             UserWarning,

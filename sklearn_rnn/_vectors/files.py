@@ -84,7 +84,7 @@ def read_vectors(
     with ExitStack() as opened:
         file: Any = opened.enter_context(open_regular(archive, who=who))
         magic = file.peek(8)[:8]
-        unpacked = _unpack(opened, who, name, file, member) if _is_packed(magic) else file
+        unpacked = _open_packed(opened, who, name, file, member) if _is_packed(magic) else file
         source = Source(who, name, cast(BinaryIO, unpacked), has_checksum=unpacked is not file)
         start = FileStart.of(archive, source.read(HEAD_BYTES))
         chosen = _choose_format(source, start)
@@ -119,7 +119,7 @@ def _is_packed(magic: bytes) -> bool:
     return magic.startswith((_GZIP, *_ZIP))
 
 
-def _unpack(
+def _open_packed(
     opened: ExitStack, who: str, name: str, file: BinaryIO, member: str | None
 ) -> io.BufferedReader:
     if file.read(2) == _GZIP:
@@ -137,9 +137,9 @@ def _open_member(
         chosen = archive.getinfo(_chosen_member(who, name, archive, member))
         if chosen.compress_type not in _UNPACKABLE:
             raise VectorFileError(
-                f"{who}: {name!r} holds {_excerpt(chosen.filename)} compressed by bzip2, LZMA or "
-                "another method that may fill the memory. Unpack it and pass the file inside, or "
-                "that packed with gzip."
+                f"{who}: {name!r} contains {_excerpt(chosen.filename)} compressed by bzip2, LZMA "
+                "or another method that may fill the memory. Unpack it and pass the file inside, "
+                "or that packed with gzip."
             )
         return archive.open(chosen)
     except VectorFileError:
@@ -164,8 +164,8 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
     outside = next((file for file in files if _is_outside(file)), None)
     if outside is not None:
         raise VectorFileError(
-            f"{who}: {name!r} holds a path outside its folder, {outside[:100]!r}. Such archives "
-            "are made to harm: do not unpack it, fetch it from a source you trust."
+            f"{who}: {name!r} contains a path outside its folder, {outside[:100]!r}. Such "
+            "archives are made to harm: do not unpack it, fetch it from a source you trust."
         )
     # Archives made on a Mac contain a shadow of each file.
     chosen = [file for file in files if not file.startswith("__MACOSX/")]
@@ -176,7 +176,7 @@ def _chosen_member(who: str, name: str, archive: zipfile.ZipFile, member: str | 
             raise VectorFileError(f"{who}: {name!r} {hint}")
         shown = ", ".join(map(_excerpt, files[:10])) + (", …" if len(files) > 10 else "")
         raise VectorFileError(
-            f"{who}: expected one file of word vectors in {name!r}, the archive holds "
+            f"{who}: expected one file of word vectors in {name!r}, the archive contains "
             f"{len(files)}: {shown or 'none'}. Name one, as in 'archive.zip!member', or unpack it."
         )
     return chosen[0]

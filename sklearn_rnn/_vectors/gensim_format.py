@@ -56,13 +56,13 @@ def _matches(start: FileStart) -> bool:
 
 
 def _open(source: Source, start: FileStart) -> VectorRows[str]:
-    return keyed_vectors_rows(_load(source), source.file_error)
+    return keyed_vectors_rows(_load_with_gensim(source), source.file_error)
 
 
 GENSIM = VectorFormat(_matches, _open)
 
 
-def _load(source: Source) -> Any:
+def _load_with_gensim(source: Source) -> Any:
     try:
         native = import_module("gensim.models").KeyedVectors
     except ImportError as error:
@@ -81,5 +81,7 @@ def _load(source: Source) -> Any:
         ) from error
     vectors = getattr(loaded, "wv", loaded)
     if getattr(vectors, "vectors", None) is None or not hasattr(vectors, "key_to_index"):
-        raise source.file_error(f"holds {type(loaded).__name__}, expected gensim's KeyedVectors.")
+        raise source.file_error(
+            f"contains {type(loaded).__name__}, expected gensim's KeyedVectors."
+        )
     return vectors

@@ -54,7 +54,9 @@ def train_vectors(
             callbacks=[_epoch_callback(losses, bar, sentences)],
         )
         _run_interruptibly(train, sentences)
-    return Trained(_table(model.wv, words), losses, getattr(model.wv, "vectors_ngrams", None))
+    return Trained(
+        _vectors_by_id(model.wv, words), losses, getattr(model.wv, "vectors_ngrams", None)
+    )
 
 
 def subword_vector(
@@ -156,7 +158,7 @@ def _epoch_callback(losses: list[float], bar: Any, sentences: _Sentences) -> Any
     return EpochCallback()
 
 
-def _table(wv: Any, words: tuple[str, ...]) -> NDArray[np.float32]:
+def _vectors_by_id(wv: Any, words: tuple[str, ...]) -> NDArray[np.float32]:
     """Return the vectors by id, zeros where a word has none: (V, D)."""
     table = np.zeros((len(words), wv.vector_size), np.float32)
     rows = [i for i, word in enumerate(words) if i != PADDING and word in wv.key_to_index]

@@ -45,9 +45,9 @@ def load_from_memory(
         If there are no words, if a word occurs twice or has no row in its table, or if vectors
         are empty, of several lengths, or not finite.
     """
-    words, value_of = _words_and_values(who, source)
+    words, value_of = _words_and_lookup(who, source)
     if not len(words):
-        raise ValueError(f"{who}: the source, {type(source).__name__}, holds no words.")
+        raise ValueError(f"{who}: the source, {type(source).__name__}, contains no words.")
     n_values = 0
     for word in words:
         _check_is_word(who, word)
@@ -64,7 +64,7 @@ def load_from_memory(
             on_vector(word, vector)
 
 
-def _words_and_values(who: str, source: Any) -> tuple[Any, Callable[[str], Any]]:
+def _words_and_lookup(who: str, source: Any) -> tuple[Any, Callable[[str], Any]]:
     """Return the words of a source, and what returns the vector of one: others are not read."""
     if isinstance(source, Mapping):
         return source, source.__getitem__

@@ -92,16 +92,16 @@ def words_and_vectors(
 ) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return the words of a fitted estimator or pipeline, their vectors, and which were found."""
     step = _with_vectors(who, source, pipeline_steps(source))
-    return step.vocabulary_, _table(step), getattr(step, "found_", None)
+    return step.vocabulary_, _vectors_of(step), getattr(step, "found_", None)
 
 
-def _table(step: Any) -> NDArray[np.float32]:
+def _vectors_of(step: Any) -> NDArray[np.float32]:
     """Return the vectors that a step has learned, or those that it has loaded."""
     return step.embedding_vectors_ if hasattr(step, "embedding_vectors_") else step.vectors_
 
 
 def _load_from_step(step: Any, vocabulary: Container[str], on_vector: OnVector) -> None:
-    table = _table(step)
+    table = _vectors_of(step)
     # Words without a vector of their own have zeros there, or what the `oov` policy of a
     # `PretrainedEmbedding` gave them. The two markers, padding and unknown, are not words.
     found = getattr(step, "found_", None)

@@ -117,7 +117,7 @@ def _width(source: Source, head: bytes) -> _Width:
     counts = [_count_values(line) for line in head.split(b"\n", _PROBED_LINES)[:_PROBED_LINES]]
     if not counts[0]:
         raise source.error(
-            f"holds no word followed by numbers, but {excerpt(head)}. Expected word vectors: "
+            f"contains no word followed by numbers, but {excerpt(head)}. Expected word vectors: "
             "GloVe's text, word2vec's text or binary, or gensim's .kv.",
             row=1,
         )

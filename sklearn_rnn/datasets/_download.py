@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from .._utils.files import atomic_write
 from ..exceptions import DatasetError
 
+__all__ = ["download"]
+
 
 def download(url: str, md5: str, file: Path, *, caller: str, progress: bool) -> Path:
     """Download `url` to `file`, which appears only after its checksum has been verified.

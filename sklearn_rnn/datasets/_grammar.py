@@ -5,6 +5,8 @@ are written as in a positive review; a negative one swaps ``good`` with ``bad`` 
 ``hated``.
 """
 
+__all__ = ["FILLERS", "OPINIONS", "SHARES", "SWAPPED", "WORDS"]
+
 SWAPPED = {"good": "bad", "bad": "good", "loved": "hated", "hated": "loved"}
 
 WORDS = {

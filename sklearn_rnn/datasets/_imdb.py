@@ -12,6 +12,8 @@ from ..exceptions import DatasetError
 from ._download import download
 from ._imdb_files import ARCHIVES, FOLDER, Review, find_reviews, read_reviews
 
+__all__ = ["fetch_imdb"]
+
 _URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 _MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
 

@@ -17,6 +17,8 @@ from .._utils.files import open_regular
 from ..exceptions import DatasetError
 from ._tar import TarStream
 
+__all__ = ["ARCHIVES", "FOLDER", "Review", "find_reviews", "read_reviews"]
+
 FOLDER = "aclImdb"
 ARCHIVES: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
     "aclImdb_v1.tar": lambda file: file,

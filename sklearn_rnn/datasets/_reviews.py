@@ -12,6 +12,8 @@ from sklearn.utils import check_random_state
 
 from ._grammar import FILLERS, OPINIONS, SHARES, SWAPPED, WORDS
 
+__all__ = ["make_reviews"]
+
 _LABELS = np.array(["negative", "positive"])
 _KINDS = tuple(OPINIONS)
 _KIND_SHARES = tuple(SHARES[kind] for kind in _KINDS)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from tarfile import BLOCKSIZE, ReadError, TarInfo
 from typing import IO
 
+__all__ = ["TarStream"]
+
 _MAX_HEADER_BYTES = 2**16
 """Length of a long name, or of a pax header."""
 

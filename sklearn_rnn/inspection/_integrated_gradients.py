@@ -142,7 +142,7 @@ class _StraightPath:
             self._recurrent_logits(self._vectors(some, position), self.lengths[some])
             .gather(1, self.columns[some, None])
             .squeeze(1)
-            for some, position in _split(texts, positions)
+            for some, position in _row_chunks(texts, positions)
         ]
         return torch.cat(parts)
 
@@ -157,7 +157,7 @@ class _StraightPath:
                 n_steps=_N_POINTS,
                 internal_batch_size=_ROWS_AT_ONCE,
             ).sum(dim=2)
-            for some, start, end in _split(texts, starts, ends)
+            for some, start, end in _row_chunks(texts, starts, ends)
         ]
         return torch.cat(parts)
 
@@ -172,7 +172,7 @@ class _StraightPath:
         return self.network.branch_dropout(logits)[0] * logits
 
 
-def _split(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def _row_chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(tensor.split(_ROWS_AT_ONCE) for tensor in tensors), strict=True)
 
 

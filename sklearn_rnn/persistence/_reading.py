@@ -29,7 +29,7 @@ __all__ = [
 _MEGABYTE = 2**20
 
 SPOOLED_BYTES = 2**23
-"""A file of up to so many bytes is copied into memory; a longer one to a temporary file."""
+"""A file of up to this many bytes is copied into memory; a longer one to a temporary file."""
 
 _DEFAULT_LOADERS = ("ObjectNode", "FunctionNode", "TypeNode")
 """The loaders of objects that only get their attributes, and of functions and types."""

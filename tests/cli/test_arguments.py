@@ -174,7 +174,7 @@ def test_an_unknown_encoding_is_refused(trained, reviews, capsys, name):
 @pytest.mark.parametrize("name", ["answers.xlsx", "nowhere/answers.csv"])
 def test_answers_go_only_where_they_can(trained, reviews, capsys, monkeypatch, name):
     monkeypatch.chdir(reviews.parent)
-    monkeypatch.setattr(_commands, "_load", None)
+    monkeypatch.setattr(_commands, "_load_model", None)
     assert "argument --out" in failure(capsys, "predict", trained.path, reviews, "--out", name)
 
 

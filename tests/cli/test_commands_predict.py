@@ -38,7 +38,7 @@ def test_answers_stand_beside_columns_without_a_name(trained, tmp_path):
 def test_columns_that_a_format_cannot_hold_are_refused_before_reading_texts(
     trained, tmp_path, capsys, monkeypatch, ending
 ):
-    monkeypatch.setattr(_commands, "_load", None)
+    monkeypatch.setattr(_commands, "_load_model", None)
     (tmp_path / "spam.csv").write_text(SPAM, encoding="utf-8")
     options = ["--text", "v2", "--out", tmp_path / f"answers.{ending}"]
     line = failure(capsys, "predict", trained.path, tmp_path / "spam.csv", *options)
@@ -232,7 +232,7 @@ def several_labels():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda: {"a": 1}, "holds a dict: expected a model that predicts"),
+        (lambda: {"a": 1}, "contains a dict: expected a model that predicts"),
         (several_labels, "the model gives several answers per text"),
         (lambda: RNNTextClassifier(), "not fitted yet"),
     ],

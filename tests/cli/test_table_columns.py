@@ -20,8 +20,8 @@ from sklearn_rnn._cli.table_columns import labels_in
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "holds the text and which the label? Add --text COLUMN and --label COLUMN. The "),
-        (["--text", "review"], "holds the label? Add --label COLUMN. The columns are 'id', "),
+        ([], "contains the text and which the label? Add --text COLUMN and --label COLUMN. The "),
+        (["--text", "review"], "contains the label? Add --label COLUMN. The columns are 'id', "),
         (["--text", "Reviews", "--label", "id"], "no column 'Reviews'. Did you mean 'review'?"),
         (["--text", "review", "--label", "SENTIMENT"], "Did you mean 'sentiment'? Its columns"),
         (["--text", "xyz", "--label", "id"], "'xyz'. Its columns are 'id', 'review', 'sentiment'"),
@@ -242,7 +242,7 @@ def test_the_column_of_texts_is_found(trained, tmp_path, capsys, columns, row, f
 def test_where_it_is_not_clear_the_columns_are_listed(trained, tmp_path, capsys, columns):
     table = write_csv(tmp_path / "t.csv", [columns, columns])
     line = failure(capsys, "predict", trained.path, table)
-    assert f"holds the text? Add --text COLUMN. The columns are '{columns[0]}', " in line
+    assert f"contains the text? Add --text COLUMN. The columns are '{columns[0]}', " in line
 
 
 # ---- Labels ----------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_labels_of_several_kinds_are_refused(tmp_path, out, fits, capsys):
     table = tmp_path / "t.jsonl"
     table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     line = failure(capsys, "train", table, "--out", out)
-    assert "'label' holds labels of several kinds, int and str" in line
+    assert "'label' contains labels of several kinds, int and str" in line
     assert not fits
 
 

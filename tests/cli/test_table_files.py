@@ -272,7 +272,7 @@ DAMAGED = [
     ("t.csv.gz", gzip.compress(bytes(300 << 20), mtime=0), "hardly ever compress so well"),
     ("t.jsonl", b'{"text": "a"}\n{"text": }\n', "line 2 is not JSON (Expecting value"),
     ("t.jsonl", b"[" * 100_000, "line 1 is not JSON"),
-    ("t.jsonl", b'["a"]\n', "line 1 holds a list: expected an object with names"),
+    ("t.jsonl", b'["a"]\n', "line 1 contains a list: expected an object with names"),
     ("t.parquet", b"PAR1", "cannot be read as Parquet"),
     ("t.jsonl", b'{"text": ["a"], "label": 1}\n', "line 1 has a list in 'text': expected a te"),
     ("t.jsonl", b'{"text": "a", "label": {}}\n', "line 1 has a dict in 'label': expected one"),

@@ -156,14 +156,14 @@ def test_sequences_and_the_array_of_their_ids_mean_the_same_to_a_model_of_either
 def test_a_model_that_knows_all_words_refuses_ids_beyond_them(data):
     ids, y = data
     model = RNNTextClassifier(**TWO_EPOCHS).fit(TokenSequences(ids, WORDS), y)
-    with pytest.raises(ValueError, match=r"ids must lie in \[0, 60\), got 60 in row 0"):
+    with pytest.raises(ValueError, match=r"ids must be in \[0, 60\), got 60 in row 0"):
         model.predict(ids + 60 - ids[0, 0])
 
 
 def test_sequences_hold_no_ids_beyond_their_own_words(data):
     ids, y = data
     model = RNNTextClassifier(**TWO_EPOCHS).fit(ids, y)
-    with pytest.raises(ValueError, match=r"ids must lie in \[0, 9\)"):
+    with pytest.raises(ValueError, match=r"ids must be in \[0, 9\)"):
         model.predict(TokenSequences(ids, WORDS[:9]))
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network_configs import CONFIG
-from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.inputs import Inputs
 from sklearn_rnn._data.targets import MulticlassTarget
 from sklearn_rnn._network.cells import CELLS
 from sklearn_rnn._network.config import (
     NetworkConfig,
+    NetworkParameters,
     check_same_config,
     config_from_state,
     config_to_state,
@@ -41,6 +41,9 @@ configs = st.builds(
     input_dropout=shares,
     dropout=shares,
     branch_dropout=shares,
+)
+PARAMETERS = NetworkParameters(
+    **{field.name: getattr(CONFIG, field.name) for field in fields(NetworkParameters)}
 )
 TARGET = MulticlassTarget(np.arange(3))
 
@@ -79,13 +82,10 @@ def test_a_state_with_a_further_name_is_refused(name):
 
 
 def test_ids_are_embedded_in_the_dimensions_of_the_parameter():
-    parameters = RNNTextClassifier(embedding_dim=7, hidden_size=3).get_params()
-    config = network_config(parameters, Inputs(np.zeros((2, 5), int), 9), TARGET, 4)
+    config = network_config(PARAMETERS, 7, Inputs(np.zeros((2, 5), int), 9), TARGET, 4)
     assert (config.n_ids, config.n_dimensions, config.n_outputs) == (9, 7, 3)
     assert (config.sequence_length, config.n_pairs) == (5, 4)
-    names = {field.name for field in fields(NetworkConfig)} & parameters.keys()
-    assert len(names) == 9
-    assert all(getattr(config, name) == parameters[name] for name in names)
+    assert all(getattr(config, name) == value for name, value in vars(PARAMETERS).items())
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_ids_are_embedded_in_the_dimensions_of_the_parameter():
     ids=["vectors by id", "embedded sequences"],
 )
 def test_vectors_that_come_with_the_sequences_keep_their_dimensions(inputs, n_ids):
-    config = network_config(RNNTextClassifier(embedding_dim=7).get_params(), inputs, TARGET, 0)
+    config = network_config(PARAMETERS, 7, inputs, TARGET, 0)
     assert (config.n_ids, config.n_dimensions) == (n_ids, 4)
 
 
@@ -117,9 +117,8 @@ def test_a_length_is_fixed_by_flattened_states_only(pooling):
     ids=", ".join,
 )
 def test_parameters_that_ask_for_other_weights_are_named(changed):
-    parameters = {field.name: getattr(CONFIG, field.name) for field in fields(CONFIG)}
-    check_same_config("Model", parameters | {"dropout": 0.5, "input_dropout": 0.0}, CONFIG)
+    check_same_config("Model", replace(PARAMETERS, dropout=0.5, input_dropout=0.0), CONFIG)
     with pytest.raises(ValueError, match=r"^Model: .* changed since the last fit") as caught:
-        check_same_config("Model", parameters | changed, CONFIG)
+        check_same_config("Model", replace(PARAMETERS, **changed), CONFIG)
     named = str(caught.value).removeprefix("Model: ").partition(" changed")[0]
     assert sorted(named.split(", ")) == sorted(changed)

@@ -107,7 +107,7 @@ TABLE = [
         classifier,
         lambda e: e.fit(TokenSequences(X, ["a"] * 5), LABELS),
         ValueError,
-        r"ids must lie in \[0, 5\)",
+        r"ids must be in \[0, 5\)",
     ),
     Row(
         "negative ids",
@@ -180,7 +180,7 @@ TABLE = [
         flat_classifier,
         lambda e: e.predict(TokenSequences(X[:, :3], ["a"] * 9)),
         ValueError,
-        'pooling="flatten" was fitted on sequences of 4 places, got 3',
+        'pooling="flatten" was fitted on sequences of 4 tokens, got 3',
     ),
     Row("no labels", classifier, lambda e: e.fit(X, None), ValueError, "requires y to be passed"),
     Row(
@@ -217,7 +217,7 @@ TABLE = [
         classifier,
         lambda e: e.set_params(class_weight="balanced").partial_fit(X, LABELS),
         ValueError,
-        "cannot be told from a chunk",
+        "cannot be computed from a chunk",
     ),
     Row(
         "several labels in a later chunk",

@@ -23,7 +23,7 @@ def task():
 @pytest.fixture
 def breaks_after(monkeypatch):
     """Have fits fail once they have written so many epochs; None: no more."""
-    write = _checkpoint.Checkpoint.on_epoch_end
+    write = _checkpoint.SaveCheckpoint.on_epoch_end
 
     def breaks(n_epochs):
         def on_epoch_end(self, net, **kwargs):
@@ -31,7 +31,7 @@ def breaks_after(monkeypatch):
             if len(net.history) == n_epochs:
                 raise DiskError
 
-        monkeypatch.setattr(_checkpoint.Checkpoint, "on_epoch_end", on_epoch_end)
+        monkeypatch.setattr(_checkpoint.SaveCheckpoint, "on_epoch_end", on_epoch_end)
 
     return breaks
 

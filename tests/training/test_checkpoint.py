@@ -229,7 +229,7 @@ def test_without_a_seed_the_first_ones_draw_is_kept(task, tmp_path, breaks_after
 def test_a_finished_fit_is_read_and_not_made_again(task, tmp_path, monkeypatch):
     X, y = task
     first = RNNTextClassifier(**FIVE_EPOCHS, checkpoint_dir=tmp_path).fit(X, y)
-    monkeypatch.setattr(_checkpoint.Checkpoint, "on_epoch_end", None)  # nobody may call it
+    monkeypatch.setattr(_checkpoint.SaveCheckpoint, "on_epoch_end", None)  # nobody may call it
     assert_same(RNNTextClassifier(**FIVE_EPOCHS, checkpoint_dir=tmp_path).fit(X, y), first, X)
 
 

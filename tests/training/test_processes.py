@@ -17,8 +17,8 @@ def test_a_dead_process_ends_the_job_which_goes_on_from_the_main_ones_files(fork
     """Each process is told a folder of its own, so that what it writes can be told apart."""
     assert forked(2, tmp_path, ["killed"]) == [1, -signal.SIGKILL]
     message = (tmp_path / "killed 0.txt").read_text()
-    assert message.startswith("LostProcessError: data_parallel: process 0 of 2 cannot go on")
-    assert "checkpoint_dir goes on from its last epoch" in message
+    assert message.startswith("LostProcessError: data_parallel: process 0 of 2 cannot continue")
+    assert "checkpoint_dir resumes from its last epoch" in message
     assert [path.name for path in tmp_path.glob("checkpoint*/*.npz")] == ["checkpoint.npz"]
     assert (tmp_path / "checkpoint 0" / "checkpoint.npz").exists()
     assert forked(2, tmp_path, ["kept"]) == [0, 0]
@@ -57,7 +57,7 @@ def test_a_process_out_of_step_is_noticed_by_all(forked, tmp_path, trouble):
     for rank in range(2):
         message = (tmp_path / f"{trouble} {rank}.txt").read_text()
         assert message.startswith("LostProcessError: data_parallel: process"), message
-        assert "another one does something else" in message
+        assert "another one is at another operation" in message
 
 
 def test_training_that_all_stop_in_the_same_step_keeps_its_model(forked, tmp_path):

@@ -142,7 +142,7 @@ def test_a_warm_start_on_the_same_texts_knows_the_same(two_words):
 
 def test_naive_bayes_refuses_chunks(two_words):
     model = RNNTextClassifier(**THREE_EPOCHS, term_weights="naive_bayes")
-    with pytest.raises(ValueError, match="cannot be told from a chunk"):
+    with pytest.raises(ValueError, match="cannot be computed from a chunk"):
         model.partial_fit(*two_words, classes=[0, 1])
 
 

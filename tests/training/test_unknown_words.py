@@ -36,7 +36,7 @@ def test_the_recurrent_layers_read_rare_words_as_unknown_and_the_linear_model_do
     unknown = torch.where(ids == ids[0, 0], 1, ids)
     with torch.no_grad():
         evidence = network.linear(ids)
-        network.rare_word_mask = torch.arange(len(WORDS)) == ids[0, 0]
+        network.unknown_word_mask = torch.arange(len(WORDS)) == ids[0, 0]
         torch.testing.assert_close(network.embed(ids), network.embed(unknown))
         assert (network.linear(ids) == evidence).all()
         assert (network.linear(unknown) != evidence).any()

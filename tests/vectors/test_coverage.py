@@ -15,7 +15,7 @@ def test_coverage_counts_words_and_running_tokens_and_names_what_is_missing(sequ
 
 
 def test_few_tokens_found_is_a_warning_that_names_likely_causes(sequences):
-    with pytest.warns(UserWarning, match="holds only 25% of the tokens; missing are so.*cased"):
+    with pytest.warns(UserWarning, match="contains only 25% of the tokens; missing are so.*cased"):
         PretrainedEmbedding(keyed_vectors(["film"])).fit(sequences)
 
 

@@ -117,7 +117,7 @@ def test_a_missing_file_is_a_file_not_found_error_that_says_who(tmp_path):
 def test_a_missing_member_is_an_error_that_lists_the_others(tmp_path):
     archive = tmp_path / "glove.zip"
     archive.write_bytes(as_zip({"50d.txt": TEXT}))
-    with pytest.raises(VectorFileError, match=r"the archive holds 1: 50d\.txt"):
+    with pytest.raises(VectorFileError, match=r"the archive contains 1: 50d\.txt"):
         read(f"{archive}!100d.txt", WORDS)
 
 
@@ -145,7 +145,7 @@ def test_a_member_that_may_inflate_without_limit_is_refused(method, said):
     data = hostile.zip_of([("a.txt", TEXT, 40 * hostile.MEGABYTE, METHODS[method], said)])
     peak, error = hostile.peak_of(read_bytes, data, WORDS)
     assert isinstance(error, VectorFileError)
-    assert re.search(r"holds a\.txt compressed by .* Unpack it and pass the file", str(error))
+    assert re.search(r"contains a\.txt compressed by .* Unpack it and pass the file", str(error))
     assert peak < 4 * hostile.MEGABYTE
 
 

@@ -52,7 +52,9 @@ def test_a_damaged_native_file_is_an_error(tmp_path, keyed_vectors):
 def test_another_gensim_object_under_the_name_kv_is_an_error(tmp_path):
     path = tmp_path / "dictionary.kv"
     pytest.importorskip("gensim.corpora").Dictionary([["a"]]).save(str(path))
-    with pytest.raises(VectorFileError, match="holds Dictionary, expected gensim's KeyedVectors"):
+    with pytest.raises(
+        VectorFileError, match="contains Dictionary, expected gensim's KeyedVectors"
+    ):
         read(path, WORDS)
 
 

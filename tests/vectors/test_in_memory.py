@@ -70,7 +70,7 @@ def test_a_dict_a_pair_and_a_frame_hold_the_same(by_word):
     for source in (by_word, (words, table), (rows, table), pd.DataFrame(table, index=words)):
         embedding = PretrainedEmbedding(source)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* holds only", UserWarning)
+            warnings.filterwarnings("ignore", ".* contains only", UserWarning)
             embedding.fit(sequences)
         # A word of zeros may get another spelling's vector.
         has_own = table.any(axis=1)
@@ -142,8 +142,8 @@ REFUSED = {
     "complex": (changed(film=[1j, 2, 3]), TypeError, "'film' .* complex"),
     "truth": (changed(film=[True, False, True]), TypeError, "'film' .* bool"),
     "rows without a table": (ROWS, TypeError, r"pair: \(rows, table\)"),
-    "empty dict": ({}, ValueError, "the source, dict, holds no words"),
-    "empty pair": (([], np.zeros((0, 3))), ValueError, "the source, tuple, holds no words"),
+    "empty dict": ({}, ValueError, "the source, dict, contains no words"),
+    "empty pair": (([], np.zeros((0, 3))), ValueError, "the source, tuple, contains no words"),
     "ids as keys": ({5: TABLE[0]}, TypeError, r"expected words \(str\) .* got 5 of type int"),
     "bytes as keys": ({b"so": TABLE[0]}, TypeError, "got b'so' of type bytes. Decode bytes"),
     "ids in a pair": ((range(4), TABLE), TypeError, "got 0 of type int"),

@@ -86,7 +86,7 @@ def test_words_without_parts_are_an_error_if_there_are_no_others_and_else_count_
     with pytest.raises(ValueError, match="has no word in common with the 2 words"):
         PretrainedEmbedding(model, oov="subword").fit(short)
     some = TokenSequences(np.array([[2, 3, 3, 4]]), ("", "?", "goods", "b", "c"))
-    with pytest.warns(UserWarning, match="holds only 25% of the tokens; missing are b, c"):
+    with pytest.warns(UserWarning, match="contains only 25% of the tokens; missing are b, c"):
         PretrainedEmbedding(model, oov="subword").fit(some)
 
 

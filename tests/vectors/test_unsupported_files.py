@@ -26,7 +26,7 @@ REFUSED = {
     "toy-model.bin": "is a fastText model",
     "lee_fasttext.bin": "is a fastText model",  # of the time before its files had a mark
     "crime-and-punishment.bin": "is a fastText model",
-    "COPYING": "line 1 holds no word followed by numbers",
+    "COPYING": "line 1 contains no word followed by numbers",
 }
 
 

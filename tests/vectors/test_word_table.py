@@ -72,7 +72,7 @@ def test_words_out_of_vocabulary_follow_the_policy(sequences, oov):
 
 
 def test_random_vectors_have_a_size_even_after_a_single_word_found(sequences):
-    with pytest.warns(UserWarning, match="holds only"):
+    with pytest.warns(UserWarning, match="contains only"):
         embedding = PretrainedEmbedding(keyed_vectors(["film"], 50), oov="random").fit(sequences)
     sizes = np.sqrt((embedding.vectors_[1:] ** 2).mean(axis=1))
     assert ((sizes > 0.5 * sizes.max()) & (sizes < 2 * sizes.min())).all()
