@@ -61,3 +61,9 @@ def test_units_that_are_not_finite_numbers_of_the_outputs_are_refused(name, wron
     state = target_to_state(TARGETS["numbers"]) | {name: wrong}
     with pytest.raises(ModelFileError, match=f"{name}: expected 1 finite numbers"):
         target_from_state(state, 1)
+
+
+@pytest.mark.parametrize("kind", ["ternary", "", None])
+def test_a_kind_that_there_is_not_is_refused(kind):
+    with pytest.raises(ModelFileError, match="Expected one of the targets"):
+        target_from_state(target_to_state(TARGETS["binary"]) | {"kind": kind}, 1)

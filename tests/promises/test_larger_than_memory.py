@@ -95,6 +95,48 @@ assert (probabilities.argmax(axis=1) == y).mean() > 0.9
 print(f"{{private_megabytes():.0f}} MB private")
 """
 
+FITTED_ON_LONG_TEXTS = """
+import random
+from threading import Event, Thread
+from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+
+def anonymous_bytes():
+    (line,) = (line for line in open("/proc/self/status") if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+def peak_of(act):
+    '''Return the most private memory that an act takes, as seen every few milliseconds.'''
+    done, seen = Event(), [anonymous_bytes()]
+
+    def watch():
+        while not done.wait(0.005):
+            seen.append(anonymous_bytes())
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    act()
+    done.set()
+    watcher.join()
+    return max(seen) - seen[0]
+
+draw = random.Random(0)
+beginnings = [" ".join(draw.choices("abcdefghijklmnop", k=490)) for _ in range(20)]
+ends = [" ".join(draw.choices("qrstuvwxyz", k=10)) for _ in range(21_000)]
+texts = (f"{beginnings[i % 20]} {end}" for i, end in enumerate(ends))
+vectorizer = SequenceVectorizer(max_len=500, memmap_dir="ids", token_pattern="[a-z]")
+X = vectorizer.fit_transform(texts)[1_000:]
+y = np.arange(len(X)) % 2
+model = RNNTextClassifier(
+    cell="rnn", hidden_size=2, embedding_dim=2, bidirectional=False, linear="none", batch_size=200,
+    max_epochs=1, early_stopping=False, random_state=0,
+)
+model.fit(X[:1_000], y[:1_000])  # what libraries take once
+n_bytes = 4 * len(X) * 500
+taken = peak_of(lambda: model.fit(X, y))
+print(f"{taken:,} bytes taken for {n_bytes:,} bytes of ids")
+assert taken < n_bytes / 3
+"""
+
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
@@ -124,6 +166,13 @@ def test_models_and_word_vectors_learn_and_predict_from_ids_larger_than_memory(t
     print(done.stdout)
     assert done.returncode == 0, done.stderr
     assert "do not fit" in done.stdout
+
+
+@needs_linux
+def test_long_texts_in_a_file_are_not_copied_into_memory_while_a_network_is_fitted(tmp_path):
+    done = run(FITTED_ON_LONG_TEXTS, tmp_path)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_text_takes_less_than_80_bytes_while_a_network_is_fitted():

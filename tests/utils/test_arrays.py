@@ -1,8 +1,10 @@
-"""Arrays that users pass are arrays of numbers, or an error says what they are."""
+"""Arrays are those of numbers, in memory or in a file, and have a digest of all that they are."""
 
 import datetime
+import mmap
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import blake2b
 
 import numpy as np
 import pytest
@@ -10,7 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_rnn._utils.arrays import as_array, check_numbers, whole_numbers
+from sklearn_rnn._utils import arrays
+from sklearn_rnn._utils.arrays import (
+    as_array,
+    check_numbers,
+    is_memory_mapped,
+    update_digest,
+    whole_numbers,
+)
+from sklearn_rnn._utils.padding_margin import PaddingMargin
 
 
 @pytest.mark.parametrize("X", [[[1, 2]], ((1, 2),), np.array([[1, 2]]), torch.tensor([[1, 2]])])
@@ -86,3 +96,65 @@ def test_half_precision_is_accepted_up_to_the_largest_id_that_it_tells_apart(lar
         return
     with pytest.raises(ValueError, match="ids above 2048 are not exact in float16, got 2050"):
         whole_numbers("Model", ids)
+
+
+# ---- Memory maps -----------------------------------------------------------------------------
+
+
+VIEWS = {
+    "itself": lambda array: array,
+    "a slice": lambda array: array[1:],
+    "a slice of a slice": lambda array: array[1:][:, 1:],
+    "a plain view": np.asarray,
+    "a slice of a plain view": lambda array: np.asarray(array)[1:],
+    "another shape": lambda array: array.reshape(-1),
+    "another dtype": lambda array: array.view(np.uint8),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_an_array_in_a_file_is_known_by_any_view_and_a_copy_is_not_in_it(tmp_path, view):
+    np.save(tmp_path / "ids.npy", np.ones((4, 6), np.int32))
+    mapped = np.load(tmp_path / "ids.npy", mmap_mode="r")
+    assert is_memory_mapped(view(mapped))
+    assert not is_memory_mapped(view(np.array(mapped)))
+    assert not is_memory_mapped(view(mapped)[[0, 1]])
+
+
+def test_an_array_in_the_buffer_of_a_map_is_in_a_file(tmp_path):
+    path = tmp_path / "ids"
+    path.write_bytes(bytes(64))
+    with path.open("rb") as file:
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    assert is_memory_mapped(np.frombuffer(buffer, np.int32)[1:].reshape(3, 5))
+    assert not is_memory_mapped(np.frombuffer(bytes(64), np.int32))
+
+
+# ---- Digests ---------------------------------------------------------------------------------
+
+
+def digest_of(array, margin=None):
+    digest = blake2b(digest_size=16)
+    update_digest(digest, array, margin)
+    return digest.hexdigest()
+
+
+def test_a_digest_depends_on_values_shape_and_dtype():
+    array = np.arange(6, dtype=np.int32)
+    others = [array[::-1], array.reshape(2, 3), array.reshape(3, 2), array.astype(np.int64)]
+    others += [array.view(np.float32), array[:5], array[:0], np.int32(0)]
+    assert len({digest_of(np.asarray(other)) for other in (array, *others)}) == 9
+
+
+@pytest.mark.parametrize("n_bytes", [1, 24, 25, 2**22])
+def test_a_digest_does_not_depend_on_how_an_array_is_read(monkeypatch, n_bytes):
+    array = np.random.default_rng(0).normal(size=(7, 3))
+    expected = digest_of(array)
+    monkeypatch.setattr(arrays, "_DIGESTED_BYTES", n_bytes)
+    assert digest_of(array) == digest_of(np.asfortranarray(array)) == expected
+
+
+@pytest.mark.parametrize("padding", ["pre", "post"])
+def test_padding_that_is_not_stored_is_digested(padding):
+    rows, margin = np.arange(1, 7, dtype=np.int32).reshape(2, 3), PaddingMargin(5, padding)
+    assert digest_of(rows, margin) == digest_of(margin.pad(rows)) != digest_of(rows)

@@ -23,7 +23,7 @@ def test_the_first_id_that_has_no_row_in_the_table_is_named_with_its_row(ids):
         check_ids("Model", ids, 5)
         return
     row, got = wrong[0]
-    expected = "must be 0 or more" if got < 0 else r"must lie in \[0, 5\)"
+    expected = "must be 0 or more" if got < 0 else r"must be in \[0, 5\)"
     with pytest.raises(ValueError, match=f"Model: ids {expected}, got {got} in row {row}"):
         check_ids("Model", ids, 5)
 
