@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network_configs import CONFIG
-<<<<<<< HEAD
 from sklearn_rnn import RNNTextRegressor
-=======
->>>>>>> d9e1c12494f92e6220e6e5f9c481563013327995
 from sklearn_rnn._data.inputs import Inputs
 from sklearn_rnn._data.targets import MulticlassTarget
 from sklearn_rnn._network.cells import CELLS
@@ -45,9 +42,6 @@ configs = st.builds(
     input_dropout=shares,
     dropout=shares,
     branch_dropout=shares,
-)
-PARAMETERS = NetworkParameters(
-    **{field.name: getattr(CONFIG, field.name) for field in fields(NetworkParameters)}
 )
 TARGET = MulticlassTarget(np.arange(3))
 NAMES = [field.name for field in fields(NetworkParameters)]
@@ -88,7 +82,6 @@ def test_a_state_with_a_further_name_is_refused(name):
 
 
 def test_ids_are_embedded_in_the_dimensions_of_the_parameter():
-<<<<<<< HEAD
     inputs = Inputs(np.zeros((2, 5), int), 9)
     config = network_config(PARAMETERS, embedding_dim=7, inputs=inputs, target=TARGET, n_pairs=4)
     assert (config.n_ids, config.n_dimensions, config.n_outputs) == (9, 7, 3)
@@ -100,12 +93,6 @@ def test_ids_are_embedded_in_the_dimensions_of_the_parameter():
 def test_each_parameter_of_a_network_is_one_of_the_estimators():
     names = {field.name for field in fields(NetworkParameters)}
     assert names <= RNNTextRegressor().get_params().keys()
-=======
-    config = network_config(PARAMETERS, 7, Inputs(np.zeros((2, 5), int), 9), TARGET, 4)
-    assert (config.n_ids, config.n_dimensions, config.n_outputs) == (9, 7, 3)
-    assert (config.sequence_length, config.n_pairs) == (5, 4)
-    assert all(getattr(config, name) == value for name, value in vars(PARAMETERS).items())
->>>>>>> d9e1c12494f92e6220e6e5f9c481563013327995
 
 
 @pytest.mark.parametrize(
@@ -117,11 +104,7 @@ def test_each_parameter_of_a_network_is_one_of_the_estimators():
     ids=["vectors by id", "embedded sequences"],
 )
 def test_vectors_that_come_with_the_sequences_keep_their_dimensions(inputs, n_ids):
-<<<<<<< HEAD
     config = network_config(PARAMETERS, embedding_dim=7, inputs=inputs, target=TARGET, n_pairs=0)
-=======
-    config = network_config(PARAMETERS, 7, inputs, TARGET, 0)
->>>>>>> d9e1c12494f92e6220e6e5f9c481563013327995
     assert (config.n_ids, config.n_dimensions) == (n_ids, 4)
 
 
