@@ -114,6 +114,6 @@ def test_texts_set_aside_are_shared_out_in_whole_batches(n_texts, n_processes):
 def test_a_process_by_itself_trains_as_ever():
     X, y = FITS["sequences"]()
     with data_parallel() as processes:
-        model = RNNTextClassifier(**FITS["SMALL"], random_state=0).fit(X, y)
+        model = RNNTextClassifier(**FITS["FOUR_EPOCHS"], random_state=0).fit(X, y)
     assert (processes.rank, processes.size, processes.is_main) == (0, 1, True)
     np.testing.assert_array_equal(model.transform(X), FITS["FITS"]["lstm"]().transform(X))
