@@ -184,9 +184,10 @@ class BaseRecurrentEstimator(
     @cached_property
     def net_(self) -> Any:
         """The skorch net; that of a loaded model is made when it is first asked for."""
-        if self._predictor is None:
+        predictor = self._predictor
+        if predictor is None:
             raise AttributeError(f"{type(self).__name__} has no net_ before fit.")
-        network, device = self._predictor
+        network, device = predictor
         return make_net(network, self._target, device=device, lr=1e-3, batch_size=32)
 
     @property
@@ -300,16 +301,16 @@ class BaseRecurrentEstimator(
 
     @property
     def _network(self) -> RecurrentNetwork:
-        net = vars(self).get("net_")
-        if net is None and self._predictor is not None:
-            return self._predictor.network
+        net, predictor = vars(self).get("net_"), self._predictor
+        if net is None and predictor is not None:
+            return predictor.network
         network: RecurrentNetwork = self.net_.module_
         return network
 
     @property
     def _device(self) -> str:
-        net = vars(self).get("net_")
-        return self._predictor.device if net is None and self._predictor else self.net_.device
+        net, predictor = vars(self).get("net_"), self._predictor
+        return self.net_.device if net is not None or predictor is None else predictor.device
 
     # ---- Prediction -----------------------------------------------------------------------
 
@@ -354,14 +355,16 @@ class BaseRecurrentEstimator(
 
     def __getstate__(self) -> dict[str, Any]:
         """Return configuration and NumPy arrays: no torch object, no optimizer, no data."""
+        # From one state alone: another thread may fit the estimator in the meantime.
         state = dict(super().__getstate__())
-        for name in ("net_", "_predictor", "_optimizer_state"):
-            state.pop(name, None)
-        if isinstance(self.device, torch.device):
-            state["device"] = str(self.device)
-        if self.__sklearn_is_fitted__():
-            state["_network"] = weights_to_arrays(self._network, state.pop("_vectors"))
-            state["_target"] = target_to_state(self._target)
+        net, predictor = state.pop("net_", None), state.pop("_predictor", None)
+        state.pop("_optimizer_state", None)
+        if isinstance(state["device"], torch.device):
+            state["device"] = str(state["device"])
+        if net is not None or predictor is not None:
+            network = predictor.network if net is None else net.module_
+            state["_network"] = weights_to_arrays(network, state.pop("_vectors"))
+            state["_target"] = target_to_state(state["_target"])
             state["_plan"] = config_to_state(state.pop("_config"))
         return state
 
