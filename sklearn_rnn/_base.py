@@ -359,7 +359,7 @@ class BaseRecurrentEstimator(
         state = dict(super().__getstate__())
         net, predictor = state.pop("net_", None), state.pop("_predictor", None)
         state.pop("_optimizer_state", None)
-        if isinstance(state["device"], torch.device):
+        if isinstance(state.get("device"), torch.device):
             state["device"] = str(state["device"])
         if net is not None or predictor is not None:
             network = predictor.network if net is None else net.module_
