@@ -135,13 +135,13 @@ class BaseRecurrentEstimator(
             target = fitted._new_target(y, None).in_fixed_units()
             seed, settings = seed_from(fitted.random_state), fitted._settings()
             inputs = check_inputs(settings.who, X)
+            fitted._remember_inputs(X, inputs)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y)).left_aligned()
             model = new_model(inputs, data, target, settings, TrainingRun(), seed)
             model = replace(model, unknown=model.unknown.all_read())
             model.freeze_embedding(settings)
             device = training_device(settings.who, settings.device)
-            fitted._remember_inputs(X, inputs)
             fitted._store_model(model)
             fitted._store_network(_Predictor(model.network.eval(), device))
             fitted.history_, fitted.best_epoch_ = {}, 0
@@ -238,14 +238,13 @@ class BaseRecurrentEstimator(
                 inputs = fitted._check_known(X, training=True)
             else:
                 inputs = check_inputs(settings.who, X)
+                fitted._remember_inputs(X, inputs)
             check_consistent_length(inputs.values, y)
             data = SequenceDataset(inputs.values, target.encode(y), weights)
             if run.resume:
                 check_same_config(settings.who, settings.network, fitted._config)
             start = fitted._model_state() if run.resume else None
             result = train(start, inputs, data, target, settings, run)
-            if start is None:
-                fitted._remember_inputs(X, inputs)
             fitted._store(result, start)
         if result.error is not None:
             raise result.error

@@ -3,12 +3,13 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, persistence
+from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, TokenSequences, _base, persistence
 from small_models import SMALL
 
 STILL = {"lr": 1e-30, "table_lr": None, "max_epochs": 1, "optimizer": "sgd"}
@@ -133,3 +134,11 @@ def test_what_fit_refuses_is_refused_and_changes_nothing(X, y, message):
         model.predict(IDS)
     with pytest.raises(ValueError, match="hidden_size"):
         RNNTextClassifier(hidden_size=0).initialize(IDS, np.tile([0, 1], 6))
+
+
+def test_bad_names_of_columns_are_refused_before_training(monkeypatch):
+    """Not after hours of it."""
+    frame = pd.DataFrame(np.full((20, 2), 3)).rename(columns={0: "a"})  # "a" and 1
+    monkeypatch.setattr(_base, "train", None)
+    with pytest.raises(TypeError, match="Feature names are only supported"):
+        RNNTextClassifier().fit(frame, np.arange(20) % 2)
