@@ -100,7 +100,7 @@ def test_a_class_of_many_and_a_column_of_numbers_can_be_asked_about(many_classes
     several = fitted(RNNTextClassifier(**THREE_EPOCHS), np.eye(3, dtype=int)[np.arange(120) % 3])
     assert token_attributions(several, TEXTS[:1], target=2).targets == [2]
     for model in (two, several):
-        with pytest.raises(ValueError, match="name the column"):
+        with pytest.raises(ValueError, match="give the index of a column"):
             token_attributions(model, TEXTS[:1])
 
 

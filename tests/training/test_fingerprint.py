@@ -51,7 +51,7 @@ def test_callbacks_of_ones_own_are_refused(task, tmp_path, callback):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"optimizer": lambda weights, lr: None}, "optimizer=<function .* is none"),
+        ({"optimizer": lambda weights, lr: None}, "optimizer=<function .* cannot"),
         ({"random_state": np.random.RandomState(0)}, "needs random_state=None or an int"),
         ({"optimizer": torch.optim.LBFGS, "table_lr": None}, "the optimizer keeps"),
     ],

@@ -104,7 +104,7 @@ def test_a_chunk_that_fails_is_not_counted(stream):
     X, y, *_ = stream
     model = RNNTextClassifier(**THREE_EPOCHS).partial_fit(X[:50], y[:50], classes=[0, 1])
     counted, n_pairs = model._n_texts_counted, len(model.net_.module_.linear.pairs)
-    with pytest.raises(ValueError, match="labels that were not there"):
+    with pytest.raises(ValueError, match="labels that the first fit did not know"):
         model.partial_fit(X[50:900], np.full(850, 7))
 
     class Fails(Callback):
