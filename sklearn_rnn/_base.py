@@ -16,6 +16,7 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import (
     _check_feature_names,
     check_consistent_length,
@@ -413,6 +414,8 @@ def final_estimator(who: str, model: Any) -> BaseRecurrentEstimator:
         If the model ends with something else.
     """
     final = pipeline_steps(model)[-1]
+    while isinstance(final, FrozenEstimator):
+        final = final.estimator
     if not isinstance(final, BaseRecurrentEstimator):
         raise TypeError(
             f"{who}: expected a fitted classifier or regressor of sklearn_rnn, or a pipeline that "

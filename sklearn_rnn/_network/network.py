@@ -131,7 +131,9 @@ class RecurrentNetwork(nn.Module):
         if self.linear is None:
             return logits
         recurrent, linear = self.branch_dropout(logits)
-        return recurrent * logits + linear * self.linear(sequences, sparse_gradients)
+        if sparse_gradients:
+            return recurrent * logits + linear * self.linear(sequences, sparse_gradients=True)
+        return recurrent * logits + linear * self.linear(sequences)
 
     def recurrent_logits(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of the recurrent layers alone: (T, N, D) -> (N, C).
@@ -190,7 +192,12 @@ class RecurrentNetwork(nn.Module):
             return steps
         if self.unknown_word_mask is not None:
             steps = torch.where(self.unknown_word_mask[steps], UNKNOWN, steps)
-        vectors: Tensor = self.embedding(steps, sparse_gradients)
+        # Without the argument where it says nothing: hooks, and an `nn.Embedding` of a user's in
+        # place of ours, expect the ids alone.
+        is_sparse = sparse_gradients and isinstance(self.embedding, Embedding)
+        vectors: Tensor = (
+            self.embedding(steps, sparse_gradients=True) if is_sparse else self.embedding(steps)
+        )
         return vectors
 
     def states(self, vectors: Tensor, lengths: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn.inspection import recurrent_spectrum
@@ -39,3 +40,9 @@ def test_a_new_recurrent_matrix_is_orthogonal_and_its_gates_share_that(cell, n_g
     if n_gates == 1:
         assert radii == pytest.approx([1.0, 1.0], abs=1e-5)
     assert max(radii) < 1 + 1e-5
+
+
+def test_a_frozen_estimator_is_looked_into_as_the_one_that_it_wraps():
+    X = np.random.default_rng(0).integers(2, 9, (20, 5))
+    model = RNNTextClassifier(hidden_size=2, max_epochs=1, random_state=0).fit(X, X[:, 0] > 4)
+    assert recurrent_spectrum(FrozenEstimator(model)) == recurrent_spectrum(model)

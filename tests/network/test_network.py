@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.func import functional_call
 
 from plain_network import (
@@ -14,6 +15,7 @@ from plain_network import (
     reference_logits,
     unsettle,
 )
+from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._network.cells import CELLS
 from sklearn_rnn._network.pooling import POOLINGS
 
@@ -53,3 +55,20 @@ def test_gradients_of_a_whole_network_equal_finite_differences(cell):
         return functional_call(network, named, (ids, lengths))
 
     assert torch.autograd.gradcheck(logits, values)
+
+
+def test_an_embedding_of_a_users_may_take_the_place_of_ours_and_hooks_see_ids_alone():
+    X = np.random.default_rng(0).integers(2, 9, (20, 5))
+    settings = {"hidden_size": 2, "embedding_dim": 4, "max_epochs": 1, "random_state": 0}
+    model = RNNTextClassifier(**settings, warm_start=True).fit(X, X[:, 0] > 4)
+    expected = model.predict_proba(X)
+    network = model.net_.module_
+    seen = []
+    handle = network.embedding.register_forward_hook(lambda _, ids, __: seen.append(len(ids)))
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-6)
+    handle.remove()
+    assert set(seen) == {1}
+    network.embedding = nn.Embedding.from_pretrained(network.embedding.weight.detach().clone())
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-6)
+    network.embedding.weight.requires_grad_(True)
+    assert np.isfinite(model.fit(X, X[:, 0] > 4).predict_proba(X)).all()
