@@ -42,7 +42,7 @@ from ._network.summary import Summary, summarize
 from ._network.weights import pretrained_embedding, restore_network, weights_to_arrays
 from ._training.device import training_device, usable_device
 from ._training.history import Figures, extended_history
-from ._training.settings import TrainingRun, TrainingSettings, training_settings
+from ._training.settings import SETTINGS, TrainingRun, TrainingSettings, training_settings
 from ._training.skorch_net import OptimizerState, make_net
 from ._training.starting_model import ModelState, new_model
 from ._training.tfidf_updates import Counted
@@ -252,7 +252,9 @@ class BaseRecurrentEstimator(
         return self
 
     def _settings(self) -> TrainingSettings:
-        return training_settings(type(self).__name__, self.get_params(deep=False), vars(self))
+        # Not all of them are arguments of a subclass's constructor.
+        values = {name: getattr(self, name) for name in SETTINGS if hasattr(self, name)}
+        return training_settings(type(self).__name__, values, self.get_params(deep=False))
 
     def _model_state(self) -> ModelState:
         """Return what a further fit has to know of this model."""

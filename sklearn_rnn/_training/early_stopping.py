@@ -20,7 +20,7 @@ class EarlyStopping(skorch.callbacks.EarlyStopping):
 
 
 def early_stopping_callbacks(net: Any) -> list[Any]:
-    """Return a net's callbacks for early stopping: ours, or skorch's from a user.
+    """Return a net's callbacks for early stopping: ours, skorch's, or another that counts alike.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ def early_stopping_callbacks(net: Any) -> list[Any]:
 
     Returns
     -------
-    list of skorch.callbacks.EarlyStopping
-        The callbacks.
+    list of skorch callbacks
+        Those that count epochs without a better score (`misses_`), up to a `patience`.
     """
-    return [c for _, c in net.callbacks_ if isinstance(c, skorch.callbacks.EarlyStopping)]
+    return [c for _, c in net.callbacks_ if hasattr(c, "misses_") and hasattr(c, "patience")]
 
 
 def has_stopped_early(net: Any) -> bool:
@@ -66,5 +66,6 @@ def kept_epoch(net: Any, n_epochs: int) -> int:
     int
         The best epoch where its weights were kept, else the last one.
     """
-    keepers = [callback for callback in early_stopping_callbacks(net) if callback.load_best]
+    stoppers = early_stopping_callbacks(net)
+    keepers = [stopper for stopper in stoppers if getattr(stopper, "load_best", False)]
     return min([keeper.best_epoch_ for keeper in keepers] or [n_epochs])

@@ -8,7 +8,7 @@ from typing import Any
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-__all__ = ["PerTextLoss"]
+__all__ = ["PerTextLoss", "mean_loss"]
 
 
 class PerTextLoss(nn.Module):
@@ -33,12 +33,31 @@ class PerTextLoss(nn.Module):
         losses = self.elementwise(logits, target, reduction="none", **smoothing)  # (N,) or (N, C)
         return losses if losses.ndim == 1 else losses.mean(dim=1)
 
-    def mean(self, logits: Tensor, target: Any, inputs: Mapping[str, Any]) -> Tensor:
-        """Return the mean loss of a batch, each text's times its weight.
 
-        The weights' mean is 1 over the data, not over each batch: heavy batches count more.
-        """
-        losses: Tensor = self(logits, to_tensor(target, logits.device))  # (N,)
-        if "sample_weight" in inputs:
-            losses = losses * to_tensor(inputs["sample_weight"], logits.device)
-        return losses.mean()
+def mean_loss(
+    criterion: Callable[..., Tensor], logits: Tensor, target: Any, inputs: Mapping[str, Any]
+) -> Tensor:
+    """Return the mean loss of a batch, each text's times its weight.
+
+    The weights' mean is 1 over the data, not over each batch: heavy batches count more.
+
+    Parameters
+    ----------
+    criterion : callable
+        Returns the loss of each text, (N,).
+    logits : Tensor of shape (N, C)
+        The logits.
+    target : Tensor or ndarray of shape (N,) or (N, C)
+        The targets.
+    inputs : mapping of str to Tensor
+        The inputs of the batch, among which may be ``"sample_weight"``.
+
+    Returns
+    -------
+    Tensor
+        The mean.
+    """
+    losses = criterion(logits, to_tensor(target, logits.device))
+    if "sample_weight" in inputs:
+        losses = losses * to_tensor(inputs["sample_weight"], logits.device)
+    return losses.mean()

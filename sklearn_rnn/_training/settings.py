@@ -12,7 +12,7 @@ import torch
 
 from .._network.config import NetworkParameters
 
-__all__ = ["TrainingRun", "TrainingSettings", "training_settings"]
+__all__ = ["SETTINGS", "TrainingRun", "TrainingSettings", "training_settings"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,15 @@ class TrainingSettings:
         return bool(self.freeze_embedding)
 
 
+_NETWORK = {field.name for field in fields(NetworkParameters)}
+_TRAINING = {field.name for field in fields(TrainingSettings)} - {"who", "network", "parameters"}
+
+SETTINGS = _NETWORK | _TRAINING
+"""The parameters that training depends on."""
+
+
 def training_settings(
-    who: str, parameters: Mapping[str, Any], attributes: Mapping[str, Any]
+    who: str, values: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> TrainingSettings:
     """Return an estimator's parameters as a typed record.
 
@@ -103,24 +110,17 @@ def training_settings(
     ----------
     who : str
         Name of the estimator.
+    values : mapping of str to object
+        The values of `SETTINGS`, as far as the estimator has them.
     parameters : mapping of str to object
-        The arguments of its constructor.
-    attributes : mapping of str to object
-        Its attributes, among which are all parameters: the constructor of a subclass may lack
-        some.
+        The arguments of its constructor, of which a subclass may have fewer.
 
     Returns
     -------
     TrainingSettings
         The settings.
     """
-
-    def values(record: type) -> dict[str, Any]:
-        names = {field.name for field in fields(record)} & attributes.keys()
-        return {name: attributes[name] for name in names}
-
-    network = values(NetworkParameters)
+    network = {name: values[name] for name in _NETWORK}
     network["bidirectional"] = bool(network["bidirectional"])
-    return TrainingSettings(
-        who, NetworkParameters(**network), parameters, **values(TrainingSettings)
-    )
+    training = {name: values[name] for name in _TRAINING & values.keys()}
+    return TrainingSettings(who, NetworkParameters(**network), parameters, **training)

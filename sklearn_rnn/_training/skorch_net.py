@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -30,7 +31,7 @@ from .._network.network import RecurrentNetwork
 from .._utils.threads import one_blas_thread, single_threaded_math
 from .data_parallel import DataParallelGradients, gather_logits
 from .gradients import MicroBatchGradients, has_hooks
-from .loss import PerTextLoss
+from .loss import PerTextLoss, mean_loss
 from .optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
 from .processes import SINGLE_PROCESS, ProcessGroup
 
@@ -188,12 +189,12 @@ class SequenceNet(NeuralNet):
 
     def _gradient_computer(self) -> MicroBatchGradients | None:
         """Return what computes the gradients of a batch in parts; None: torch does, in one."""
-        mean_loss, is_sparse = self.criterion_.mean, self.sparse_optimizer_ is not None
+        loss, is_sparse = partial(mean_loss, self.criterion_), self.sparse_optimizer_ is not None
         if self.processes.size > 1:
-            return DataParallelGradients(self.module_, mean_loss, self.processes, is_sparse)
+            return DataParallelGradients(self.module_, loss, self.processes, is_sparse)
         is_on_cpu = torch.device(self.device).type == "cpu"
         if is_on_cpu and not has_hooks(self.module_):
-            return MicroBatchGradients(self.module_, mean_loss, self.n_threads_, is_sparse)
+            return MicroBatchGradients(self.module_, loss, self.n_threads_, is_sparse)
         return None
 
     def on_batch_end(
@@ -216,8 +217,7 @@ class SequenceNet(NeuralNet):
         self, y_pred: Tensor, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
         """Return the mean loss of a batch."""
-        loss: Tensor = self.criterion_.mean(y_pred, y_true, X)
-        return loss
+        return mean_loss(self.criterion_, y_pred, y_true, X)
 
     # For skorch's scoring callbacks, which know targets as the loss reads them. Rows are in
     # the order of the batches, in which these callbacks collect the targets too.

@@ -20,7 +20,7 @@ def test_each_setting_is_a_parameter_of_the_classifier():
 @pytest.mark.parametrize("estimator", [RNNTextClassifier, RNNTextRegressor])
 def test_each_setting_has_the_value_of_the_parameter_or_its_default(estimator):
     parameters = {name: object() for name in estimator().get_params()}
-    settings = training_settings("Model", parameters, parameters | {"net_": object()})
+    settings = training_settings("Model", parameters, parameters)
     assert settings.who == "Model"
     assert settings.parameters is parameters
     for field in OF_PARAMETERS:
@@ -46,9 +46,8 @@ def test_vectors_are_frozen_always_never_or_for_a_number_of_epochs():
     parameters = RNNTextClassifier().get_params()
 
     def frozen(freeze_embedding):
-        settings = training_settings(
-            "Model", {}, parameters | {"freeze_embedding": freeze_embedding}
-        )
+        values = parameters | {"freeze_embedding": freeze_embedding}
+        settings = training_settings("Model", values, {})
         return [settings.is_frozen(n_epochs) for n_epochs in range(4)]
 
     assert frozen(True) == frozen(np.True_) == [True] * 4
@@ -56,8 +55,26 @@ def test_vectors_are_frozen_always_never_or_for_a_number_of_epochs():
     assert frozen(2) == [True, True, False, False]
 
 
-@pytest.mark.parametrize("estimator", [RNNTextClassifier, RNNTextRegressor])
-def test_parameters_that_a_subclass_sets_by_itself_count(estimator):
-    attributes = estimator(max_epochs=7).get_params()
-    settings = training_settings("Model", {"lr": 0.1}, attributes)
-    assert (settings.max_epochs, settings.parameters) == (7, {"lr": 0.1})
+class Subclass(RNNTextClassifier):
+    """Has few arguments, a parameter by class, one by property, and attributes of its own."""
+
+    max_epochs = 7
+    who, network, parameters = "somebody", "a net", {}
+
+    def __init__(self, lr=0.1):
+        super().__init__(lr=lr)
+        del self.max_epochs
+
+    @property
+    def hidden_size(self):
+        return 3
+
+    @hidden_size.setter
+    def hidden_size(self, value):
+        pass
+
+
+def test_parameters_that_a_subclass_sets_by_itself_count():
+    settings = Subclass()._settings()
+    assert (settings.max_epochs, settings.network.hidden_size) == (7, 3)
+    assert (settings.who, settings.parameters) == ("Subclass", {"lr": 0.1})
