@@ -185,11 +185,15 @@ class BaseRecurrentEstimator(
     @cached_property
     def net_(self) -> Any:
         """The skorch net; that of a loaded model is made when it is first asked for."""
-        predictor = self._predictor
-        if predictor is None:
+        state = vars(self)  # once: another thread may end a fit in the meantime
+        if "net_" in state:
+            return state["net_"]
+        if state.get("_predictor") is None:
             raise AttributeError(f"{type(self).__name__} has no net_ before fit.")
-        network, device = predictor
-        return make_net(network, self._target, device=device, lr=1e-3, batch_size=32)
+        network, device = state["_predictor"]
+        return make_net(
+            network, state["_target"], device=device, lr=1e-3, batch_size=32, max_epochs=1
+        )
 
     @property
     def embedding_vectors_(self) -> NDArray[np.float32]:
@@ -342,7 +346,8 @@ class BaseRecurrentEstimator(
     # ---- scikit-learn's protocol ----------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "net_" in vars(self) or self._predictor is not None
+        state = vars(self)  # once: another thread may end a fit in the meantime
+        return "net_" in state or state.get("_predictor") is not None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
