@@ -307,16 +307,19 @@ class BaseRecurrentEstimator(
 
     @property
     def _network(self) -> RecurrentNetwork:
-        net, predictor = vars(self).get("net_"), self._predictor
-        if net is None and predictor is not None:
-            return predictor.network
+        state = vars(self)  # once: another thread may end a fit in the meantime
+        if "net_" not in state and state.get("_predictor") is not None:
+            return state["_predictor"].network
         network: RecurrentNetwork = self.net_.module_
         return network
 
     @property
     def _device(self) -> str:
-        net, predictor = vars(self).get("net_"), self._predictor
-        return self.net_.device if net is not None or predictor is None else predictor.device
+        state = vars(self)
+        if "net_" not in state and state.get("_predictor") is not None:
+            return state["_predictor"].device
+        device: str = self.net_.device
+        return device
 
     # ---- Prediction -----------------------------------------------------------------------
 

@@ -142,3 +142,34 @@ def test_bad_names_of_columns_are_refused_before_training(monkeypatch):
     monkeypatch.setattr(_base, "train", None)
     with pytest.raises(TypeError, match="Feature names are only supported"):
         RNNTextClassifier().fit(frame, np.arange(20) % 2)
+
+
+def test_a_loaded_model_is_fitted_at_every_moment_while_another_thread_fits_it():
+    """A fit ends by one assignment of the state, with a net; before, a predictor may be there."""
+    X = np.random.default_rng(0).integers(2, 9, (20, 5))
+    fitted = RNNTextClassifier(**SMALL).fit(X, X[:, 0] > 4)
+    loaded = pickle.loads(pickle.dumps(fitted))
+
+    class EndsAFit(dict):
+        """The state of a loaded model, which is replaced as soon as somebody looks into it."""
+
+        def __contains__(self, name):
+            found = super().__contains__(name)
+            loaded.__dict__ = dict(vars(fitted))
+            return found
+
+    before = dict(vars(loaded))
+    for ask in (
+        lambda: loaded.__sklearn_is_fitted__(),
+        lambda: loaded.net_.module_,
+        lambda: loaded._network,
+        lambda: loaded._device,
+    ):
+        loaded.__dict__ = EndsAFit(before)
+        assert ask()
+
+
+def test_the_net_of_a_loaded_model_trains_for_one_epoch():
+    X = np.random.default_rng(0).integers(2, 9, (20, 5))
+    fitted = RNNTextClassifier(**SMALL).fit(X, X[:, 0] > 4)
+    assert pickle.loads(pickle.dumps(fitted)).net_.max_epochs == 1

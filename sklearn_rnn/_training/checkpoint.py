@@ -85,7 +85,9 @@ def open_checkpoint(
         saved = processes.broadcast_object(lambda: _saved_in(folder, who, path))
         if saved is not None:
             _check_same(who, path, fingerprint, saved.record["identity"])
-        yield Checkpoint(path, fingerprint, saved, folder, writes=processes.is_main)
+        checkpoint = Checkpoint(path, fingerprint, saved, folder, writes=processes.is_main)
+        del saved
+        yield checkpoint
 
 
 def _saved_in(folder: _Folder, who: str, path: Path) -> Saved | None:
@@ -121,7 +123,7 @@ def _check_parameters(settings: TrainingSettings) -> None:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoint:
     """The checkpoint of a fit, as it was found on disk.
 
@@ -155,6 +157,11 @@ class Checkpoint:
         """Epochs of the fit that is resumed."""
         return 0 if self.saved is None else len(self.saved.record["history"])
 
+    def take_saved(self) -> Saved | None:
+        """Return the contents of the file, and forget them: they are larger than the model."""
+        saved, self.saved = self.saved, None
+        return saved
+
 
 class SaveCheckpoint(Callback):
     """Restores a fit's state when training begins, and saves it when an epoch ends.
@@ -178,10 +185,11 @@ class SaveCheckpoint(Callback):
         self.has_warned = False
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Restore the saved state, if there is one."""
-        if self.checkpoint.saved is not None:
+        """Restore the saved state, if there is one, the first time that training begins."""
+        saved = self.checkpoint.take_saved()
+        if saved is not None:
             try:
-                restore(net, self.order, *self.checkpoint.saved)
+                restore(net, self.order, *saved)
             except Exception as error:
                 raise CheckpointError(
                     f"{str(self.checkpoint.path)!r} does not contain what it should ({error!r}). "

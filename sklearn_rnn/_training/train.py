@@ -131,6 +131,16 @@ def _split(
     return hold_out(settings.who, data, target.strata, settings.validation_fraction, generator)
 
 
+def _seed_generators(model: ModelState) -> np.random.Generator:
+    """Seed the network's dropout masks; return the source of the order of its training texts.
+
+    Both seeds are derived from the number of epochs so far: to resume takes no generator's state.
+    """
+    order, masks = np.random.SeedSequence((model.seed, model.n_epochs)).spawn(2)
+    model.network.generator.manual_seed(int(masks.generate_state(1)[0]))
+    return np.random.default_rng(order)
+
+
 def _fit_net(
     model: ModelState,
     training: SequenceDataset,
@@ -141,10 +151,7 @@ def _fit_net(
 ) -> tuple[SequenceNet, DivergenceError | None]:
     """Run skorch's loop; return the net, and what ended training after epochs that went well."""
     network, n_epochs = model.network, 1 if run.incremental else settings.max_epochs
-    # Derived from the number of epochs so far: to resume takes no generator's state.
-    order, masks = np.random.SeedSequence((model.seed, model.n_epochs)).spawn(2)
-    generator = np.random.default_rng(order)
-    network.generator.manual_seed(int(masks.generate_state(1)[0]))
+    generator = _seed_generators(model)
     model.freeze_embedding(settings)
     last_finite = RestoreLastFinite(settings.who, keeps_weights=n_epochs > 1)
     net = make_net(

@@ -405,3 +405,14 @@ def test_a_full_disk_ends_no_fit_and_leaves_the_last_checkpoint(task, tmp_path, 
         assert n_epochs_in(tmp_path) == 5
         (tmp_path / "checkpoint.npz").unlink()
     assert left == [(1, [".lock", "checkpoint.npz"])] * 3
+
+
+def test_a_resumed_fit_keeps_no_copy_of_what_it_resumed_from(task, tmp_path, breaks_after):
+    """It is as large as the model and its optimizer, and is restored only once."""
+    model = RNNTextClassifier(**FIVE_EPOCHS, checkpoint_dir=tmp_path)
+    breaks_after(2)
+    with pytest.raises(DiskError):
+        model.fit(*task)
+    breaks_after(None)
+    saver = dict(model.fit(*task).net_.callbacks_)["checkpoint"]
+    assert saver.checkpoint.saved is None
