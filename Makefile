@@ -88,7 +88,7 @@ bench: ## Time this library against its peers, on the reviews in DATA=path/to/im
 	@test -n "$(DATA)" || { echo "Name the folder of the IMDB reviews: make bench DATA=…" >&2; exit 1; }
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip --quiet install -c constraints.txt \
-		-r benchmarks/requirements.txt hatchling ".[fast]"
+		-r benchmarks/requirements.txt hatchling .
 	.venv-bench/bin/python benchmarks/run.py --data "$(DATA)" --page docs/benchmarks.md
 
 .PHONY: format

@@ -41,7 +41,7 @@ from sklearn_rnn._data.ngrams import pairs_at_once
 from sklearn_rnn.datasets import fetch_imdb
 
 MAX_LEN = 500
-EPOCHS = RNNTextClassifier().max_epochs
+EPOCHS = 10
 PAIR_BYTES = (
     8 + 4 + 4 + 4
 )  # its key and IDF, its weight for one output, its optimizer's sum; fits copy weights

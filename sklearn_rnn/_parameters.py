@@ -26,6 +26,7 @@ __all__ = ["with_parameters"]
 
 _positive = Interval(Integral, 1, None, closed="left")
 _share = Interval(Real, 0, 1, closed="left")
+_auto = StrOptions({"auto"})
 _above_zero = Interval(Real, 0, None, closed="neither")
 
 
@@ -50,7 +51,8 @@ _PARAMETERS = {
         [StrOptions(set(CELLS))],
         _one_of(CELLS),
         """
-        Kind of the recurrent layers: the lecture's SimpleRNN, LSTM or GRU.""",
+        Kind of the recurrent layers: the lecture's SimpleRNN, LSTM or GRU, or the minimal GRU of
+        Feng et al. (2024), whose gates read the inputs alone. It is the fastest to train.""",
     ),
     "hidden_size": Parameter(
         [_positive],
@@ -97,8 +99,8 @@ _PARAMETERS = {
         [_share],
         "float",
         """
-        Share of each recurrent layer's inputs dropped in training, with one mask for all
-        the steps of a text. The lecture's ``dropout=0.2``.""",
+        Share of each recurrent layer's inputs dropped in training, with one mask for all steps
+        of all texts of half a batch. The lecture's ``dropout=0.2``.""",
     ),
     "dropout": Parameter(
         [_share],
@@ -147,20 +149,23 @@ _PARAMETERS = {
         ``lr=``.""",
     ),
     "lr": Parameter(
-        [_above_zero],
-        "float",
+        [_above_zero, _auto],
+        'float or "auto"',
         """
-        Learning rate.""",
+        Learning rate. "auto": 0.003 in batches of up to 32 and in `partial_fit`, 0.006 in batches
+        of 64 or more, and in proportion between.""",
     ),
     "table_lr": Parameter(
-        [_above_zero, None],
-        "float or None",
+        [_above_zero, _auto, None],
+        'float, "auto" or None',
         """
         Learning rate of the tables: the embedding, and (at a quarter of the rate) the weights of
         the linear model. Rare words follow plain gradient descent, so that a word counts by how
         often it occurs, and frequent ones are damped: Adam moves rare words as far as frequent
-        ones, and overfits to them. None: trained by the `optimizer`, with `lr`, like all other
-        weights.""",
+        ones, and overfits to them. "auto": ``50 * batch_size / max_epochs``, so that a text moves
+        the rows of its words by the same in a whole fit; with at least 32 and at most 128 texts in
+        a batch, and 4 to 20 epochs. In `partial_fit`, 160. None: trained by the `optimizer`, with
+        `lr`, like all other weights.""",
     ),
     "lr_schedule": Parameter(
         [StrOptions({"constant", "linear"})],
@@ -178,16 +183,18 @@ _PARAMETERS = {
         no logit has to grow without bound (Szegedy et al., 2016).""",
     ),
     "max_epochs": Parameter(
-        [_positive],
-        "int",
+        [_positive, _auto],
+        'int or "auto"',
         """
-        Maximum number of passes over the training data.""",
+        Maximum number of passes over the training data. "auto": four if the texts have 500,000
+        tokens or more, twenty if they have fewer than 10,000, otherwise ten.""",
     ),
     "batch_size": Parameter(
-        [_positive],
-        "int",
+        [_positive, _auto],
+        'int or "auto"',
         """
-        Texts in a training batch. Predictions do not depend on it.""",
+        Texts in a training batch. Predictions do not depend on it. "auto": 64 if there are 2,000
+        texts or more, otherwise 32.""",
     ),
     "early_stopping": Parameter(
         ["boolean"],

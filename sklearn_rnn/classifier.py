@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -100,12 +100,12 @@ class RNNTextClassifier(ClassifierMixin, BaseRecurrentEstimator):
         term_weights: str = "idf",
         branch_dropout: float = 0.375,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
-        lr: float = 3e-3,
-        table_lr: float | None = 160.0,
+        lr: float | Literal["auto"] = "auto",
+        table_lr: float | Literal["auto"] | None = "auto",
         lr_schedule: str = "linear",
         label_smoothing: float = 0.1,
-        max_epochs: int = 10,
-        batch_size: int = 32,
+        max_epochs: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 2,

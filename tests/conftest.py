@@ -39,7 +39,7 @@ def forks():
         # The last two are imported by whoever first makes an optimizer, or explains.
         [
             "sklearn_rnn._cli.commands",
-            "sklearn_rnn._network.numba_kernels",
+            "sklearn_rnn._network.compiled.network",
             "torch._dynamo",
             "captum.attr",
         ]

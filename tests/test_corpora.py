@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 import hostile
 from long_corpus import LABELS, TEXTS
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn._network.cells import CELLS
 from sklearn_rnn.corpora import TextFile
 from sklearn_rnn.embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
 from small_models import TWO_EPOCHS
@@ -171,7 +172,7 @@ def assert_the_same_is_learned(model, twins, y):
 
 
 @pytest.mark.parametrize("linear", ["none", "words", "pairs"])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_every_network_learns_from_disk_as_from_memory(twins, cell, linear):
     model = RNNTextClassifier(cell=cell, linear=linear, **TWO_EPOCHS)
     assert_the_same_is_learned(model, twins, LABELS[:200])

@@ -81,12 +81,12 @@ def train(options: Namespace) -> bool:
             [
                 ("texts", _count_of_texts(table, training, held_out)),
                 ("labels", (_range_of if options.regression else _counts)(examples.labels)),
-                *_model_rows(model, options.epochs, seconds),
+                *_model_rows(model, seconds),
                 *(_scores(model, training.labels, held_out) if held_out.texts else ()),
             ]
         )
         _print_next(options.out, text)
-    return bool(model[-1].n_iter_ >= options.epochs)
+    return bool(model[-1].n_iter_ >= model[-1].net_.max_epochs)
 
 
 def _warn_of_short_rows(table: Table, command: str) -> None:
@@ -127,7 +127,7 @@ def _new_model(options: Namespace, texts: list[str]) -> Pipeline:
         analyzer=analyzer, max_features=options.max_features, max_len=options.max_len
     )
     network = (RNNTextRegressor if options.regression else RNNTextClassifier)(
-        max_epochs=options.epochs,
+        max_epochs=options.epochs or "auto",
         checkpoint_dir=options.checkpoint_dir,
         random_state=options.seed,
         verbose=0 if options.quiet else 1,
@@ -189,9 +189,10 @@ def _range_of(numbers: NDArray[np.float64]) -> str:
     return f"{numbers.min():g} to {numbers.max():g}, {numbers.mean():.3g} on average"
 
 
-def _model_rows(model: Pipeline, n_epochs: int, seconds: float) -> list[tuple[str, str]]:
+def _model_rows(model: Pipeline, seconds: float) -> list[tuple[str, str]]:
     vectorizer, estimator = model[0], model[-1]
     tokens = "characters" if vectorizer.analyzer == "char" else "words"
+    n_epochs = estimator.net_.max_epochs
     interrupted = f" of {n_epochs}, then interrupted" if estimator.n_iter_ < n_epochs else ""
     return [
         ("vocabulary", f"{len(vectorizer.vocabulary_):,} {tokens}"),

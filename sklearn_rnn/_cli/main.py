@@ -327,8 +327,7 @@ def _add_model_options(parser: ArgumentParser) -> None:
     many(
         "--epochs",
         type=at_least(1),
-        default=10,
-        help="number of passes over the texts (default: %(default)s)",
+        help="number of passes over the texts (default: 4, 10 or 20: fewer for more text)",
     )
     many("--seed", type=at_least(0), default=0, help="random seed (default: %(default)s)")
     add(

@@ -29,7 +29,7 @@ class NetworkParameters:
     ----------
     bidirectional : bool
         Whether each layer reads in both directions.
-    cell : {"rnn", "lstm", "gru"}
+    cell : {"rnn", "lstm", "gru", "mingru"}
         Kind of the recurrent layers.
     hidden_size : int
         Hidden units of a layer, in one direction.
@@ -40,7 +40,7 @@ class NetworkParameters:
     linear : {"none", "words", "pairs"}
         The linear model beside the recurrent layers; of ids only.
     input_dropout : float
-        Share of each recurrent layer's inputs dropped, with one mask for all steps of a text.
+        Share of each recurrent layer's inputs dropped, with one mask for all steps and texts.
     dropout : float
         Share of the pooled vector dropped.
     branch_dropout : float

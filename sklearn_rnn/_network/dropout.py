@@ -7,14 +7,16 @@ Axes: `T` steps, `N` texts, `D` features, `C` outputs.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["BranchDropout", "LockedDropout"]
+__all__ = ["BranchDropout", "Dropout", "LockedDropout"]
 
 
-class LockedDropout(nn.Module):
-    """Dropout with one mask for all steps of a text ("variational" dropout).
+class Dropout(nn.Module):
+    """torch's dropout, with a generator of its own.
 
     Parameters
     ----------
@@ -22,11 +24,6 @@ class LockedDropout(nn.Module):
         Share that is dropped; the rest is scaled up by 1 / (1 - p).
     generator : torch.Generator
         Source of the masks.
-
-    References
-    ----------
-    Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent
-    Neural Networks".
     """
 
     def __init__(self, p: float, generator: torch.Generator) -> None:
@@ -35,23 +32,77 @@ class LockedDropout(nn.Module):
         self.generator = generator
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Drop features of each text: (T, N, D) -> (T, N, D), or (N, D) -> (N, D).
+        """Drop features: (N, F) -> (N, F).
 
         Parameters
         ----------
-        inputs : Tensor of shape (T, N, D) or (N, D)
+        inputs : Tensor of shape (N, F)
             The features.
 
         Returns
         -------
-        Tensor
-            The same shape; in evaluation, the inputs themselves.
+        Tensor of shape (N, F)
+            The same; in evaluation, the inputs themselves.
         """
         if not self.training or self.p == 0:
             return inputs
-        mask = torch.empty(inputs.shape[-2:], device=self.generator.device)
+        return inputs * self._mask(inputs.shape).to(inputs)
+
+    def _mask(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw what each feature is multiplied by: 0 or the scale."""
+        mask = torch.empty(shape, device=self.generator.device)
         mask.bernoulli_(1 - self.p, generator=self.generator)
-        return inputs * mask.div_(1 - self.p).to(inputs)
+        return mask.div_(1 - self.p)
+
+
+class LockedDropout(Dropout):
+    """Dropout with one mask for all steps of all texts ("variational" dropout).
+
+    Gal and Ghahramani draw a mask for each text. With one for all texts that are computed
+    together, a word has one vector in all of them, so that its projection is computed once.
+
+    References
+    ----------
+    Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent
+    Neural Networks".
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Drop features: (T, N, D) -> (T, N, D).
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (T, N, D)
+            The features.
+
+        Returns
+        -------
+        Tensor of shape (T, N, D)
+            The same; in evaluation, the inputs themselves.
+        """
+        if not self.training or self.p == 0:
+            return inputs
+        return inputs * self._mask(inputs.shape[-1:]).to(inputs)
+
+    def kept_features(self, n_features: int) -> tuple[NDArray[np.int64], float]:
+        """Draw the mask of the next texts, as `forward` does.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features `D`.
+
+        Returns
+        -------
+        kept : ndarray of int64 of shape (n_kept,)
+            Indices of the features that are not dropped; in evaluation, all.
+        scale : float
+            What these are multiplied by.
+        """
+        if not self.training or self.p == 0:
+            return np.arange(n_features), 1.0
+        mask = self._mask((n_features,)).numpy()
+        return np.flatnonzero(mask), 1 / (1 - self.p)
 
 
 class BranchDropout(nn.Module):

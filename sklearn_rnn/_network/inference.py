@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,16 @@ from torch import Tensor
 
 from .._data.batches import LengthSortedBatches, SequenceDataset
 from .._utils.threads import single_threaded_math, thread_map
+from .compilation import compiled_network, has_hooks, idle_network, progress_line
 from .network import RecurrentNetwork
 
 __all__ = ["Answer", "read_in_batches"]
+
+_COMPILED: dict[Callable[..., Tensor], Callable[..., Tensor]] = {
+    RecurrentNetwork.forward: lambda compiled, **inputs: compiled.logits(**inputs),
+    RecurrentNetwork.features: lambda compiled, **inputs: compiled.features(**inputs),
+}
+"""For methods of a network, those of a compiled one."""
 
 Answer = Callable[[NDArray[np.float64]], NDArray[Any]]
 """From the network's outputs for some sequences, (n, ...), to what is kept of them, (n, ...)."""
@@ -55,23 +64,60 @@ def read_in_batches(
     ValueError
         If outputs are not finite.
     """
-    batches = LengthSortedBatches(SequenceDataset(values), n_outputs=network.logits_per_text)
+    dataset = SequenceDataset(values)
+    # Only torch computes in training mode, which draws masks, and only torch calls hooks.
+    can_be_compiled = device == "cpu" and not network.training and not has_hooks(network)
+    is_compiled = can_be_compiled and read in _COMPILED
+    if is_compiled and len(values) == 1:
+        with progress_line(), single_threaded_math(), idle_network(network) as compiled:
+            if compiled is not None:
+                return _finite(_COMPILED[read](compiled, **dataset[np.arange(1)][0]), answer)
+    batches = LengthSortedBatches(dataset, n_outputs=network.logits_per_text)
+    readers = _Readers(network, read, is_compiled)
 
     @torch.inference_mode()
     def answers_of(batch: Any) -> NDArray[Any]:
         tensors = {name: tensor.to(device) for name, tensor in batch[0].items()}
-        outputs = read(network, **tensors).cpu().numpy()
-        if not np.isfinite(outputs).all():
-            raise ValueError(
-                "The network's outputs are not finite: its weights, or the numbers in X, are too "
-                "large. Scale X; a model from a file may have been altered."
-            )
-        return outputs if answer is None else answer(outputs.astype(np.float64))
+        return _finite(readers.of_this_thread(**tensors), answer)
 
     in_parallel = device == "cpu" and len(batches) > 1
-    with single_threaded_math() as n_threads:
+    compiles = progress_line() if is_compiled else nullcontext()
+    with compiles, single_threaded_math() as n_threads:
         by_batch = thread_map(answers_of, batches, n_threads if in_parallel else 1)
         return _in_order(by_batch, batches.order)
+
+
+class _Readers:
+    """What reads batches: the network itself, or a compiled one for each thread.
+
+    A compiled network has memory that only one thread can use at a time.
+    """
+
+    def __init__(
+        self, network: RecurrentNetwork, read: Callable[..., Tensor], is_compiled: bool
+    ) -> None:
+        self.network, self.read, self.is_compiled = network, read, is_compiled
+        self.threads = threading.local()
+
+    def of_this_thread(self, **inputs: Tensor) -> Tensor:
+        """Return the outputs for a batch."""
+        if self.is_compiled and not hasattr(self.threads, "compiled"):
+            self.threads.compiled = compiled_network(self.network)
+        compiled = getattr(self.threads, "compiled", None)
+        if compiled is None:
+            return self.read(self.network, **inputs)
+        return _COMPILED[self.read](compiled, **inputs)
+
+
+def _finite(outputs: Tensor, answer: Answer | None) -> NDArray[Any]:
+    """Return what is kept of outputs, or raise if they are no numbers."""
+    numbers = outputs.cpu().numpy()
+    if not np.isfinite(numbers).all():
+        raise ValueError(
+            "The network's outputs are not finite: its weights, or the numbers in X, are too "
+            "large. Scale X; a model from a file may have been altered."
+        )
+    return numbers if answer is None else answer(numbers.astype(np.float64))
 
 
 def _in_order(by_batch: Iterator[NDArray[Any]], order: NDArray[np.intp]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..sequences import UNKNOWN
 from .cells import CELLS
 from .config import NetworkConfig, NetworkParameters
-from .dropout import BranchDropout, LockedDropout
+from .dropout import BranchDropout, Dropout, LockedDropout
 from .embedding import Embedding
 from .initializers import dense
 from .linear import TfidfLinear
@@ -64,7 +64,7 @@ class RecurrentNetwork(nn.Module):
         self.pooling = POOLINGS[config.pooling](
             StateSizes(n_states, config.hidden_size, n_steps=config.sequence_length)
         )
-        self.dropout = LockedDropout(config.dropout, generator)
+        self.dropout = Dropout(config.dropout, generator)
         self.head = dense(self.pooling.n_features, config.n_outputs, generator)
         self.branch_dropout = BranchDropout(config.branch_dropout, generator)
         self.linear = None
@@ -104,9 +104,9 @@ class RecurrentNetwork(nn.Module):
         return max(self.head.out_features, self.pooling.n_features // 8)
 
     @property
-    def is_fused(self) -> bool:
-        """Whether each layer's steps are one call, beside which another thread can run."""
-        return CELLS[self.cell].is_fused()
+    def is_fused_by_torch(self) -> bool:
+        """Whether each layer's steps are one call of torch, beside which a thread can run."""
+        return CELLS[self.cell].fused_by_torch
 
     def forward(
         self, sequences: Tensor, lengths: Tensor, *, sparse_gradients: bool = False
@@ -130,10 +130,27 @@ class RecurrentNetwork(nn.Module):
         logits = self.recurrent_logits(self.embed(sequences, sparse_gradients), lengths)
         if self.linear is None:
             return logits
+        # Without the argument where it says nothing: as in `embed`.
+        options = {"sparse_gradients": True} if sparse_gradients else {}
+        return self.combine(logits, self.linear(sequences, **options))
+
+    def combine(self, logits: Tensor, linear_logits: Tensor) -> Tensor:
+        """Return the sum of both models' logits, each scaled by `branch_dropout`.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (N, C)
+            Those of the recurrent layers.
+        linear_logits : Tensor of shape (N, C)
+            Those of the linear model.
+
+        Returns
+        -------
+        Tensor of shape (N, C)
+            The sum.
+        """
         recurrent, linear = self.branch_dropout(logits)
-        if sparse_gradients:
-            return recurrent * logits + linear * self.linear(sequences, sparse_gradients=True)
-        return recurrent * logits + linear * self.linear(sequences)
+        return recurrent * logits + linear * linear_logits
 
     def recurrent_logits(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Return the logits of the recurrent layers alone: (T, N, D) -> (N, C).

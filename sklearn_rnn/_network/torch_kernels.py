@@ -1,8 +1,8 @@
-"""The steps of a simple RNN and a GRU in torch operations: for predictions, and without numba.
+"""The steps of the cells that torch does not fuse, in torch operations: where nothing is compiled.
 
-Torch runs these two on a CPU as a chain of small autograd nodes. Here each is one node: forward
-and backward write into preallocated outputs, and whatever does not depend on the previous step
-is computed for all steps at once.
+Torch runs a simple RNN and a GRU on a CPU as a chain of small autograd nodes. Here each is one:
+forward and backward write into preallocated outputs, and whatever does not depend on the previous
+step is computed for all steps at once.
 
 All tensors are time-major: `T` steps, `N` texts, `H` hidden units.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["gru", "previous_states", "simple_rnn", "sum_outer_products"]
+__all__ = ["gru", "minimal_gru", "previous_states", "simple_rnn", "sum_outer_products"]
 
 
 def simple_rnn(projected: Tensor, recurrent: Tensor) -> Tensor:
@@ -62,6 +62,36 @@ def gru(projected: Tensor, recurrent: Tensor) -> Tensor:
     # Each step reads whole rows: two contiguous blocks are faster than one with strided parts.
     gates, candidate = (block.contiguous() for block in projected.split(sizes, dim=2))
     states: Tensor = _GRU.apply(gates, candidate, *recurrent.split(sizes))
+    return states
+
+
+def minimal_gru(projected: Tensor) -> Tensor:
+    """Run a minimal gated recurrent unit from h[-1] = 0.
+
+    Each step is ``h[t] = keep[t] * h[t-1] + add[t]``, and two steps in a row are one of the same
+    form. So the steps of a text are not run one by one: after round k of this scan (Hillis and
+    Steele, 1986), each step has been joined with the ``2**k - 1`` before it.
+
+    Parameters
+    ----------
+    projected : Tensor of shape (T, N, 2 * H)
+        The inputs, already multiplied by the input matrices, plus the intercepts; blocks in
+        the order update, candidate.
+
+    Returns
+    -------
+    Tensor of shape (T, N, H)
+        The state after each step.
+    """
+    update, candidate = projected.chunk(2, dim=2)
+    update = update.sigmoid()
+    keep, states = 1 - update, update * candidate.tanh()
+    reach = 1
+    while reach < len(states):
+        joined = states[reach:] + keep[reach:] * states[:-reach]
+        states = torch.cat([states[:reach], joined])
+        keep = torch.cat([keep[:reach], keep[reach:] * keep[:-reach]])
+        reach *= 2
     return states
 
 

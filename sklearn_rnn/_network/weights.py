@@ -16,6 +16,7 @@ from .._utils.arrays import update_digest
 from .._utils.threads import all_finite, one_blas_thread, single_threaded_math
 from ..exceptions import ModelFileError
 from ..sequences import PADDING
+from .cells import CELLS
 from .config import NetworkConfig
 from .network import RecurrentNetwork
 
@@ -156,7 +157,9 @@ def _check_config(config: NetworkConfig, arrays: dict[str, NDArray[Any]]) -> Non
         for name, array in arrays.items()
         if name.startswith("layers.") and isinstance(array, np.ndarray)
     ]
-    if config.num_layers > len(of_layers) / 3:  # input weight, recurrent weight, intercept
+    has_matrix = config.cell not in CELLS or CELLS[config.cell].has_matrix
+    # Of each direction, an input matrix, an intercept and, of most cells, a recurrent matrix.
+    if config.num_layers > len(of_layers) / (3 if has_matrix else 2):
         raise ModelFileError(
             f"The model has weights of fewer layers than its {config.num_layers}: the file was "
             "altered."

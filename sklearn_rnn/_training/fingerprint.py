@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from importlib.util import find_spec
 from typing import Any
 
 import joblib
@@ -18,6 +17,7 @@ import torch
 
 from .._data.batches import SequenceDataset
 from .._data.inputs import Inputs
+from .._network.compilation import can_compile
 from .._network.weights import weights_to_arrays
 from .._utils.arrays import update_digest
 from .._utils.saved_state import FORMAT
@@ -77,7 +77,7 @@ def fit_fingerprint(
         "parameters": parameters,
         "versions": {
             **versions,
-            "numba": "there" if find_spec("numba") else "missing",
+            "numba": "there" if can_compile() else "missing",
             "the device": torch.device(device).type,
             "the format": FORMAT,
         },

@@ -13,8 +13,11 @@ Half a batch is large enough:
 4. They are added in a fixed order. Those of the embedding and the linear model contain only the
    rows that the batch reads: they stay sparse, or are added to a dense tensor that is reused.
 
-If a layer's steps are many short calls and not a single one (a simple RNN or a GRU without numba),
-threads would wait for each other between them: such a batch is one micro-batch.
+A batch of few tokens is computed in one thread, micro-batch by micro-batch: threads would wait for
+each other longer than they compute.
+
+If a layer's steps are many short calls and not a single one (any cell but an LSTM where nothing is
+compiled), threads would wait for each other between them: such a batch is one micro-batch.
 """
 
 from __future__ import annotations
@@ -23,14 +26,15 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from .._data.batches import rounded
-from .._network.dropout import BranchDropout, LockedDropout
+from .._network.compilation import compiled_network, has_hooks
+from .._network.dropout import BranchDropout, Dropout
 from .._network.network import RecurrentNetwork
 from .._utils.threads import init_worker_thread
 
@@ -40,11 +44,13 @@ __all__ = [
     "MicroBatchGradients",
     "NetworkInputs",
     "draw_seed",
-    "has_hooks",
     "trainable_parameters",
 ]
 
-_DROPOUTS = (LockedDropout, BranchDropout)
+_DROPOUTS = (Dropout, BranchDropout)
+
+_FEW_TOKENS = 4_096
+"""Below so many tokens of a batch, threads wait for each other longer than they compute."""
 
 NetworkInputs = dict[str, Tensor]
 """The inputs of a batch by name: sequences, lengths and, for the loss alone, sample_weight."""
@@ -70,7 +76,8 @@ class MicroBatchGradients:
     loss : callable
         Returns the mean loss of texts from logits, targets and inputs.
     n_threads : int
-        With more than one, the second micro-batch is computed in a thread of its own.
+        With more than one, the second micro-batch of a larger batch is computed in a thread of
+        its own.
     sparse : bool, default=False
         Leave the gradients of the network's `sparse_parameters` sparse, for an optimizer that
         takes such.
@@ -83,6 +90,20 @@ class MicroBatchGradients:
         self.loss = loss
         self.sparse = sparse
         self.replica = _replica(network)
+        self.parameters = list(network.parameters())
+        self.modules = list(network.modules())
+        self.replica_modules = list(self.replica.modules())
+        # Compiled code would call no hook of the modules whose work it takes over.
+        can_be_compiled = not has_hooks(network)
+        by_numba = {
+            each: compiled_network(each) if can_be_compiled else None
+            for each in (network, self.replica)
+        }
+        self.is_cut = None not in by_numba.values() or network.is_fused_by_torch
+        self.forward: dict[nn.Module, Callable[..., Tensor]] = {
+            each: compiled or partial(each, sparse_gradients=True)
+            for each, compiled in by_numba.items()
+        }
         self.dense_gradients = defaultdict[Tensor, DenseGradient](DenseGradient)
         self.second_thread = (
             ThreadPoolExecutor(1, initializer=init_worker_thread) if n_threads > 1 else None
@@ -95,10 +116,15 @@ class MicroBatchGradients:
         if self.second_thread is not None:
             self.second_thread.shutdown()
 
+    @property
+    def is_training(self) -> bool:
+        """Whether all of the network is in training mode."""
+        return all(module.training for module in self.modules)
+
     def backward(self, inputs: NetworkInputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
-        weights = trainable_parameters(self.network)
-        _sync_dropout_rates(self.replica, self.network)
+        weights = [weight for weight in self.parameters if weight.requires_grad]
+        self._sync_dropout_rates()
         # 1.-3. in `_micro_batches`.
         micro_batches = self._micro_batches(inputs, target)
         # 4. In the order of the micro-batches, not in that in which threads are done.
@@ -112,14 +138,14 @@ class MicroBatchGradients:
     def _micro_batches(self, inputs: NetworkInputs, target: Any) -> list[MicroBatch]:
         # 1. Cut the batch in the middle.
         n_texts = len(target)
-        middle = (n_texts + 1) // 2 if self.network.is_fused else n_texts
+        middle = (n_texts + 1) // 2 if self.is_cut else n_texts
         # 2. The network and its replica, each with masks from a generator of its own.
         self.replica.generator.manual_seed(draw_seed(self.network.generator))
         first = self.network, _select(inputs, slice(middle)), target[:middle], n_texts
         if middle == n_texts:
             return [self._micro_batch(*first)]
         second = self.replica, _select(inputs, slice(middle, None)), target[middle:], n_texts
-        if self.second_thread is None:
+        if self.second_thread is None or int(inputs["lengths"].sum()) < _FEW_TOKENS:
             return [self._micro_batch(*first), self._micro_batch(*second)]
         later = self.second_thread.submit(self._micro_batch, *second)
         return [self._micro_batch(*first), later.result()]
@@ -128,13 +154,21 @@ class MicroBatchGradients:
         self, network: RecurrentNetwork, inputs: NetworkInputs, target: Any, n_texts: int
     ) -> MicroBatch:
         """Compute the results of some texts of a batch of `n_texts`."""
-        logits = network(
-            sequences=inputs["sequences"], lengths=inputs["lengths"], sparse_gradients=True
-        )
+        logits = self.forward[network](sequences=inputs["sequences"], lengths=inputs["lengths"])
         # 3. The share of these texts in the mean over the batch.
         loss = self.loss(logits, target, inputs) * (len(logits) / n_texts)
-        gradients = torch.autograd.grad(loss, trainable_parameters(network), allow_unused=True)
+        # The replica has the same weights.
+        weights = [weight for weight in self.parameters if weight.requires_grad]
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         return MicroBatch(logits.detach(), loss.detach(), gradients)
+
+    def _sync_dropout_rates(self) -> None:
+        """Copy modes and dropout rates to the replica: a callback may have changed them."""
+        for copied, module in zip(self.replica_modules, self.modules, strict=True):
+            if copied.training != module.training:
+                copied.training = module.training
+            if isinstance(copied, _DROPOUTS) and isinstance(module, _DROPOUTS):
+                copied.p = module.p
 
     def _sum(self, weight: Tensor, gradients: list[Tensor]) -> Tensor | None:
         if not gradients:
@@ -146,17 +180,6 @@ class MicroBatchGradients:
         return self.dense_gradients[weight].sum(weight, gradients)
 
 
-def has_hooks(network: nn.Module) -> bool:
-    """Return whether a network has hooks: they expect whole batches, and a single thread."""
-    return any(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        for module in network.modules()
-    )
-
-
 def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
     """Return the weights that training changes: those that are not frozen."""
     return [weight for weight in network.parameters() if weight.requires_grad]
@@ -166,14 +189,6 @@ def _replica(network: RecurrentNetwork) -> RecurrentNetwork:
     """Return a network that shares all tensors, but draws from a generator of its own."""
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     return deepcopy(network, {**shared, id(network.generator): torch.Generator()})
-
-
-def _sync_dropout_rates(replica: nn.Module, network: nn.Module) -> None:
-    """Copy modes and dropout rates to the replica: a callback may have changed them."""
-    for copied, module in zip(replica.modules(), network.modules(), strict=True):
-        copied.training = module.training
-        if isinstance(copied, _DROPOUTS) and isinstance(module, _DROPOUTS):
-            copied.p = module.p
 
 
 def draw_seed(generator: torch.Generator) -> int:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
+
+from .._network.compilation import can_compile
+
+if TYPE_CHECKING:
+    from .compiled_steps import RowSteps
 
 __all__ = ["FULL_BATCH", "OPTIMIZERS", "RMSprop", "TableOptimizer", "as_rate", "move_state_rows"]
 
@@ -158,6 +163,7 @@ class TableOptimizer:
         self.full_batch = full_batch
         self.param_groups = [{"lr": rate} for rate in rates]
         self.sums = [table.new_full((len(table),), _INITIAL_SUM) for table in sparse_parameters]
+        self._row_steps: dict[int, RowSteps | None] = {}
 
     def move_rows(self, table: Tensor, rows: Tensor) -> None:
         """Move the sums of a table whose rows have moved, and which has new rows.
@@ -182,19 +188,50 @@ class TableOptimizer:
             Number of texts in the batch.
         """
         share = min(1, n_texts / self.full_batch)
-        for table, sums, group in zip(
-            self.sparse_parameters, self.sums, self.param_groups, strict=True
-        ):
-            if table.grad is not None:
-                rows, gradients = _rows_of(table.grad)
-                # Some rows at a time: with thousands of outputs, each copy is large.
-                n_rows = max(1, _NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
-                for some, of_some in zip(rows.split(n_rows), gradients.split(n_rows), strict=True):
-                    _step(table, sums, some, of_some, as_rate(share * group["lr"]))
-                table.grad = None
+        for i, (table, sums) in enumerate(zip(self.sparse_parameters, self.sums, strict=True)):
+            if table.grad is None:
+                continue
+            rate = as_rate(share * self.param_groups[i]["lr"])
+            compiled = self._compiled(i, table)
+            if compiled is None:
+                _step(table, sums, table.grad, rate)
+            else:
+                compiled.step(table, sums, table.grad, rate, _INITIAL_SUM)
+            table.grad = None
+
+    def _compiled(self, i: int, table: Tensor) -> RowSteps | None:
+        """Return what takes steps with rows of a table in compiled code, where that can be."""
+        gradient = table.grad
+        if gradient is None or not gradient.is_sparse or not _can_be_compiled(table):
+            return None
+        steps = self._row_steps.get(i)
+        if steps is None or steps.n_rows != len(table):
+            steps = self._row_steps[i] = _row_steps(len(table))
+        return steps
 
 
-def _step(table: Tensor, sums: Tensor, rows: Tensor, gradients: Tensor, rate: float) -> None:
+def _can_be_compiled(table: Tensor) -> bool:
+    return table.dtype == torch.float32 and table.device.type == "cpu" and table.is_contiguous()
+
+
+def _row_steps(n_rows: int) -> RowSteps | None:
+    if not can_compile():
+        return None
+    from .compiled_steps import RowSteps
+
+    return RowSteps(n_rows)
+
+
+def _step(table: Tensor, sums: Tensor, gradient: Tensor, rate: float) -> None:
+    """Take a step with the rows that have a gradient: (V, D), (V,), (V, D)."""
+    rows, gradients = _rows_of(gradient)
+    # Some rows at a time: with thousands of outputs, each copy is large.
+    n_rows = max(1, _NUMBERS_AT_ONCE // max(1, gradients.shape[1]))
+    for some, of_some in zip(rows.split(n_rows), gradients.split(n_rows), strict=True):
+        _step_rows(table, sums, some, of_some, rate)
+
+
+def _step_rows(table: Tensor, sums: Tensor, rows: Tensor, gradients: Tensor, rate: float) -> None:
     """Take a step with some rows, each given once: (V, D), (V,), (n,), (n, D)."""
     sums.index_add_(0, rows, gradients.square().sum(dim=1))
     damping = (_INITIAL_SUM / sums[rows]).sqrt_()[:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -54,11 +54,11 @@ class TrainingSettings:
     embedding_dim: int
     freeze_embedding: bool | int
     optimizer: str | Callable[..., torch.optim.Optimizer]
-    lr: float
-    table_lr: float | None
+    lr: float | Literal["auto"]
+    table_lr: float | Literal["auto"] | None
     lr_schedule: str
-    max_epochs: int
-    batch_size: int
+    max_epochs: int | Literal["auto"]
+    batch_size: int | Literal["auto"]
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int

@@ -27,10 +27,11 @@ from torch import Tensor
 
 from .._data.batches import LengthSortedBatches, SequenceDataset, ShuffledBuckets
 from .._data.targets import Target
+from .._network.compilation import has_hooks, progress_line
 from .._network.network import RecurrentNetwork
 from .._utils.threads import one_blas_thread, single_threaded_math
 from .data_parallel import DataParallelGradients, gather_logits
-from .gradients import MicroBatchGradients, has_hooks
+from .gradients import MicroBatchGradients
 from .loss import PerTextLoss, mean_loss
 from .optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
 from .processes import SINGLE_PROCESS, ProcessGroup
@@ -123,7 +124,7 @@ class SequenceNet(NeuralNet):
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
         """Train, in threads that are this library's own."""
-        with one_blas_thread(), single_threaded_math() as n_threads:
+        with one_blas_thread(), progress_line(), single_threaded_math() as n_threads:
             self.n_threads_ = n_threads
             super().partial_fit(X, y, classes, **fit_params)
         return self
@@ -209,7 +210,8 @@ class SequenceNet(NeuralNet):
         if self.micro_batches_ is None:
             step: dict[str, Tensor] = super().train_step_single(batch, **fit_params)
             return step
-        self._set_training(True)
+        if not (self.criterion_.training and self.micro_batches_.is_training):
+            self._set_training(True)
         logits, loss = self.micro_batches_.backward(*batch)
         return {"loss": loss, "y_pred": logits}
 

@@ -28,6 +28,7 @@ from .fingerprint import check_same_fit
 from .history import Figures, check_training, history_arrays
 from .optimizers import FULL_BATCH
 from .processes import current_process_group
+from .schedule import training_schedule
 from .settings import TrainingRun, TrainingSettings
 from .skorch_net import OptimizerState, SequenceNet, make_net
 from .starting_model import ModelState, new_model, resumed_model
@@ -150,7 +151,8 @@ def _fit_net(
     checkpoint: Checkpoint | None,
 ) -> tuple[SequenceNet, DivergenceError | None]:
     """Run skorch's loop; return the net, and what ended training after epochs that went well."""
-    network, n_epochs = model.network, 1 if run.incremental else settings.max_epochs
+    network, schedule = model.network, training_schedule(settings, training, run)
+    n_epochs = schedule.max_epochs
     generator = _seed_generators(model)
     model.freeze_embedding(settings)
     last_finite = RestoreLastFinite(settings.who, keeps_weights=n_epochs > 1)
@@ -159,13 +161,13 @@ def _fit_net(
         model.target,
         device=training_device(settings.who, settings.device),
         optimizer=settings.optimizer,
-        lr=settings.lr,
-        table_lr=settings.table_lr,
+        lr=schedule.lr,
+        table_lr=schedule.table_lr,
         # If all texts are few, a batch of all of them is a full one; a chunk is not.
         full_batch=FULL_BATCH if run.incremental else min(FULL_BATCH, len(training)),
         label_smoothing=settings.label_smoothing,
         max_epochs=n_epochs,
-        batch_size=settings.batch_size,
+        batch_size=schedule.batch_size,
         generator=generator,
         validation=validation,
         callbacks=training_callbacks(

@@ -27,7 +27,8 @@ Output = Callable[[RecurrentNetwork, Tensor, Tensor], Tensor]
 def _final_state(network: RecurrentNetwork, vectors: Tensor, lengths: Tensor) -> Tensor:
     """Return the forward state after the last token, of the last layer: (N, H)."""
     states = network.states(vectors, lengths)  # (T, N, H), forward ones first
-    n_hidden = network.layers[-1].directions[0].recurrent_weight.shape[1]  # type: ignore[index, union-attr]
+    layer = network.layers[-1]
+    n_hidden = layer.n_states // len(layer.directions)  # type: ignore[arg-type, operator]
     texts = torch.arange(len(lengths), device=lengths.device)
     return states[lengths - 1, texts, :n_hidden]
 

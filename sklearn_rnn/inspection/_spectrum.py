@@ -45,7 +45,8 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
     Returns
     -------
     list of Spectrum
-        One for each layer, direction and gate.
+        One for each layer, direction and gate; none for a minimal GRU, which has no recurrent
+        matrix.
 
     Examples
     --------
@@ -68,5 +69,7 @@ def recurrent_spectrum(estimator: Any) -> list[Spectrum]:
 
 def _blocks(cell: Any) -> list[tuple[str, NDArray[np.float32]]]:
     """Return the gates of a cell and their square blocks of its recurrent matrix."""
+    if cell.recurrent_weight is None:
+        return []
     matrix = cell.recurrent_weight.detach().cpu().numpy()
     return list(zip(cell.gates, np.split(matrix, len(cell.gates)), strict=True))

@@ -34,7 +34,19 @@ def gru_step(x, state, W, U, b):
     return ((1 - z) * n + z * h,)
 
 
-STEPS = {"rnn": (rnn_step, 1), "lstm": (lstm_step, 2), "gru": (gru_step, 1)}
+def mingru_step(x, state, W, _, b):
+    (h,) = state
+    (Wz, Wn), (bz, bn) = (np.split(part, 2) for part in (W, b))
+    z = expit(Wz @ x + bz)
+    return ((1 - z) * h + z * np.tanh(Wn @ x + bn),)
+
+
+STEPS = {
+    "rnn": (rnn_step, 1),
+    "lstm": (lstm_step, 2),
+    "gru": (gru_step, 1),
+    "mingru": (mingru_step, 1),
+}
 
 
 def double(tensor):
@@ -43,8 +55,9 @@ def double(tensor):
 
 def read_in_one_direction(name, cell, vectors):
     step, n_parts = STEPS[name]
-    weights = [double(w) for w in (cell.input_weight, cell.recurrent_weight, cell.bias)]
-    state = (np.zeros(weights[1].shape[1]),) * n_parts
+    matrices = (cell.input_weight, cell.recurrent_weight, cell.bias)
+    weights = [None if matrix is None else double(matrix) for matrix in matrices]
+    state = (np.zeros(len(cell.bias) // len(cell.gates)),) * n_parts
     states = []
     for vector in vectors:
         state = step(vector, state, *weights)

@@ -14,6 +14,7 @@ ONE_BATCH = {
     "branch_dropout": 0.0,
     "optimizer": torch.optim.SGD,
     "lr": 0.5,
+    "table_lr": 160.0,
     "max_epochs": 5,
     "batch_size": 10_000,
     "early_stopping": False,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from plain_network import make_network
+from sklearn_rnn._network.cells import CELLS
 from sklearn_rnn.inspection._jacobians import OUTPUTS, jacobian_norms
 
 
@@ -17,7 +18,7 @@ def network_of(cell, **more):
 
 
 @pytest.mark.parametrize("of", OUTPUTS)
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
     "more", [{}, {"bidirectional": True, "num_layers": 2, "pooling": "attention"}]
 )

@@ -42,6 +42,12 @@ def test_a_new_recurrent_matrix_is_orthogonal_and_its_gates_share_that(cell, n_g
     assert max(radii) < 1 + 1e-5
 
 
+def test_a_cell_without_recurrent_matrices_has_no_spectrum():
+    X = np.arange(2, 42).reshape(20, 2)
+    model = RNNTextClassifier(**THREE_EPOCHS | {"cell": "mingru"}).fit(X, np.arange(20) % 2)
+    assert recurrent_spectrum(model) == []
+
+
 def test_a_frozen_estimator_is_looked_into_as_the_one_that_it_wraps():
     X = np.random.default_rng(0).integers(2, 9, (20, 5))
     model = RNNTextClassifier(hidden_size=2, max_epochs=1, random_state=0).fit(X, X[:, 0] > 4)

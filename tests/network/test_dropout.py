@@ -1,4 +1,4 @@
-"""Dropout: one mask for all steps of a text, and branches that are trained together and alone."""
+"""Dropout: one mask for all steps of all texts; branches that are trained together and alone."""
 
 import pickle
 
@@ -11,7 +11,7 @@ from plain_network import TEXTS, batch, make_network, unsettle
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.dropout import LockedDropout
+from sklearn_rnn._network.dropout import Dropout, LockedDropout
 from small_models import THREE_EPOCHS
 
 
@@ -65,26 +65,48 @@ def test_a_saved_model_keeps_the_share_of_its_last_training(two_words, changed):
 # ---- Masks -----------------------------------------------------------------------------------
 
 
-def test_dropout_has_one_mask_for_all_steps_of_a_text():
-    dropout = LockedDropout(0.3, torch.Generator().manual_seed(0))
-    dropped = dropout(torch.ones(7, 50, 40))
-    assert torch.equal(dropped, dropped[:1].expand(7, 50, 40))
-    assert not torch.equal(dropped[0, 0], dropped[0, 1])  # each text its own
+KINDS = pytest.mark.parametrize("kind", [Dropout, LockedDropout])
 
 
-def test_dropout_drops_its_share_and_keeps_the_expected_scale():
+def test_locked_dropout_has_one_mask_for_all_steps_of_all_texts_and_another_the_next_time():
     dropout = LockedDropout(0.3, torch.Generator().manual_seed(0))
-    dropped = dropout(torch.ones(1, 400, 100))
+    dropped, again = (dropout(torch.ones(7, 50, 40)) for _ in range(2))
+    assert torch.equal(dropped, dropped[:1, :1].expand(7, 50, 40))
+    assert not torch.equal(dropped, again)
+
+
+def test_dropout_of_vectors_has_a_mask_for_each_text():
+    dropped = Dropout(0.3, torch.Generator().manual_seed(0))(torch.ones(50, 40))
+    assert len(dropped.unique(dim=0)) == 50
+
+
+@KINDS
+def test_dropout_drops_its_share_and_keeps_the_expected_scale(kind):
+    dropout = kind(0.3, torch.Generator().manual_seed(0))
+    dropped = dropout(torch.ones(40_000))
     np.testing.assert_allclose(dropped.unique(), [0, 1 / 0.7], rtol=1e-6)
     # Four standard errors of the mean of 40,000 draws.
     assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert dropped.mean().item() == pytest.approx(1, abs=0.014)
 
 
-def test_dropout_acts_in_training_only():
-    dropout = LockedDropout(0.3, torch.Generator().manual_seed(0)).eval()
+@KINDS
+def test_dropout_acts_in_training_only(kind):
+    dropout = kind(0.3, torch.Generator().manual_seed(0)).eval()
     inputs = torch.ones(3, 4, 5)
     assert dropout(inputs) is inputs
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_features_that_are_kept_are_those_that_the_next_mask_keeps(p, training):
+    twins = [LockedDropout(p, torch.Generator().manual_seed(0)).train(training) for _ in "ab"]
+    for _ in range(3):
+        dropped = twins[0](torch.ones(2, 3, 20))
+        kept, scale = twins[1].kept_features(20)
+        expected = torch.zeros(20)
+        expected[kept] = scale
+        torch.testing.assert_close(dropped, expected.expand(2, 3, 20))
 
 
 def inputs_of_layers(network):
@@ -101,7 +123,7 @@ def test_input_dropout_drops_the_inputs_of_every_layer(cell):
     network = unsettle(make_network(cell, input_dropout=0.4, **sizes)).train()
     first, second = (inputs == 0 for inputs in inputs_of_layers(network))
     for dropped in (first, second):
-        assert torch.equal(dropped.all(dim=0), dropped.any(dim=0))
+        assert torch.equal(dropped, dropped[:1, :1].expand_as(dropped))
         assert dropped.float().mean().item() == pytest.approx(0.4, abs=0.1)
     assert not torch.equal(first[0], second[0])
     assert not any((inputs == 0).any() for inputs in inputs_of_layers(network.eval()))

@@ -1,5 +1,7 @@
 """Sequences are read in batches, and answered in their own order, however they are batched."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from sklearn_rnn._data import batches
 from sklearn_rnn._data.batches import left_align
 from sklearn_rnn._network.inference import read_in_batches
 from sklearn_rnn._network.network import RecurrentNetwork
+from sklearn_rnn._network.pooling import POOLINGS
 
 NETWORK = unsettle(make_network("gru"))
 N_IDS = NETWORK.embedding.num_embeddings
@@ -66,3 +69,44 @@ def test_reading_writes_nothing_to_the_network():
     for name, tensor in NETWORK.state_dict().items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
     assert all(parameter.grad is None for parameter in NETWORK.parameters())
+
+
+# ---- By compiled code, or by torch -----------------------------------------------------------
+
+READS = pytest.mark.parametrize("read", [RecurrentNetwork.forward, RecurrentNetwork.features])
+SOME_TEXTS = padded([[3], [4, 5, 6], [2, 2], [7, 6, 5, 4, 3, 2]])
+
+
+@READS
+@pytest.mark.parametrize("n_texts", [1, 4])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_texts_are_read_as_torch_reads_them(pooling, n_texts, read):
+    network = unsettle(make_network("lstm", pooling, bidirectional=True, linear="words"))
+    network.linear.idf[2:] = 1
+    with torch.no_grad():
+        expected = read(network, *map(torch.from_numpy, left_align(SOME_TEXTS[:n_texts])))
+    for _ in range(2):  # the second time by what the first one left
+        outputs = read_in_batches(network, read, SOME_TEXTS[:n_texts], "cpu")
+        np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
+@READS
+def test_a_network_with_hooks_is_read_by_torch(read):
+    network, seen = unsettle(make_network("gru")), []
+    network.layers[0].register_forward_hook(lambda *_: seen.append(1))
+    read_in_batches(network, read, SOME_TEXTS[:1], "cpu")
+    read_in_batches(network, read, SOME_TEXTS, "cpu")
+    assert len(seen) == 2
+
+
+def test_many_threads_may_ask_one_network_at_once():
+    network = unsettle(make_network("lstm", num_layers=2))
+    rows = [SOME_TEXTS[i % 4][None] for i in range(80)]
+
+    def logits_of(row):
+        return read_in_batches(network, RecurrentNetwork.forward, row, "cpu")
+
+    expected = [logits_of(row) for row in rows]
+    with ThreadPoolExecutor(8) as threads:
+        for ours, alone in zip(threads.map(logits_of, rows), expected, strict=True):
+            np.testing.assert_array_equal(ours, alone)

@@ -6,7 +6,7 @@ import pytest
 from plain_network import double, make_network
 from sklearn_rnn._network.cells import CELLS
 
-N_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+N_GATES = {"rnn": 1, "lstm": 4, "gru": 3, "mingru": 2}
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -18,8 +18,10 @@ def test_initial_weights_are_those_of_the_lectures_framework(cell):
     for layer in network.layers:
         for direction in layer.directions:
             assert_within(double(direction.input_weight), glorot_bound(direction.input_weight))
-            kernel = double(direction.recurrent_weight).T  # (H, gates * H), as Keras has it
-            np.testing.assert_allclose(kernel @ kernel.T, np.eye(n_hidden), atol=1e-5)
+            assert (direction.recurrent_weight is None) == (cell == "mingru")
+            if cell != "mingru":
+                kernel = double(direction.recurrent_weight).T  # (H, gates * H), as Keras has it
+                np.testing.assert_allclose(kernel @ kernel.T, np.eye(n_hidden), atol=1e-5)
             intercepts = double(direction.bias).reshape(N_GATES[cell], n_hidden)
             expected = [0, 1, 0, 0] if cell == "lstm" else [0] * N_GATES[cell]
             np.testing.assert_array_equal(intercepts, np.repeat([expected], n_hidden, 0).T)

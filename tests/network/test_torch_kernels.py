@@ -1,4 +1,4 @@
-"""The recurrent kernels: values and gradients are torch's own."""
+"""The recurrent kernels: values and gradients are torch's own, or those of single steps."""
 
 import pytest
 import torch
@@ -90,3 +90,20 @@ def test_single_precision_stays_near_double_precision(cell):
         results[dtype] = [states, *torch.autograd.grad(loss, learned)]
     for single, double in zip(*results.values(), strict=True):
         torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 4, 7, 8, 9])
+def test_a_scan_of_a_minimal_gru_equals_its_steps_one_by_one(n_steps):
+    projected = draw(n_steps, 3, 8, seed=1)
+    update, candidate = projected[..., :4].sigmoid(), projected[..., 4:].tanh()
+    states = [torch.zeros(3, 4, dtype=torch.float64)]
+    for z, n in zip(update, candidate, strict=True):
+        states.append((1 - z) * states[-1] + z * n)
+    expected = torch.stack(states[1:])
+    torch.testing.assert_close(torch_kernels.minimal_gru(projected), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_steps", [1, 5])
+def test_gradients_of_a_minimal_gru_equal_finite_differences(n_steps):
+    projected = draw(n_steps, 3, 8, seed=1).requires_grad_()
+    assert torch.autograd.gradcheck(torch_kernels.minimal_gru, [projected])

@@ -9,6 +9,7 @@ import torch
 from lecture import ONE_EPOCH, lecture_texts
 from network_configs import CONFIG
 from sklearn_rnn import RNNTextClassifier
+from sklearn_rnn._network.cells import CELLS
 from sklearn_rnn._network.weights import (
     build_network,
     load_pretrained_embedding,
@@ -43,10 +44,11 @@ def test_a_seed_gives_the_same_weights_each_time():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("frozen", [False, True])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_network_comes_back_from_its_arrays(cell, frozen):
-    config = replace(CONFIG, cell=cell, num_layers=2)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_network_comes_back_from_its_arrays(cell, frozen, bidirectional):
+    config = replace(CONFIG, cell=cell, num_layers=2, bidirectional=bidirectional)
     network = build_network(config, 5)
     network.embedding.weight.requires_grad_(not frozen)
     state = weights_to_arrays(network, None)

@@ -129,7 +129,12 @@ OPEN_AGAIN = {
     "votes": (VotingClassifier(TWO, voting="soft"), LABELS),
     "votes for numbers": (VotingRegressor([("only", REGRESSOR)]), STARS),
     "stack": (StackingClassifier(TWO, cv=2), LABELS),
-    "stack of logits": (StackingClassifier(TWO, cv=2, stack_method="decision_function"), THREE),
+    "stack of logits": (
+        StackingClassifier(
+            TWO, LogisticRegression(max_iter=1_000), cv=2, stack_method="decision_function"
+        ),
+        THREE,
+    ),
     "stack of numbers": (StackingRegressor([("only", REGRESSOR)], cv=2), STARS),
     "bag": (on_ids(BaggingClassifier(CLASSIFIER, n_estimators=2, random_state=0)), LABELS),
     "one against the rest": (OneVsRestClassifier(MODEL), THREE),

@@ -127,7 +127,7 @@ vectorizer = SequenceVectorizer(max_len=500, memmap_dir="ids", token_pattern="[a
 X = vectorizer.fit_transform(texts)[1_000:]
 y = np.arange(len(X)) % 2
 model = RNNTextClassifier(
-    cell="rnn", hidden_size=2, embedding_dim=2, bidirectional=False, linear="none", batch_size=200,
+    cell="rnn", hidden_size=2, embedding_dim=2, bidirectional=False, linear="none", batch_size=20,
     max_epochs=1, early_stopping=False, random_state=0,
 )
 model.fit(X[:1_000], y[:1_000])  # what libraries take once
@@ -176,11 +176,11 @@ def test_long_texts_in_a_file_are_not_copied_into_memory_while_a_network_is_fitt
 
 
 def test_a_text_takes_less_than_80_bytes_while_a_network_is_fitted():
-    """Besides ids, targets, and what torch takes for a batch."""
+    """Besides ids, targets, and the memory of a batch, which is small here."""
     ids = np.random.default_rng(0).integers(2, 50, (40_000, 8), dtype=np.int32)
     X, y = TokenSequences(ids, [*map(str, range(50))]), np.arange(40_000) % 2
     small = {"hidden_size": 2, "embedding_dim": 2, "max_epochs": 1, "random_state": 0}
-    model = RNNTextClassifier(**small, batch_size=1_000)
+    model = RNNTextClassifier(**small, batch_size=100)
     model.fit(X[:100], y[:100])  # what libraries take once
     tracemalloc.start()
     model.fit(X, y)

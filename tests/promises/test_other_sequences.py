@@ -23,7 +23,7 @@ def waves():
     return series[..., None], np.where(y, "fast", "slow")
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])  # a minimal GRU compares no neighbours
 def test_time_series_of_two_frequencies_are_told_apart(waves, cell):
     X, y = waves
     model = RNNTextClassifier(**FIFTEEN_EPOCHS, cell=cell).fit(X[:150], y[:150])

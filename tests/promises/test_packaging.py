@@ -63,7 +63,7 @@ def test_a_plain_install_asks_for_the_core_dependencies_only(metadata):
     core = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
     names = {line.partition(">=")[0] for line in core}
     assert names == {
-        *("joblib", "numpy", "pooch", "scikit-learn", "scipy", "skorch"),
+        *("joblib", "numba", "numpy", "pooch", "scikit-learn", "scipy", "skorch"),
         *("threadpoolctl", "torch", "tqdm"),
     }
 

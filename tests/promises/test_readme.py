@@ -138,16 +138,13 @@ MAP = PAGES["docs/development.md"]
 def files_in_the_tree():
     """Give the files that the map's tree names, by their paths in the package."""
     tree = re.search(r"^sklearn_rnn/\n(.*?)^```", MAP, flags=re.MULTILINE | re.DOTALL)[1]
-    folder = ""
+    folders: list[str] = []  # those that a line is in, from the outermost
     for line in filter(None, tree.splitlines()):
         depth = (len(line) - len(line.lstrip())) // 2
-        for name in re.findall(r"^ *(\w+/)|(\w+\.py)(?=\s)", line):
-            if name[0]:
-                folder = name[0]
-            elif depth == 1:
-                yield name[1]
-            else:
-                yield folder + name[1]
+        for folder, file in re.findall(r"^ *(\w+/)|(\w+\.py)(?=\s)", line):
+            folders = folders[: depth - 1] + ([folder] if folder else [])
+            if file:
+                yield "".join(folders) + file
 
 
 def test_the_map_shows_each_file_of_the_package_where_it_is():

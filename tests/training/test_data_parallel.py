@@ -15,6 +15,7 @@ from processes import ENVIRONMENT
 from ranks import FITS, SCRIPT, TIMEOUT, assert_one_model, assert_same
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.batches import LengthSortedBatches, SequenceDataset
+from sklearn_rnn._network.compilation import compiled_network
 from sklearn_rnn._training.data_parallel import gather_logits
 from sklearn_rnn._training.processes import ProcessGroup
 from sklearn_rnn.distributed import data_parallel
@@ -34,7 +35,8 @@ def two(forked, tmp_path_factory):
 @pytest.mark.parametrize("name", [n for n in FITS["FITS"] if n not in ("unseeded", "rounding")])
 def test_two_processes_end_with_the_model_of_one_bit_by_bit(two, name):
     model = FITS["FITS"][name]()
-    if not model.net_.module_.is_fused:
+    network = model.net_.module_
+    if compiled_network(network) is None and not network.is_fused_by_torch:
         pytest.skip("needs numba: without it one process does not halve batches of this cell")
     ours = assert_one_model(two, name, 2)
     assert_same(ours, FITS["contents"](model), rtol=0, atol=0)

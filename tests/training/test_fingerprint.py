@@ -13,7 +13,7 @@ from small_models import FIVE_EPOCHS
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"lr": 0.5}, "lr was 0.003, now 0.5"),
+        ({"lr": 0.5}, "lr was 'auto', now 0.5"),
         ({"max_epochs": 6}, "max_epochs was 5, now 6"),
         ({"random_state": 1}, "random_state was 0, now 1"),
         ({"class_weight": {0: 1, 1: 2}}, r"class_weight was None, now \{0: 1, 1: 2\}"),

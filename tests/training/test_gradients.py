@@ -9,9 +9,35 @@ from skorch.callbacks import Callback
 
 from plain_network import make_network
 from sklearn_rnn import RNNTextClassifier, TokenSequences
+from sklearn_rnn._network.cells import CELLS
+from sklearn_rnn._training import gradients as _gradients
 from sklearn_rnn._training.gradients import MicroBatchGradients
 from sklearn_rnn._utils.threads import single_threaded_math
 from small_models import THREE_EPOCHS
+
+
+@pytest.fixture(autouse=True)
+def small_batches_are_split_too(monkeypatch):
+    monkeypatch.setattr(_gradients, "_FEW_TOKENS", 0)
+
+
+def test_two_threads_compute(monkeypatch):
+    seen = set()
+
+    def loss(*batch):
+        seen.add(threading.get_ident())
+        return mean_loss(*batch)
+
+    for n_threads in (1, 2):
+        seen.clear()
+        with MicroBatchGradients(network_of(), loss, n_threads) as micro_batches:
+            micro_batches.backward(*batch_of(7))
+        assert len(seen) == n_threads
+    monkeypatch.setattr(_gradients, "_FEW_TOKENS", 1_000)  # and of a small batch, only one
+    seen.clear()
+    with MicroBatchGradients(network_of(), loss, 2) as micro_batches:
+        micro_batches.backward(*batch_of(7))
+    assert len(seen) == 1
 
 
 def network_of(**changes):
@@ -51,7 +77,7 @@ def gradients(network, n_threads, n_texts=7):
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("n_texts", [2, 3, 32])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_micro_batches_give_the_gradients_of_the_whole_batch(cell, n_texts, n_threads):
     logits, loss, split = gradients(network_of(cell=cell), n_threads, n_texts)
     network = network_of(cell=cell)
@@ -215,6 +241,14 @@ def test_sparse_and_dense_gradients_of_tables_train_the_same_model(two_words, ch
     split = RNNTextClassifier(**settings).fit(X, y)
     whole = RNNTextClassifier(**settings | {"callbacks": [Hook()]}).fit(X, y)
     np.testing.assert_allclose(split.predict_proba(X), whole.predict_proba(X), atol=1e-4)
+
+
+def test_a_hook_of_a_layer_is_called_in_both_micro_batches():
+    network, sizes = network_of(cell="lstm"), []
+    network.layers[0].register_forward_hook(lambda _, __, states: sizes.append(states.shape[1]))
+    with MicroBatchGradients(network, mean_loss, 1) as micro_batches:
+        micro_batches.backward(*batch_of(7))
+    assert sizes == [4, 3]
 
 
 class Hook(Callback):

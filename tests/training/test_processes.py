@@ -37,7 +37,7 @@ def test_a_process_that_never_comes_is_waited_for_only_so_long(forked, tmp_path)
     ("trouble", "difference"),
     [
         ("other data", "the data differ"),
-        ("other parameters", "lr in process 0 0.003, in process 1 0.5"),
+        ("other parameters", "lr in process 0 'auto', in process 1 0.5"),
         ("other folders", "checkpoint_dir in process 0 None, in process 1 a folder"),
     ],
 )
