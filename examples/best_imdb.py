@@ -113,7 +113,14 @@ def sequences_of(reviews: Reviews, workers: int) -> tuple[TokenSequences, TokenS
 
 
 def classifier() -> RNNTextClassifier:
-    return RNNTextClassifier(term_weights="naive_bayes", max_epochs=4, random_state=0)
+    return RNNTextClassifier(
+        term_weights="naive_bayes",
+        max_epochs=4,
+        batch_size=32,
+        lr=3e-3,
+        table_lr=160.0,
+        random_state=0,
+    )
 
 
 def report(is_right: NDArray[np.bool_], reviews: Reviews) -> None:
