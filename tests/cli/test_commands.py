@@ -23,7 +23,7 @@ def test_training_ends_with_a_table_and_the_next_command(trained):
     with contextlib.redirect_stdout(None):
         assert rows["parameters"] == f"{model[-1].summary().total:,}"
     assert rows["epochs"] == "2"
-    assert float(rows["seconds"]) > 0
+    assert float(rows["seconds"]) >= 0  # a fast machine takes 0.0
     assert re.fullmatch(r"\d+\.\d% of 6 held-out texts", rows["accuracy"])
     assert rows["baseline"].startswith("50.0%, by always answering '")
     assert f"Saved to {trained.path}. Next:" in trained.out
@@ -208,7 +208,7 @@ def test_what_an_interrupted_training_has_learned_is_saved(reviews, out, capsys,
     printed = capsys.readouterr()
     warning = "sklearn_rnn train: warning: RNNTextClassifier: training was interrupted in epoch 2"
     assert warning in printed.err
-    assert re.search(r"epochs  +1 of 10, then interrupted", printed.out)
+    assert re.search(r"epochs  +1 of 20, then interrupted", printed.out)
     assert f"Saved to {out}." in printed.out
     assert joblib.load(out)[-1].n_iter_ == 1
 

@@ -58,9 +58,12 @@ def test_a_text_without_weight_has_no_influence_on_training(task, ids):
     y = TASKS[task][1](ids)
     counted = np.arange(len(ids)) % 3 > 0
     other_texts = np.where(counted[:, None], ids, ids[::-1])
-    np.testing.assert_array_equal(
+    # Up to rounding: the order in which a batch's words are added up depends on all its texts.
+    np.testing.assert_allclose(
         outputs_after_training(task, ids, y, ids, counted.astype(float)),
         outputs_after_training(task, other_texts, y, ids, counted.astype(float)),
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 

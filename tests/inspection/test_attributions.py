@@ -20,7 +20,14 @@ def reader():
     """A model that is always right, by order alone: a linear model would live on hints too."""
     texts, labels = make_reviews(3_000, n_filler=(1, 3), random_state=0)
     classifier = RNNTextClassifier(
-        cell="gru", hidden_size=24, embedding_dim=24, max_epochs=7, linear="none", random_state=0
+        cell="gru",
+        hidden_size=24,
+        embedding_dim=24,
+        max_epochs=7,
+        batch_size=32,
+        table_lr=160.0,
+        linear="none",
+        random_state=0,
     )
     return make_pipeline(SequenceVectorizer(max_len=90), classifier).fit(texts, labels)
 

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
 
 CLASSIFIER = RNNTextClassifier(
-    hidden_size=8, embedding_dim=8, max_epochs=10, lr=0.02, batch_size=8
+    hidden_size=8, embedding_dim=8, max_epochs=15, lr=0.02, batch_size=8
 )
 REGRESSOR = RNNTextRegressor(
     pooling="max",

@@ -129,7 +129,9 @@ class CompiledNetwork:
             if self.linear is None:
                 return logits
             linear_logits = self.linear.logits(sequences.numpy(), lengths.numpy())
-            return network.combine(logits, torch.from_numpy(linear_logits))
+            # In place: of thousands of classes, each copy is large.
+            recurrent, _ = network.branch_dropout(logits)
+            return logits.mul_(recurrent).add_(torch.from_numpy(linear_logits))
 
     def features(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Return the pooled states in evaluation, without a graph: (N, T) or (N, T, D) -> (N, F).
