@@ -116,7 +116,10 @@ def _run_interruptibly(train: Callable[[], Any], sentences: _Sentences) -> None:
     thread = threading.Thread(target=run, name="gensim")
     try:
         thread.start()
-        done.wait()  # not join: if interrupted, it takes the thread for finished
+        # Not join: if interrupted, it takes the thread for finished. And not without end: a signal
+        # that arrives just before the wait begins is noticed when it is over.
+        while not done.wait(timeout=0.2):
+            pass
     except BaseException:
         sentences.is_stopped = True
         if thread in threading.enumerate():  # or is about to start
