@@ -13,8 +13,8 @@ each batch (`pack_matrix`), and `add_product` then keeps all sums in registers:
 
 So a tile needs 6 loads for 8 multiply-adds. numba cannot say this in Python: its compiler does not
 keep an array in registers. Hence a tile is written in the language of LLVM, numba's compiler,
-which knows vectors of any length and runs on any processor. A training step of 64 hidden units
-takes half the time that it takes with BLAS (`benchmarks/fused_step.py`).
+which knows vectors of any length and runs on any processor. A step of 64 hidden units, forward
+and backward, takes 1.5 times as long as its arithmetic alone (`benchmarks/fused_step.py`).
 
 Sizes need not fit: columns are filled up with zeros, and rows with whatever follows in memory,
 whose results nobody reads: arrays need some memory beyond their end (`SPARE_ROWS`).
