@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from .cells import CELLS
 from .dropout import LockedDropout
@@ -131,9 +132,9 @@ def has_hooks(network: nn.Module) -> bool:
     Returns
     -------
     bool
-        Whether any of its modules has some.
+        Whether any of its modules has some, or there are some for all modules.
     """
-    return any(
+    return bool(_has_any_global_hook()) or any(
         module._forward_hooks
         or module._forward_pre_hooks
         or module._backward_hooks
@@ -152,7 +153,7 @@ def _can_be_compiled(network: RecurrentNetwork) -> bool:
     weights = [weight for module in modules[1:] for weight in module.parameters()]
     return (
         len(layers) == len(network.layers)
-        and all(type(module) in known for module in modules)
+        and all(type(module) in known and "forward" not in vars(module) for module in modules)
         and type(network.pooling) in POOLINGS.values()
         and all(w.dtype == torch.float32 and w.device.type == "cpu" for w in weights)
     )

@@ -36,7 +36,6 @@ from .gradients import (
     MicroBatchGradients,
     NetworkInputs,
     draw_seed,
-    trainable_parameters,
 )
 from .processes import ProcessGroup
 
@@ -72,7 +71,7 @@ class DataParallelGradients(MicroBatchGradients):
         """Compute the micro-batch of this process, whose inputs these are; return those of all."""
         # 1. happened in `ShuffledBuckets`, which reads only this process's shard.
         # 2. The micro-batch of this process.
-        n_texts, weights = len(target), trainable_parameters(self.network)
+        n_texts, weights = len(target), self.trainable_parameters
         micro_batch = self._own_micro_batch(inputs, target)
         # 3. Exchange. The state of the main process's generator is the first tensor of its list.
         state = self.network.generator.get_state() if self.processes.is_main else None

@@ -44,7 +44,6 @@ __all__ = [
     "MicroBatchGradients",
     "NetworkInputs",
     "draw_seed",
-    "trainable_parameters",
 ]
 
 _DROPOUTS = (Dropout, BranchDropout)
@@ -117,13 +116,18 @@ class MicroBatchGradients:
             self.second_thread.shutdown()
 
     @property
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """The weights that training changes, those that are not frozen: of the replica, too."""
+        return [weight for weight in self.parameters if weight.requires_grad]
+
+    @property
     def is_training(self) -> bool:
         """Whether all of the network is in training mode."""
         return all(module.training for module in self.modules)
 
     def backward(self, inputs: NetworkInputs, target: Any) -> tuple[Tensor, Tensor]:
         """Set the gradients of the network's parameters; return the logits and the loss."""
-        weights = [weight for weight in self.parameters if weight.requires_grad]
+        weights = self.trainable_parameters
         self._sync_dropout_rates()
         # 1.-3. in `_micro_batches`.
         micro_batches = self._micro_batches(inputs, target)
@@ -157,9 +161,7 @@ class MicroBatchGradients:
         logits = self.forward[network](sequences=inputs["sequences"], lengths=inputs["lengths"])
         # 3. The share of these texts in the mean over the batch.
         loss = self.loss(logits, target, inputs) * (len(logits) / n_texts)
-        # The replica has the same weights.
-        weights = [weight for weight in self.parameters if weight.requires_grad]
-        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+        gradients = torch.autograd.grad(loss, self.trainable_parameters, allow_unused=True)
         return MicroBatch(logits.detach(), loss.detach(), gradients)
 
     def _sync_dropout_rates(self) -> None:
@@ -178,11 +180,6 @@ class MicroBatchGradients:
         if self.sparse:
             return _concatenate_sparse(gradients)
         return self.dense_gradients[weight].sum(weight, gradients)
-
-
-def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the weights that training changes: those that are not frozen."""
-    return [weight for weight in network.parameters() if weight.requires_grad]
 
 
 def _replica(network: RecurrentNetwork) -> RecurrentNetwork:

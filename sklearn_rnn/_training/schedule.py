@@ -92,4 +92,4 @@ def training_schedule(
 
 def _or(automatic: Number, given: Number | Literal["auto"]) -> Number:
     """Return what was given, or the automatic value."""
-    return automatic if given == "auto" else given
+    return automatic if isinstance(given, str) else given

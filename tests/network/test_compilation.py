@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from compiled_networks import PAIRS, forget_compiled_modules, hide_numba, ids_of, network_of
 from sklearn_rnn import RNNTextClassifier
 from sklearn_rnn._data.ngram_keys import PAIR
 from sklearn_rnn._network import cells, dropout, embedding, network, pooling, recurrent
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.compilation import compiled_network, idle_network
+from sklearn_rnn._network.compilation import compiled_network, has_hooks, idle_network
 from sklearn_rnn._network.linear import TfidfLinear
 
 
@@ -266,3 +267,20 @@ def test_copies_and_files_contain_no_compiled_network(numba, copy):
     lent(ours)
     assert len(ours.idle) == 1
     assert copy(ours.idle) == []
+
+
+def test_a_module_whose_forward_was_replaced_by_hand_is_left_to_torch(numba):
+    ours = network_of()
+    cell = ours.layers[0].directions[0]
+    cell.forward = lambda inputs: inputs.new_zeros(*inputs.shape[:2], len(cell.bias) // 4)
+    assert compiled_network(ours) is None
+
+
+def test_hooks_of_one_module_and_of_all_modules_are_seen():
+    ours = network_of()
+    assert not has_hooks(ours)
+    for register in (ours.head.register_forward_hook, register_module_forward_hook):
+        handle = register(lambda *_: None)
+        assert has_hooks(ours)
+        handle.remove()
+        assert not has_hooks(ours)
