@@ -94,7 +94,7 @@ def _step(n_hidden: int, n_dimensions: int, peak: float) -> Step:
     return Step(n_hidden, 3 * 2 * n_products * 4 * n_hidden / peak, _best(step))
 
 
-def _best(work: Callable[[], object], rounds: int = 10) -> float:
+def _best(work: Callable[[], object], rounds: int = 50) -> float:
     """Return the least seconds of several rounds, after one that warms up."""
     work()
     seconds = []

@@ -25,7 +25,7 @@ __all__ = [
 
 Batch = tuple[dict[str, Any], Any]
 
-Shard = Callable[[int], slice]
+Shard = Callable[[NDArray[np.int64]], slice]
 """Says which of the texts of a batch one process reads."""
 
 _LENGTH_NOISE = 0.1
@@ -217,16 +217,18 @@ class SequenceDataset(Dataset[Batch]):
         indices : ndarray of int of shape (n_texts,)
             Indices of the texts of the batch.
         shard : callable
-            Gives the slice of them that the process reads, by their number. A process for
-            which no text is left gets the first.
+            Gives the slice of them that the process reads, by their lengths. It may be empty.
 
         Returns
         -------
         tuple of dict and Tensor
             The inputs of some texts, and the targets of all.
         """
-        own = indices[shard(len(indices))]
-        return self._inputs(own if len(own) else indices[:1]), self._targets(indices)
+        own = indices[shard(self.lengths[indices])]
+        if len(own) == 0:  # the shapes of some input, without texts
+            inputs = {name: tensor[:0] for name, tensor in self._inputs(indices[:1]).items()}
+            return inputs, self._targets(indices)
+        return self._inputs(own), self._targets(indices)
 
     def _inputs(self, indices: NDArray[np.intp]) -> dict[str, Any]:
         sequences, lengths = self._sequences(indices)
@@ -285,7 +287,7 @@ class ShuffledBuckets:
         Source of the order.
     shard : callable, default=None
         Where several processes train together: gives the slice of a batch that this one reads,
-        by the number of its texts. None: all of it.
+        by the lengths of its texts. None: all of it.
     """
 
     def __init__(

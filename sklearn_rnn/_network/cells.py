@@ -6,7 +6,7 @@ fuses on a CPU as well. A compiled
 network (`compiled/network.py`) reads the weights of its cells, and runs their steps itself.
 
 To add a cell, write a subclass of `Cell` and add it to `CELLS` at the end of this file, and its
-compiled steps to `compiled/steps.py`; `_parameters.py` takes the allowed names from here, and has
+compiled steps to `compiled/layer.py`; `_parameters.py` takes the allowed names from here, and has
 the documentation for users.
 
 Axes: `T` steps, `N` texts, `D` inputs, `H` hidden units; all time-major.

@@ -12,7 +12,8 @@ Every process has the same network and takes the same batches in the same order.
    every other process.
 
 Two processes compute what are the two micro-batches in a single process, with the same dropout
-masks: both end with the weights of that one, to the last bit.
+masks: both end with the weights of that one, to the last bit. A batch that is too small to be cut
+there is computed by the main process here.
 
 The gradients of the embedding and the linear model are sent as rows, one for each token of the
 batch, not as whole matrices.
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._data.batches import LengthSortedBatches
@@ -36,10 +38,11 @@ from .gradients import (
     MicroBatchGradients,
     NetworkInputs,
     draw_seed,
+    is_small,
 )
 from .processes import ProcessGroup
 
-__all__ = ["DataParallelGradients", "gather_logits"]
+__all__ = ["DataParallelGradients", "gather_logits", "shard_batch"]
 
 _NOTHING = torch.empty(0)
 """Sent in place of what a process does not have."""
@@ -71,7 +74,7 @@ class DataParallelGradients(MicroBatchGradients):
         """Compute the micro-batch of this process, whose inputs these are; return those of all."""
         # 1. happened in `ShuffledBuckets`, which reads only this process's shard.
         # 2. The micro-batch of this process.
-        n_texts, weights = len(target), self.trainable_parameters
+        weights = self.trainable_parameters
         micro_batch = self._own_micro_batch(inputs, target)
         # 3. Exchange. The state of the main process's generator is the first tensor of its list.
         state = self.network.generator.get_state() if self.processes.is_main else None
@@ -79,26 +82,47 @@ class DataParallelGradients(MicroBatchGradients):
             [_state_as_floats(state), *_pack(micro_batch, weights)]
         )
         self.network.generator.set_state(_state_from_floats(messages[0][0]))
-        # 4. The micro-batches of all processes, in their order.
-        shards = [self.processes.shard(n_texts, rank) for rank in range(self.processes.size)]
+        # 4. The micro-batches of all processes that have one, in their order.
+        n_outputs = self.network.head.out_features
         return [
-            _unpack(packed, shard.stop - shard.start, weights)
-            for shard, (_, *packed) in zip(shards, messages, strict=True)
-            if shard.stop > shard.start
+            _unpack(packed, n_outputs, weights) for _, *packed in messages if len(packed[0]) > 0
         ]
 
     def _own_micro_batch(self, inputs: NetworkInputs, target: Any) -> MicroBatch | None:
         """Compute the shard of this process; draw the seeds of all, to stay in step."""
-        rank, shard = self.processes.rank, self.processes.shard(len(target))
+        rank, n_texts = self.processes.rank, len(target)
         seeds = [draw_seed(self.network.generator) for _ in range(1, self.processes.size)]
-        if shard.stop == shard.start:  # fewer texts than processes
+        n_own = len(inputs["lengths"])
+        if n_own == 0:
             return None
+        own_target = target if n_own == n_texts else target[self.processes.shard(n_texts)]
         device = self.network.head.weight.device
         own = {name: tensor.to(device) for name, tensor in inputs.items()}
         if rank == 0:
-            return self._micro_batch(self.network, own, target[shard], len(target))
+            return self._micro_batch(self.network, own, own_target, n_texts)
         self.replica.generator.manual_seed(seeds[rank - 1])
-        return self._micro_batch(self.replica, own, target[shard], len(target))
+        return self._micro_batch(self.replica, own, own_target, n_texts)
+
+
+def shard_batch(processes: ProcessGroup, lengths: NDArray[np.int64]) -> slice:
+    """Return the texts of a batch that this process reads.
+
+    Parameters
+    ----------
+    processes : ProcessGroup
+        The processes.
+    lengths : ndarray of int64 of shape (n_texts,)
+        Number of tokens of each text.
+
+    Returns
+    -------
+    slice
+        Its shard; of a batch that is too small to be cut, the main process reads all.
+    """
+    n_texts = len(lengths)
+    if is_small(lengths):
+        return slice(n_texts if processes.is_main else 0)
+    return processes.shard(n_texts)
 
 
 def gather_logits(
@@ -129,11 +153,11 @@ def _pack(micro_batch: MicroBatch | None, weights: Sequence[Tensor]) -> list[Ten
     return [micro_batch.logits, micro_batch.loss, *chain.from_iterable(pairs)]
 
 
-def _unpack(packed: Sequence[Tensor], n_texts: int, weights: Sequence[Tensor]) -> MicroBatch:
+def _unpack(packed: Sequence[Tensor], n_outputs: int, weights: Sequence[Tensor]) -> MicroBatch:
     logits, loss, *rest = (tensor.to(weights[0].device) for tensor in packed)
     values, rows = rest[0::2], rest[1::2]  # as `_pack` alternates them
     gradients = (_gradient(*parts) for parts in zip(weights, values, rows, strict=True))
-    return MicroBatch(logits.view(n_texts, -1), loss[0], tuple(gradients))
+    return MicroBatch(logits.view(-1, n_outputs), loss[0], tuple(gradients))
 
 
 def _values_and_rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -13,11 +13,9 @@ Half a batch is large enough:
 4. They are added in a fixed order. Those of the embedding and the linear model contain only the
    rows that the batch reads: they stay sparse, or are added to a dense tensor that is reused.
 
-A batch of few tokens is computed in one thread, micro-batch by micro-batch: threads would wait for
-each other longer than they compute.
-
-If a layer's steps are many short calls and not a single one (any cell but an LSTM where nothing is
-compiled), threads would wait for each other between them: such a batch is one micro-batch.
+Some batches are a single micro-batch, as threads would wait for each other longer than they
+compute: those of few tokens (`is_small`), and all if a layer's steps are many short calls instead
+of a single one (any cell but an LSTM where nothing is compiled).
 """
 
 from __future__ import annotations
@@ -29,7 +27,9 @@ from copy import deepcopy
 from functools import partial, reduce
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .._data.batches import rounded
@@ -44,12 +44,13 @@ __all__ = [
     "MicroBatchGradients",
     "NetworkInputs",
     "draw_seed",
+    "is_small",
 ]
 
 _DROPOUTS = (Dropout, BranchDropout)
 
 _FEW_TOKENS = 4_096
-"""Below so many tokens of a batch, threads wait for each other longer than they compute."""
+"""Tokens of a batch from which two threads are faster than one."""
 
 NetworkInputs = dict[str, Tensor]
 """The inputs of a batch by name: sequences, lengths and, for the loss alone, sample_weight."""
@@ -75,8 +76,7 @@ class MicroBatchGradients:
     loss : callable
         Returns the mean loss of texts from logits, targets and inputs.
     n_threads : int
-        With more than one, the second micro-batch of a larger batch is computed in a thread of
-        its own.
+        With more than one, the second micro-batch is computed in a thread of its own.
     sparse : bool, default=False
         Leave the gradients of the network's `sparse_parameters` sparse, for an optimizer that
         takes such.
@@ -142,14 +142,15 @@ class MicroBatchGradients:
     def _micro_batches(self, inputs: NetworkInputs, target: Any) -> list[MicroBatch]:
         # 1. Cut the batch in the middle.
         n_texts = len(target)
-        middle = (n_texts + 1) // 2 if self.is_cut else n_texts
+        is_whole = not self.is_cut or is_small(inputs["lengths"])
+        middle = n_texts if is_whole else (n_texts + 1) // 2
         # 2. The network and its replica, each with masks from a generator of its own.
         self.replica.generator.manual_seed(draw_seed(self.network.generator))
         first = self.network, _select(inputs, slice(middle)), target[:middle], n_texts
         if middle == n_texts:
             return [self._micro_batch(*first)]
         second = self.replica, _select(inputs, slice(middle, None)), target[middle:], n_texts
-        if self.second_thread is None or int(inputs["lengths"].sum()) < _FEW_TOKENS:
+        if self.second_thread is None:
             return [self._micro_batch(*first), self._micro_batch(*second)]
         later = self.second_thread.submit(self._micro_batch, *second)
         return [self._micro_batch(*first), later.result()]
@@ -180,6 +181,11 @@ class MicroBatchGradients:
         if self.sparse:
             return _concatenate_sparse(gradients)
         return self.dense_gradients[weight].sum(weight, gradients)
+
+
+def is_small(lengths: Tensor | NDArray[np.int64]) -> bool:
+    """Return whether a batch is too small to be cut, from the lengths of its texts (N,)."""
+    return int(lengths.sum()) < _FEW_TOKENS
 
 
 def _replica(network: RecurrentNetwork) -> RecurrentNetwork:

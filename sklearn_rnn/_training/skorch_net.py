@@ -30,7 +30,7 @@ from .._data.targets import Target
 from .._network.compilation import has_hooks, progress_line
 from .._network.network import RecurrentNetwork
 from .._utils.threads import one_blas_thread, single_threaded_math
-from .data_parallel import DataParallelGradients, gather_logits
+from .data_parallel import DataParallelGradients, gather_logits, shard_batch
 from .gradients import MicroBatchGradients
 from .loss import PerTextLoss, mean_loss
 from .optimizers import FULL_BATCH, OPTIMIZERS, TableOptimizer, as_rate, move_state_rows
@@ -302,7 +302,7 @@ def make_net(
         optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
         iterator_train=ShuffledBuckets,
         iterator_train__generator=generator,
-        iterator_train__shard=processes.shard if processes.size > 1 else None,
+        iterator_train__shard=partial(shard_batch, processes) if processes.size > 1 else None,
         iterator_valid=LengthSortedBatches,
         iterator_valid__n_outputs=module.logits_per_text,
         train_split=None if validation is None else predefined_split(validation),

@@ -118,4 +118,4 @@ def test_a_process_by_itself_trains_as_ever():
     with data_parallel() as processes:
         model = RNNTextClassifier(**FITS["FOUR_EPOCHS"], random_state=0).fit(X, y)
     assert (processes.rank, processes.size, processes.is_main) == (0, 1, True)
-    np.testing.assert_array_equal(model.transform(X), FITS["FITS"]["lstm"]().transform(X))
+    np.testing.assert_array_equal(model.transform(X), FITS["classifier"]().transform(X))

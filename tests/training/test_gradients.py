@@ -21,7 +21,7 @@ def small_batches_are_split_too(monkeypatch):
     monkeypatch.setattr(_gradients, "_FEW_TOKENS", 0)
 
 
-def test_two_threads_compute(monkeypatch):
+def test_two_threads_compute():
     seen = set()
 
     def loss(*batch):
@@ -33,11 +33,23 @@ def test_two_threads_compute(monkeypatch):
         with MicroBatchGradients(network_of(), loss, n_threads) as micro_batches:
             micro_batches.backward(*batch_of(7))
         assert len(seen) == n_threads
-    monkeypatch.setattr(_gradients, "_FEW_TOKENS", 1_000)  # and of a small batch, only one
-    seen.clear()
-    with MicroBatchGradients(network_of(), loss, 2) as micro_batches:
-        micro_batches.backward(*batch_of(7))
-    assert len(seen) == 1
+
+
+def test_a_small_batch_is_computed_as_one(monkeypatch):
+    sizes = []
+
+    def loss(logits, *others):
+        sizes.append(len(logits))
+        return mean_loss(logits, *others)
+
+    batch = batch_of(7)
+    n_tokens = int(batch[0]["lengths"].sum())
+    for few, expected in ((n_tokens, [4, 3]), (n_tokens + 1, [7])):
+        monkeypatch.setattr(_gradients, "_FEW_TOKENS", few)
+        sizes.clear()
+        with MicroBatchGradients(network_of(), loss, 1) as micro_batches:
+            micro_batches.backward(*batch)
+        assert sizes == expected
 
 
 def network_of(**changes):

@@ -15,7 +15,7 @@ from typing import Any
 import numba
 from numba.core import event
 
-__all__ = ["compiled", "copy_row", "inlined", "progress_line"]
+__all__ = ["add_row", "compiled", "copy_row", "inlined", "progress_line"]
 
 _FASTMATH = {"contract", "nsz", "arcp"}
 _PACKAGE, _, _ = __name__.partition(".")
@@ -45,6 +45,19 @@ def copy_row(source: Any, target: Any) -> None:
     """
     for j in range(len(target)):
         target[j] = source[j]
+
+
+@inlined
+def add_row(source: Any, target: Any) -> None:
+    """Add an array of one dimension to another, in compiled code.
+
+    Parameters
+    ----------
+    source, target : ndarray of shape (n,) and (n or more,)
+        What is added, and to what.
+    """
+    for j in range(len(source)):
+        target[j] += source[j]
 
 
 class _FirstCompilation(event.Listener):

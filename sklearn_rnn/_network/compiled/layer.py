@@ -5,7 +5,7 @@ Axes: `R` rows of the layer's input, `D` its features, `S` places, `H` hidden un
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import chain
 
 import numpy as np
 from torch import Tensor
@@ -14,12 +14,26 @@ from ..cells import Cell
 from ..dropout import LockedDropout
 from ..recurrent import RecurrentLayer
 from .buffers import Buffers
-from .compiler import compiled
-from .matrix_product import padded, product
+from .gru import GRUSteps
+from .lstm import LSTMSteps
+from .matrix_product import padded
+from .minimal_gru import MinimalGRUSteps
 from .packed import PackedTexts
-from .steps import STEPS, Array, Rows
+from .projection import project, project_backward, put_columns, take_columns
+from .simple_rnn import SimpleRNNSteps
+from .steps import Array, Rows, Steps
 
-__all__ = ["CompiledLayer"]
+__all__ = ["STEPS", "CompiledLayer"]
+
+STEPS: dict[str, type[Steps]] = {
+    "rnn": SimpleRNNSteps,
+    "lstm": LSTMSteps,
+    "gru": GRUSteps,
+    "mingru": MinimalGRUSteps,
+}
+"""The steps by kind of cell."""
+
+_NOTHING = np.zeros((0, 0), np.float32)
 
 
 class CompiledLayer:
@@ -68,14 +82,21 @@ class CompiledLayer:
         self.kept, self.scale = self.dropout.kept_features(self.n_inputs)
         # A feature that is dropped takes part in no product.
         self.inputs = self._empty("kept inputs", len(inputs), len(self.kept))
-        _take_columns(inputs, self.kept, np.float32(self.scale), self.inputs)
-        self.input_weights = [self._kept_weight(i, cell) for i, cell in enumerate(self.cells)]
+        take_columns(inputs, self.kept, np.float32(self.scale), self.inputs)
         states = []
+        self.weights: list[tuple[Array, Array]] = []  # input matrix and intercept
+        self.input_weights: list[Array] = []  # of the features that are kept
         for i, (cell, steps) in enumerate(zip(self.cells, self.directions, strict=True)):
-            n_gates = len(cell.bias)
-            projected = self._empty(f"projection {i}", len(inputs), padded(n_gates))
-            product(self.inputs, self.input_weights[i].T, projected, _numbers(cell.bias))
-            n_hidden, matrix = n_gates // steps.n_gates, cell.recurrent_weight
+            n_gates, n_hidden = steps.n_gates, len(cell.bias) // steps.n_gates
+            n_units = n_gates * padded(n_hidden)
+            projected = self._empty(f"projection {i}", len(inputs), n_units)
+            self.input_weights.append(self._empty(f"weight {i}", n_units, len(self.kept)))
+            self.weights.append((_numbers(cell.input_weight), _numbers(cell.bias)))
+            project(
+                *(self.inputs, self.kept, *self.weights[i]),
+                *(n_gates, self.input_weights[i], self._empty("bias", n_units), projected),
+            )
+            matrix = cell.recurrent_weight
             recurrent = None if matrix is None else _numbers(matrix)
             states.append(steps.forward(projected, rows[i], packed, n_hidden, recurrent))
         return states
@@ -100,35 +121,28 @@ class CompiledLayer:
             In the order of the layer's parameters.
         """
         n_rows, n_kept = self.inputs.shape
-        grad_kept = self.buffers.zeros(f"{self.name}, grad of kept", n_rows, padded(n_kept))
-        grad_weights = []
-        for i, (steps, weight) in enumerate(zip(self.directions, self.input_weights, strict=True)):
-            n_gates = len(weight)
-            grad_projected = self._empty("grad of projection", n_rows, padded(n_gates))
+        name, shape = f"{self.name}, grad of kept", (n_rows, padded(n_kept))
+        grad_kept = self.buffers.zeros(name, *shape) if with_inputs else _NOTHING
+        grad_weights: list[list[Array]] = []
+        # What the last direction has kept is the newest in the processor's caches.
+        for i in reversed(range(len(self.directions))):
+            steps, kept = self.directions[i], self.input_weights[i]
+            grad_projected = self._empty("grad of projection", n_rows, len(kept))
             recurrent = steps.backward(grad_states[i], grad_projected)
-            grad_projected = grad_projected[:, :n_gates]
-            of_kept = self._empty("grad of weight", n_gates, padded(n_kept))
-            product(grad_projected.T, self.inputs, of_kept)
-            grad_weight = np.zeros((n_gates, self.n_inputs), np.float32)
-            _put_columns(of_kept, self.kept, np.float32(1), grad_weight)
-            grad_weights.append(grad_weight)
-            grad_weights += [] if recurrent is None else [recurrent]
-            grad_weights.append(_sum_rows(grad_projected))
-            if with_inputs:
-                of_inputs = self._empty("product", *grad_kept.shape)
-                product(grad_projected, weight, of_inputs)
-                grad_kept += of_inputs
+            of_kept = self._empty("grad of weight", len(kept), padded(n_kept))
+            weight, bias = map(np.empty_like, self.weights[i])
+            project_backward(
+                *(grad_projected, self.inputs, self.kept, kept, steps.n_gates),
+                *(of_kept, weight, bias, grad_kept),
+            )
+            grads = [weight, bias] if recurrent is None else [weight, recurrent, bias]
+            grad_weights.insert(0, grads)
+        in_order = list(chain.from_iterable(grad_weights))
         if not with_inputs:
-            return None, grad_weights
-        grad_inputs = self.buffers.zeros(f"{self.name}, grad", n_rows, self.n_inputs)
-        _put_columns(grad_kept, self.kept, np.float32(self.scale), grad_inputs)
-        return grad_inputs, grad_weights
-
-    def _kept_weight(self, i: int, cell: Cell) -> Array:
-        """Return the columns of an input matrix that are not dropped."""
-        weight = self._empty(f"weight {i}", len(cell.bias), len(self.kept))
-        _take_columns(_numbers(cell.input_weight), self.kept, np.float32(1), weight)
-        return weight
+            return None, in_order
+        grad_inputs = self._empty("grad", n_rows, self.n_inputs)
+        put_columns(grad_kept, self.kept, np.float32(self.scale), grad_inputs)
+        return grad_inputs, in_order
 
     def _empty(self, what: str, *shape: int) -> Array:
         return self.buffers.empty(f"{self.name}, {what}", *shape)
@@ -138,28 +152,3 @@ def _numbers(tensor: Tensor) -> Array:
     """Return a tensor's numbers as an array in the same memory."""
     numbers: Array = tensor.detach().numpy()
     return numbers
-
-
-@compiled
-def _take_columns(rows: Array, columns: Any, scale: Any, kept: Array) -> None:
-    """Fill (R, K) with some columns of (R, D), scaled."""
-    for i in range(len(rows)):
-        for j in range(len(columns)):
-            kept[i, j] = rows[i, columns[j]] * scale
-
-
-@compiled
-def _put_columns(kept: Array, columns: Any, scale: Any, rows: Array) -> None:
-    """Fill some columns of (R, D) with (R, K), scaled."""
-    for i in range(len(rows)):
-        for j in range(len(columns)):
-            rows[i, columns[j]] = kept[i, j] * scale
-
-
-@compiled
-def _sum_rows(rows: Array) -> Array:
-    total = np.zeros(rows.shape[1], np.float32)
-    for i in range(len(rows)):
-        for j in range(len(total)):
-            total[j] += rows[i, j]
-    return total

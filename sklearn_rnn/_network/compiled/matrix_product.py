@@ -33,7 +33,17 @@ from numpy.typing import NDArray
 
 from .compiler import compiled
 
-__all__ = ["SPARE_ROWS", "add_product", "pack_matrix", "padded", "product"]
+__all__ = [
+    "SPARE_ROWS",
+    "TERMS_AT_ONCE",
+    "accumulate_product",
+    "add_product",
+    "add_transposed_product",
+    "pack_matrix",
+    "pack_rows",
+    "padded",
+    "set_product",
+]
 
 _N_ROWS = 4
 _N_VECTORS = 2
@@ -46,10 +56,8 @@ _N_COLUMNS = _N_VECTORS * _LANES
 SPARE_ROWS = _N_ROWS - 1
 """How many rows a tile may reach beyond the last row of its arrays, whose memory must go on."""
 
-_TERMS_AT_ONCE = 256
+TERMS_AT_ONCE = 256
 """Terms that are added up in registers: the sums of longer products would lose digits."""
-
-_NO_BIAS = np.zeros(0, np.float32)
 
 Array = NDArray[np.float32]
 
@@ -70,6 +78,7 @@ def padded(n_columns: int) -> int:
     return -(-n_columns // _N_COLUMNS) * _N_COLUMNS
 
 
+@compiled
 def pack_matrix(matrix: Array) -> Array:
     """Return a matrix in the order in which tiles read it.
 
@@ -84,12 +93,48 @@ def pack_matrix(matrix: Array) -> Array:
         One tile's columns after the other's.
     """
     n_terms, n_columns = matrix.shape
-    packed = np.zeros((padded(n_columns) // _N_COLUMNS, n_terms, _N_COLUMNS), np.float32)
+    packed = np.zeros((-(-n_columns // _N_COLUMNS), n_terms, _N_COLUMNS), np.float32)
     _pack(matrix, packed)
     return packed
 
 
-def product(rows: Array, matrix: Array, result: Array, bias: Array | None = None) -> None:
+@compiled
+def pack_rows(rows: Array, index: Any, start: int, n: int, memory: Array) -> Array:
+    """Return some rows of a matrix in the order in which tiles read it.
+
+    Parameters
+    ----------
+    rows : ndarray of float32 of shape (R, M)
+        The matrix.
+    index : ndarray of int of shape (S,)
+        Indices of its rows.
+    start, n : int
+        Which of the indices: index[start : start + n].
+    memory : ndarray of float32 of shape (n * padded(M) or more,)
+        Where the result is.
+
+    Returns
+    -------
+    ndarray of float32 of shape (padded(M) / n_columns, n, n_columns)
+        One tile's columns after the other's.
+    """
+    n_columns = rows.shape[1]
+    n_blocks = -(-n_columns // _N_COLUMNS)
+    packed = memory[: n_blocks * n * _N_COLUMNS].reshape((n_blocks, n, _N_COLUMNS))
+    for block in range(n_blocks):
+        first = block * _N_COLUMNS
+        width = min(_N_COLUMNS, n_columns - first)
+        for k in range(n):
+            row, tile = rows[index[start + k]], packed[block, k]
+            for j in range(width):
+                tile[j] = row[first + j]
+            for j in range(width, _N_COLUMNS):
+                tile[j] = 0
+    return packed
+
+
+@compiled
+def set_product(rows: Array, matrix: Array, bias: Array, result: Array) -> None:
     """Fill a result with rows @ matrix + bias.
 
     Parameters
@@ -98,27 +143,28 @@ def product(rows: Array, matrix: Array, result: Array, bias: Array | None = None
         The rows, with any strides.
     matrix : ndarray of float32 of shape (K, M)
         The matrix.
+    bias : ndarray of float32 of shape (M,)
+        What is added to each row.
     result : ndarray of float32 of shape (n, padded(M)), C-contiguous
         The result. The memory of `rows` and `result` goes on for `SPARE_ROWS` more rows.
-    bias : ndarray of float32 of shape (M,), default=None
-        What is added to each row; None for nothing.
     """
-    _product(rows, matrix, result, _NO_BIAS if bias is None else bias)
+    for i in range(len(result)):
+        row = result[i]
+        for j in range(len(bias)):
+            row[j] = bias[j]
+        for j in range(len(bias), len(row)):
+            row[j] = 0
+    accumulate_product(rows, matrix, result)
 
 
 @compiled
-def _product(rows: Array, matrix: Array, result: Array, bias: Array) -> None:
-    result[:] = 0
-    if len(bias):
-        for i in range(len(result)):
-            for j in range(len(bias)):
-                result[i, j] = bias[j]
+def accumulate_product(rows: Array, matrix: Array, result: Array) -> None:
+    """Add rows @ matrix to a result: see `set_product`."""
     row_stride, term_stride = rows.strides[0] // 4, rows.strides[1] // 4
-    n_terms = len(matrix)
-    n_blocks = result.shape[1] // _N_COLUMNS
-    packed = np.zeros((n_blocks, min(n_terms, _TERMS_AT_ONCE), _N_COLUMNS), np.float32)
-    for start in range(0, n_terms, _TERMS_AT_ONCE):
-        n = min(_TERMS_AT_ONCE, n_terms - start)
+    n_terms, n_blocks = len(matrix), result.shape[1] // _N_COLUMNS
+    packed = np.zeros((n_blocks, min(n_terms, TERMS_AT_ONCE), _N_COLUMNS), np.float32)
+    for start in range(0, n_terms, TERMS_AT_ONCE):
+        n = min(TERMS_AT_ONCE, n_terms - start)
         if n < packed.shape[1]:
             packed = np.zeros((n_blocks, n, _N_COLUMNS), np.float32)
         _pack(matrix[start : start + n], packed)
@@ -146,6 +192,25 @@ def add_product(rows: Array, start: int, n: int, packed: Array, result: Array, a
     """
     stride = rows.shape[1]
     _add_tiles(rows.ctypes.data + 4 * start * stride, stride, 1, n, packed, result, at)
+
+
+@compiled
+def add_transposed_product(rows: Array, start: int, n: int, packed: Array, result: Array) -> None:
+    """Add rows[start : start + n].T @ matrix to a result.
+
+    Parameters
+    ----------
+    rows : ndarray of float32 of shape (S, K or more), C-contiguous
+        The rows, of which the first K columns count.
+    start, n : int
+        Which of them.
+    packed : ndarray of float32
+        The matrix (n, M), of `pack_rows`, with at most some hundred terms.
+    result : ndarray of float32 of shape (K, padded(M)), C-contiguous
+        The result, whose memory goes on for `SPARE_ROWS` more rows.
+    """
+    stride = rows.shape[1]
+    _add_tiles(rows.ctypes.data + 4 * start * stride, 1, stride, len(result), packed, result, 0)
 
 
 @compiled

@@ -63,6 +63,9 @@ class PackedTexts(NamedTuple):
     mirror: NDArray[np.int32]
     """Place of the same distance from a text's other end, (S,)."""
 
+    previous: NDArray[np.int32]
+    """Place of a text's step before; -1 for the first step, (S,)."""
+
     rows: NDArray[np.int32]
     """Row of the word at a place, (S,)."""
 
@@ -135,19 +138,22 @@ def _pack(lengths: NDArray[np.int64]) -> PackedTexts:
     # Of texts sorted by length, those longer than t are as many as there are.
     batch_sizes = np.searchsorted(-by_length, -np.arange(n_steps), side="left")
     starts = np.concatenate([[0], np.cumsum(batch_sizes)])
-    mirror = np.empty(starts[-1], np.int32)
-    _mirror(by_length, starts, mirror)
-    nothing = np.zeros(0, np.int32)
+    mirror, previous = np.empty((2, starts[-1]), np.int32)
+    _link_places(by_length, starts, mirror, previous)
+    no_rows, no_words = np.zeros(0, np.int32), np.zeros(0, np.int64)
     return PackedTexts(
-        sorted_indices, by_length, batch_sizes, starts, mirror, nothing, nothing.astype(np.int64)
+        *(sorted_indices, by_length, batch_sizes, starts, mirror, previous),
+        *(no_rows, no_words),
     )
 
 
 @compiled
-def _mirror(lengths: Any, starts: Any, mirror: Any) -> None:
+def _link_places(lengths: Any, starts: Any, mirror: Any, previous: Any) -> None:
     for n in range(len(lengths)):
         for t in range(lengths[n]):
-            mirror[starts[t] + n] = starts[lengths[n] - 1 - t] + n
+            place = starts[t] + n
+            mirror[place] = starts[lengths[n] - 1 - t] + n
+            previous[place] = starts[t - 1] + n if t > 0 else -1
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Compiled steps: gates to the last bits, and the states and gradients of the cells' formulas."""
+"""Compiled steps: the states and gradients of the cells' formulas."""
 
 import numpy as np
 import pytest
@@ -8,46 +8,21 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 
-import numba
-
 from compiled_networks import assert_accurate
 from plain_network import draw
 from sklearn_rnn._network.cells import CELLS
-from sklearn_rnn._network.compiled import steps
 from sklearn_rnn._network.compiled.buffers import Buffers
+from sklearn_rnn._network.compiled.layer import STEPS
 from sklearn_rnn._network.compiled.matrix_product import padded
 from sklearn_rnn._network.compiled.packed import pack_vectors
-from sklearn_rnn._network.compiled.steps import STEPS
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
-some_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=9)
+some_lengths = st.one_of(
+    st.lists(st.integers(1, 7), min_size=1, max_size=9),
+    st.lists(st.integers(30, 90), min_size=3, max_size=9),  # several chunks
+)
 hidden_sizes = st.sampled_from([1, 2, 5, 16, 33])
 N_ROWS = 6
-
-
-@numba.njit
-def each(x, sigmoid, tanh):
-    for i in range(len(x)):
-        sigmoid[i] = steps._sigmoid(x[i])
-        tanh[i] = steps._tanh(x[i])
-
-
-def test_gates_are_right_to_the_last_bits_of_single_precision():
-    x = np.linspace(-100, 100, 1_000_001).astype(np.float32)
-    x = np.concatenate([x, np.geomspace(1e-30, 1, 10_001).astype(np.float32)])
-    sigmoid, tanh = np.empty_like(x), np.empty_like(x)
-    each(x, sigmoid, tanh)
-    exact = x.astype(np.float64)
-    np.testing.assert_allclose(sigmoid, 1 / (1 + np.exp(-exact)), rtol=5e-7, atol=1e-37)
-    np.testing.assert_allclose(tanh, np.tanh(exact), rtol=5e-7)
-
-
-def test_gates_of_what_is_not_finite():
-    x = np.array([np.nan, np.inf, -np.inf, 3e38, -3e38] * 7, np.float32)
-    sigmoid, tanh = np.empty_like(x), np.empty_like(x)
-    each(x, sigmoid, tanh)
-    np.testing.assert_allclose(sigmoid, [np.nan, 1, 0, 1, 0] * 7, atol=1e-37)
-    np.testing.assert_array_equal(tanh, np.array([np.nan, 1, -1, 1, -1] * 7, np.float32))
 
 
 class Run:
@@ -69,16 +44,19 @@ class Run:
 
     def forward(self):
         """Return the states (S, H)."""
-        projected = np.zeros((N_ROWS, padded(self.n_gates)), np.float32)
-        projected[:, : self.n_gates] = self.projection
+        projected = np.zeros((N_ROWS, self.steps.n_gates, padded(self.n_hidden)), np.float32)
+        by_gate = self.projection.view(N_ROWS, -1, self.n_hidden)
+        projected[:, :, : self.n_hidden] = by_gate
+        projected = projected.reshape(N_ROWS, -1)
         weight = None if self.weight is None else self.weight.numpy()
         return self.steps.forward(projected, self.rows, self.packed, self.n_hidden, weight)
 
     def backward(self):
         """Return the gradients of the projection and, if there is one, of the matrix."""
-        grad_projected = np.full((N_ROWS, padded(self.n_gates)), np.nan, np.float32)
-        of_weight = self.steps.backward(self.grad.numpy(), grad_projected)
-        gradients = [grad_projected[:, : self.n_gates], of_weight]
+        shape = N_ROWS, self.steps.n_gates, padded(self.n_hidden)
+        grad_projected = np.full(shape, np.nan, np.float32)
+        of_weight = self.steps.backward(self.grad.numpy(), grad_projected.reshape(N_ROWS, -1))
+        gradients = [grad_projected[:, :, : self.n_hidden].reshape(N_ROWS, -1), of_weight]
         return [torch.from_numpy(each) for each in gradients if each is not None]
 
     def in_torch(self):
@@ -105,6 +83,15 @@ class Run:
 @settings(max_examples=30)
 def test_states_and_gradients_are_those_of_double_precision(cell, lengths, n_hidden):
     run = Run(cell, lengths, n_hidden)
+    states, gradients = run.in_torch()
+    assert_accurate([torch.from_numpy(run.forward())], [states])
+    assert_accurate(run.backward(), gradients)
+
+
+@every_cell
+@pytest.mark.parametrize("n_hidden", [5, 33])
+def test_a_step_may_have_more_texts_than_a_chunk(cell, n_hidden):
+    run = Run(cell, [2] * 300 + [1] * 200, n_hidden)
     states, gradients = run.in_torch()
     assert_accurate([torch.from_numpy(run.forward())], [states])
     assert_accurate(run.backward(), gradients)
