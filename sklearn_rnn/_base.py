@@ -138,7 +138,7 @@ class BaseRecurrentEstimator(
             inputs = check_inputs(settings.who, X)
             fitted._remember_inputs(X, inputs)
             check_consistent_length(inputs.values, y)
-            data = SequenceDataset(inputs.values, target.encode(y)).left_aligned()
+            data = SequenceDataset(inputs.values, target.encode(y))
             model = new_model(inputs, data, target, settings, TrainingRun(), seed)
             model = replace(model, unknown=model.unknown.all_read())
             model.freeze_embedding(settings)

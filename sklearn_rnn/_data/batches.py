@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from .._utils.arrays import is_memory_mapped
 from ..sequences import PADDING, UNKNOWN
 
 __all__ = [
@@ -120,43 +119,6 @@ class SequenceDataset(Dataset[Batch]):
         self.sample_weight = sample_weight
         self.rows = np.arange(len(values))
         self.lengths = _lengths(values)
-        self.is_aligned = values.ndim == 3  # embedded sequences have no padding
-
-    def left_aligned(self) -> SequenceDataset:
-        """Return the dataset with left-aligned rows, so that no later reading has to align them.
-
-        Training reads the rows many times: to count n-grams, and then in each epoch. A copy is
-        made only of rows that are not left-aligned already, and never of ids in a memory map:
-        these are aligned whenever they are read.
-
-        Returns
-        -------
-        SequenceDataset
-            The same texts, targets and weights.
-        """
-        if self.is_aligned or is_memory_mapped(self.values):
-            return self
-        aligned = copy(self)
-        if self._has_padding_at_the_end():
-            aligned.is_aligned = True
-            return aligned
-        n_steps = rounded(int(self.lengths.max()))
-        aligned.values = np.full((len(self.values), n_steps), PADDING, np.int32)
-        for start in range(0, len(self.values), _ROWS_AT_ONCE):
-            block, _ = left_align(self.values[start : start + _ROWS_AT_ONCE])
-            aligned.values[start : start + len(block), : block.shape[1]] = block
-        aligned.is_aligned = True
-        return aligned
-
-    def _has_padding_at_the_end(self) -> bool:
-        """Return whether the first tokens of each row are all there are, and none is empty."""
-        columns = np.arange(self.values.shape[1])
-        for start in range(0, len(self.values), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            is_token = self.values[rows] != PADDING
-            if (is_token != (columns < self.lengths[rows, None])).any():
-                return False
-        return True
 
     def subset(self, indices: NDArray[np.intp]) -> SequenceDataset:
         """Return some of the texts. They share the arrays: nothing is copied.
@@ -246,22 +208,14 @@ class SequenceDataset(Dataset[Batch]):
     def _sequences(
         self, indices: NDArray[np.intp] | slice
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Return sequences and their lengths, cut at the longest one: a copy, never a view."""
-        rows, lengths = self.rows[indices], self.lengths[indices]
-        if self.values.ndim == 3:
-            return np.asarray(self.values[rows]).astype(np.float32, copy=False), lengths
-        if self.is_aligned:
-            return _first_columns(self.values, rows, rounded(int(lengths.max()))), lengths
+        """Return sequences, left-aligned, and their lengths: a copy, never a view."""
+        rows = self.rows[indices]
+        if self.values.ndim == 3:  # embedded already, and without padding
+            values = np.asarray(self.values[rows]).astype(np.float32, copy=False)
+            return values, self.lengths[indices]
+        # Aligned whenever they are read: it takes a thousandth of a step, and an aligned copy of
+        # all texts would double their memory.
         return left_align(np.asarray(self.values[rows]))
-
-
-def _first_columns(values: NDArray[Any], rows: NDArray[np.intp], n: int) -> NDArray[np.int32]:
-    """Return the first `n` columns of some rows as int32, padded if there are fewer: a copy."""
-    if values.dtype == np.int32 and n <= values.shape[1]:
-        return values[rows, :n]
-    padded = np.full((len(rows), n), PADDING, np.int32)
-    padded[:, : values.shape[1]] = values[rows, :n]
-    return padded
 
 
 def _lengths(values: NDArray[Any]) -> NDArray[np.int64]:

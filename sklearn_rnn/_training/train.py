@@ -98,7 +98,6 @@ def train(
     check_same_fit(settings, inputs, data, start, run)
     with open_checkpoint(settings, inputs, data, start, run) as checkpoint:
         seed = _seed(start, settings, checkpoint)
-        data = data.left_aligned()
         training, validation = _split(data, target, settings, run, seed)
         if start is None:
             model = new_model(inputs, training, target, settings, run, seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from hashlib import blake2b
-from mmap import mmap
 from numbers import Real
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from .padding_margin import PaddingMargin
 
-__all__ = ["as_array", "check_numbers", "is_memory_mapped", "update_digest", "whole_numbers"]
+__all__ = ["as_array", "check_numbers", "update_digest", "whole_numbers"]
 
 _LARGEST_HALF = 2**11
 
@@ -102,27 +101,6 @@ def _check_exact(who: str, values: NDArray[Any]) -> None:
             f"{who}: ids above {_LARGEST_HALF} are not exact in float16, got {values.max():.0f}. "
             "Pass integers."
         )
-
-
-def is_memory_mapped(array: NDArray[Any]) -> bool:
-    """Return whether an array, or what it is a view of, is in a file that is mapped into memory.
-
-    Parameters
-    ----------
-    array : ndarray
-        The array: a `numpy.memmap`, or one in the buffer of an `mmap`, or a view of such.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-    """
-    owner: Any = array
-    while owner is not None:
-        if isinstance(owner, np.memmap | mmap):
-            return True
-        owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
-    return False
 
 
 def update_digest(

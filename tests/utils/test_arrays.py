@@ -1,7 +1,6 @@
 """Arrays are those of numbers, in memory or in a file, and have a digest of all that they are."""
 
 import datetime
-import mmap
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
@@ -16,7 +15,6 @@ from sklearn_rnn._utils import arrays
 from sklearn_rnn._utils.arrays import (
     as_array,
     check_numbers,
-    is_memory_mapped,
     update_digest,
     whole_numbers,
 )
@@ -96,38 +94,6 @@ def test_half_precision_is_accepted_up_to_the_largest_id_that_it_tells_apart(lar
         return
     with pytest.raises(ValueError, match="ids above 2048 are not exact in float16, got 2050"):
         whole_numbers("Model", ids)
-
-
-# ---- Memory maps -----------------------------------------------------------------------------
-
-
-VIEWS = {
-    "itself": lambda array: array,
-    "a slice": lambda array: array[1:],
-    "a slice of a slice": lambda array: array[1:][:, 1:],
-    "a plain view": np.asarray,
-    "a slice of a plain view": lambda array: np.asarray(array)[1:],
-    "another shape": lambda array: array.reshape(-1),
-    "another dtype": lambda array: array.view(np.uint8),
-}
-
-
-@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-def test_an_array_in_a_file_is_known_by_any_view_and_a_copy_is_not_in_it(tmp_path, view):
-    np.save(tmp_path / "ids.npy", np.ones((4, 6), np.int32))
-    mapped = np.load(tmp_path / "ids.npy", mmap_mode="r")
-    assert is_memory_mapped(view(mapped))
-    assert not is_memory_mapped(view(np.array(mapped)))
-    assert not is_memory_mapped(view(mapped)[[0, 1]])
-
-
-def test_an_array_in_the_buffer_of_a_map_is_in_a_file(tmp_path):
-    path = tmp_path / "ids"
-    path.write_bytes(bytes(64))
-    with path.open("rb") as file:
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    assert is_memory_mapped(np.frombuffer(buffer, np.int32)[1:].reshape(3, 5))
-    assert not is_memory_mapped(np.frombuffer(bytes(64), np.int32))
 
 
 # ---- Digests ---------------------------------------------------------------------------------
