@@ -14,12 +14,14 @@ from .steps import (
     RecurrentSteps,
     Rows,
     add_chunk,
+    add_products,
     add_rows,
     first_step_of_chunk,
     flat,
     look_up,
     pack_gates,
     pack_transposed_gates,
+    sum_products,
     zero_rows,
 )
 
@@ -60,20 +62,22 @@ def _forward(
 ) -> None:
     """`recalled` is the recurrent product that the reset gate multiplies."""
     matrices = pack_transposed_gates(weight, 3)
-    zeros = np.zeros(batch_sizes[0] * states.shape[1], np.float32)
+    width = states.shape[1]
+    zeros = np.zeros(batch_sizes[0] * width, np.float32)
+    all_r, all_z, all_g = flat(gates[0]), flat(gates[1]), flat(gates[2])
+    all_u, all_s = flat(recalled), flat(states)
     for t in range(len(batch_sizes)):
         n, start = batch_sizes[t], starts[t]
         look_up(projected, rows, start, n, gates)
-        u = flat(recalled, start, n)
+        a, b = start * width, (start + n) * width
+        r, z, g = all_r[a:b], all_z[a:b], all_g[a:b]
+        u, s = all_u[a:b], all_s[a:b]
         for j in range(len(u)):
             u[j] = 0
         if t > 0:
-            for gate in range(2):
-                add_product(states, starts[t - 1], n, matrices[gate], gates[gate], start)
+            add_products(states, starts[t - 1], n, matrices[:2], gates, start)
             add_product(states, starts[t - 1], n, matrices[2], recalled, start)
-        before = flat(states, starts[t - 1], n) if t > 0 else zeros
-        r, z, g = flat(gates[0], start, n), flat(gates[1], start, n), flat(gates[2], start, n)
-        s = flat(states, start, n)
+        before = all_s[starts[t - 1] * width : start * width] if t > 0 else zeros
         for j in range(len(s)):
             r[j] = sigmoid(r[j])
             g[j] = tanh(g[j] + r[j] * u[j])
@@ -103,6 +107,10 @@ def _backward(
     width = states.shape[1]
     grad_state = zero_rows(batch_sizes[0], width)  # from the step after, of texts that have one
     zeros = np.zeros(batch_sizes[0] * width, np.float32)
+    all_r, all_z, all_g = flat(gates[0]), flat(gates[1]), flat(gates[2])
+    all_dr, all_dz, all_dg = flat(grad[0]), flat(grad[1]), flat(grad[2])
+    all_er, all_ez, all_eg = flat(of_product[0]), flat(of_product[1]), flat(of_product[2])
+    all_u, all_s, all_dh = flat(recalled), flat(states), flat(grad_state)
     end = len(batch_sizes)
     while end > 0:
         first = first_step_of_chunk(end, starts, grad.shape[1])
@@ -110,25 +118,23 @@ def _backward(
         for t in range(end - 1, first - 1, -1):
             n, start = batch_sizes[t], starts[t]
             add_rows(grad_states, start, n, grad_state)
-            before = flat(states, starts[t - 1], n) if t > 0 else zeros
-            r, z, g = flat(gates[0], start, n), flat(gates[1], start, n), flat(gates[2], start, n)
-            dr, dz = flat(grad[0], start - base, n), flat(grad[1], start - base, n)
-            dg, dh = flat(grad[2], start - base, n), flat(grad_state, 0, n)
-            u = flat(recalled, start, n)
+            before = all_s[starts[t - 1] * width : start * width] if t > 0 else zeros
+            a, b = start * width, (start + n) * width
+            r, z, g, u = all_r[a:b], all_z[a:b], all_g[a:b], all_u[a:b]
+            a, b = (start - base) * width, (start - base + n) * width
+            dr, dz, dg, dh = all_dr[a:b], all_dz[a:b], all_dg[a:b], all_dh[: n * width]
+            er, ez, eg = all_er[a:b], all_ez[a:b], all_eg[a:b]
             for j in range(len(dh)):
                 dz[j] = dh[j] * (before[j] - g[j]) * z[j] * (_ONE - z[j])
                 dg[j] = dh[j] * (_ONE - z[j]) * (_ONE - g[j] * g[j])
             for j in range(len(dh)):
                 dr[j] = dg[j] * u[j] * r[j] * (_ONE - r[j])
                 dh[j] *= z[j]  # past the gates; the products are added to it
-            er, ez = flat(of_product[0], start - base, n), flat(of_product[1], start - base, n)
-            eg = flat(of_product[2], start - base, n)
             for j in range(len(dh)):
                 er[j] = dr[j]
                 ez[j] = dz[j]
                 eg[j] = dg[j] * r[j]
-            for gate in range(3):
-                add_product(of_product[gate], start - base, n, matrices[gate], grad_state, 0)
+            sum_products(of_product, start - base, n, matrices, grad_state)
             grad_state[n:] = 0
         add_chunk(
             *(grad, of_product, base, starts[end], rows, previous),

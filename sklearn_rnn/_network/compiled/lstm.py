@@ -8,18 +8,19 @@ import numpy as np
 
 from .activations import sigmoid, tanh
 from .compiler import compiled
-from .matrix_product import add_product
 from .steps import (
     Array,
     RecurrentSteps,
     Rows,
     add_chunk,
+    add_products,
     add_rows,
     first_step_of_chunk,
     flat,
     look_up,
     pack_gates,
     pack_transposed_gates,
+    sum_products,
     zero_rows,
 )
 
@@ -53,17 +54,19 @@ def _forward(
     states: Array,
 ) -> None:
     matrices = pack_transposed_gates(weight, 4)
-    zeros = np.zeros(batch_sizes[0] * states.shape[1], np.float32)
+    width = states.shape[1]
+    zeros = np.zeros(batch_sizes[0] * width, np.float32)
+    all_i, all_f, all_g, all_o = flat(gates[0]), flat(gates[1]), flat(gates[2]), flat(gates[3])
+    all_c, all_s = flat(cells), flat(states)
     for t in range(len(batch_sizes)):
         n, start = batch_sizes[t], starts[t]
         look_up(projected, rows, start, n, gates)
         if t > 0:
-            for gate in range(4):
-                add_product(states, starts[t - 1], n, matrices[gate], gates[gate], start)
-        before = flat(cells, starts[t - 1], n) if t > 0 else zeros
-        i, f = flat(gates[0], start, n), flat(gates[1], start, n)
-        g, o = flat(gates[2], start, n), flat(gates[3], start, n)
-        c, s = flat(cells, start, n), flat(states, start, n)
+            add_products(states, starts[t - 1], n, matrices, gates, start)
+        before = all_c[starts[t - 1] * width : start * width] if t > 0 else zeros
+        a, b = start * width, (start + n) * width
+        i, f, g, o = all_i[a:b], all_f[a:b], all_g[a:b], all_o[a:b]
+        c, s = all_c[a:b], all_s[a:b]
         for j in range(len(c)):
             i[j] = sigmoid(i[j])
             f[j] = sigmoid(f[j])
@@ -95,6 +98,9 @@ def _backward(
     grad_state = zero_rows(batch_sizes[0], width)  # from the step after, of texts that have one
     grad_cell = zero_rows(batch_sizes[0], width)
     zeros = np.zeros(batch_sizes[0] * width, np.float32)
+    all_i, all_f, all_g, all_o = flat(gates[0]), flat(gates[1]), flat(gates[2]), flat(gates[3])
+    all_di, all_df, all_dg, all_do = flat(grad[0]), flat(grad[1]), flat(grad[2]), flat(grad[3])
+    all_c, all_dh, all_dc = flat(cells), flat(grad_state), flat(grad_cell)
     end = len(batch_sizes)
     while end > 0:
         first = first_step_of_chunk(end, starts, grad.shape[1])
@@ -102,12 +108,12 @@ def _backward(
         for t in range(end - 1, first - 1, -1):
             n, start = batch_sizes[t], starts[t]
             add_rows(grad_states, start, n, grad_state)
-            before = flat(cells, starts[t - 1], n) if t > 0 else zeros
-            i, f = flat(gates[0], start, n), flat(gates[1], start, n)
-            g, o = flat(gates[2], start, n), flat(gates[3], start, n)
-            di, df = flat(grad[0], start - base, n), flat(grad[1], start - base, n)
-            dg, do = flat(grad[2], start - base, n), flat(grad[3], start - base, n)
-            c, dh, dc = flat(cells, start, n), flat(grad_state, 0, n), flat(grad_cell, 0, n)
+            before = all_c[starts[t - 1] * width : start * width] if t > 0 else zeros
+            a, b = start * width, (start + n) * width
+            i, f, g, o, c = all_i[a:b], all_f[a:b], all_g[a:b], all_o[a:b], all_c[a:b]
+            a, b = (start - base) * width, (start - base + n) * width
+            di, df, dg, do = all_di[a:b], all_df[a:b], all_dg[a:b], all_do[a:b]
+            dh, dc = all_dh[: n * width], all_dc[: n * width]
             for j in range(len(c)):
                 shown = tanh(c[j])
                 dc[j] += dh[j] * o[j] * (_ONE - shown * shown)
@@ -119,8 +125,7 @@ def _backward(
                 df[j] = dc[j] * before[j] * f[j] * (_ONE - f[j])
                 dc[j] *= f[j]
             grad_state[:] = 0
-            for gate in range(4):
-                add_product(grad[gate], start - base, n, matrices[gate], grad_state, 0)
+            sum_products(grad, start - base, n, matrices, grad_state)
             grad_state[n:] = 0
         add_chunk(
             *(grad, grad, base, starts[end], rows, previous),

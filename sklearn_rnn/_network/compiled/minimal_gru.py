@@ -92,6 +92,8 @@ def _backward(
     # Of one step: gates of its texts, their gradients, and that of the states of the step after.
     of_step = np.zeros((5, batch_sizes[0], width), np.float32)
     zeros = np.zeros(batch_sizes[0] * width, np.float32)
+    all_s, all_z, all_g = flat(states), flat(of_step[0]), flat(of_step[1])
+    all_dz, all_dg, all_dh = flat(of_step[2]), flat(of_step[3]), flat(of_step[4])
     for t in range(len(batch_sizes) - 1, -1, -1):
         n_texts, start = batch_sizes[t], starts[t]
         for n in range(n_texts):
@@ -99,10 +101,10 @@ def _backward(
             copy_row(z, of_step[0, n])
             copy_row(candidate, of_step[1, n])
         add_rows(grad_states, start, n_texts, of_step[4])
-        z, g = flat(of_step[0], 0, n_texts), flat(of_step[1], 0, n_texts)
-        dz, dg = flat(of_step[2], 0, n_texts), flat(of_step[3], 0, n_texts)
-        dh = flat(of_step[4], 0, n_texts)
-        before = flat(states, starts[t - 1], n_texts) if t > 0 else zeros
+        n_units = n_texts * width
+        z, g = all_z[:n_units], all_g[:n_units]
+        dz, dg, dh = all_dz[:n_units], all_dg[:n_units], all_dh[:n_units]
+        before = all_s[starts[t - 1] * width : start * width] if t > 0 else zeros
         for j in range(len(dh)):
             dz[j] = dh[j] * (g[j] - before[j])
             dg[j] = dh[j] * z[j]

@@ -8,18 +8,19 @@ import numpy as np
 
 from .activations import tanh
 from .compiler import compiled
-from .matrix_product import add_product
 from .steps import (
     Array,
     RecurrentSteps,
     Rows,
     add_chunk,
+    add_products,
     add_rows,
     first_step_of_chunk,
     flat,
     look_up,
     pack_gates,
     pack_transposed_gates,
+    sum_products,
     zero_rows,
 )
 
@@ -51,12 +52,14 @@ def _forward(
     states: Array,
 ) -> None:
     matrices = pack_transposed_gates(weight, 1)
+    all_g, all_s, width = flat(gates[0]), flat(states), states.shape[1]
     for t in range(len(batch_sizes)):
         n, start = batch_sizes[t], starts[t]
         look_up(projected, rows, start, n, gates)
         if t > 0:
-            add_product(states, starts[t - 1], n, matrices[0], gates[0], start)
-        g, s = flat(gates[0], start, n), flat(states, start, n)
+            add_products(states, starts[t - 1], n, matrices, gates, start)
+        a, b = start * width, (start + n) * width
+        g, s = all_g[a:b], all_s[a:b]
         for j in range(len(s)):
             s[j] = tanh(g[j])
 
@@ -77,7 +80,9 @@ def _backward(
     grad_weight: Array,
 ) -> None:
     matrices = pack_gates(weight, 1)
-    grad_state = zero_rows(batch_sizes[0], states.shape[1])  # of texts that have a step after
+    width = states.shape[1]
+    grad_state = zero_rows(batch_sizes[0], width)  # of texts that have a step after
+    all_s, all_dh, all_d = flat(states), flat(grad_state), flat(grad[0])
     end = len(batch_sizes)
     while end > 0:
         first = first_step_of_chunk(end, starts, grad.shape[1])
@@ -85,12 +90,12 @@ def _backward(
         for t in range(end - 1, first - 1, -1):
             n, start = batch_sizes[t], starts[t]
             add_rows(grad_states, start, n, grad_state)
-            s, dh = flat(states, start, n), flat(grad_state, 0, n)
-            d = flat(grad[0], start - base, n)
+            s, dh = all_s[start * width : (start + n) * width], all_dh[: n * width]
+            d = all_d[(start - base) * width : (start - base + n) * width]
             for j in range(len(s)):
                 d[j] = dh[j] * (_ONE - s[j] * s[j])
             grad_state[:] = 0
-            add_product(grad[0], start - base, n, matrices[0], grad_state, 0)
+            sum_products(grad, start - base, n, matrices, grad_state)
             grad_state[n:] = 0
         add_chunk(
             *(grad, grad, base, starts[end], rows, previous),

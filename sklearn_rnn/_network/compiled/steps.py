@@ -19,7 +19,7 @@ A chunk's gradients stay in the second cache until they are used: those of all s
 go to main memory, and come back twice.
 
 Each gate has an array of its own, in which the units of a step's texts lie one after the other.
-So a formula is one loop over all of them (`flat`), which the compiler vectorizes; to find out
+So a formula is one loop over all of them, which the compiler vectorizes; to find out
 whether the arrays of a loop overlap takes as long as 32 units, and is done once for each step.
 Units are filled up to whole vectors (`padded`), with zeros in weights and so in all that follows.
 
@@ -39,6 +39,7 @@ from .compiler import add_row, compiled, copy_row, inlined
 from .matrix_product import (
     SPARE_ROWS,
     TERMS_AT_ONCE,
+    add_product,
     add_transposed_product,
     pack_matrix,
     pack_rows,
@@ -52,12 +53,14 @@ __all__ = [
     "Rows",
     "Steps",
     "add_chunk",
+    "add_products",
     "add_rows",
     "first_step_of_chunk",
     "flat",
     "look_up",
     "pack_gates",
     "pack_transposed_gates",
+    "sum_products",
     "zero_rows",
 ]
 
@@ -193,12 +196,13 @@ class RecurrentSteps(Steps):
 
 
 @inlined
-def flat(rows: Array, start: int, n: int) -> Any:
-    """Return the numbers of some rows as one dimension: (S, W) -> (n * W,)."""
-    # A loop over a view starts at 0: of an index that does, the compiler sees that it is not
-    # negative, which to numba means an index from the end.
-    width = rows.shape[1]
-    return rows.reshape(-1)[start * width : (start + n) * width]
+def flat(rows: Array) -> Any:
+    """Return rows as one dimension, of which loops over a step take a slice: (S, W) -> (S * W,).
+
+    A loop over a slice starts at 0: of an index that does, the compiler sees that it is not
+    negative, which to numba means an index from the end.
+    """
+    return rows.reshape(-1)
 
 
 @inlined
@@ -239,6 +243,22 @@ def pack_transposed_gates(weight: Array, n_gates: int) -> Array:
     for gate in range(n_gates):
         packed[gate] = pack_matrix(weight[gate * n_hidden : (gate + 1) * n_hidden].T)
     return packed
+
+
+@compiled
+def add_products(
+    states: Array, at: int, n: int, matrices: Array, gates: Array, start: int
+) -> None:
+    """Add states[at : at + n] @ matrices (G, ...), packed, to gates[:, start : start + n]."""
+    for gate in range(len(matrices)):
+        add_product(states, at, n, matrices[gate], gates[gate], start)
+
+
+@compiled
+def sum_products(grad: Array, start: int, n: int, matrices: Array, sums: Array) -> None:
+    """Add grad[gate, start : start + n] @ matrices[gate], of all gates, to sums[:n]."""
+    for gate in range(len(matrices)):
+        add_product(grad[gate], start, n, matrices[gate], sums, 0)
 
 
 @compiled

@@ -1,0 +1,20 @@
+"""The compiled steps of a GRU: its formula, text by text."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from compiled_steps import Run, sigmoid
+
+
+def step(gates, h, weight, memory):
+    (of_r, of_z, of_g), (r, z, g) = np.split(gates, 3), np.split(weight @ h, 3)
+    z = sigmoid(of_z + z)
+    return (1 - z) * np.tanh(of_g + sigmoid(of_r + r) * g) + z * h, memory
+
+
+@pytest.mark.parametrize("n_hidden", [1, 7, 32])
+def test_the_states_are_those_of_the_formula(n_hidden):
+    run = Run("gru", [5, 1, 9, 3, 9], n_hidden)
+    np.testing.assert_allclose(run.forward(), run.text_by_text(step), rtol=1e-5, atol=1e-6)

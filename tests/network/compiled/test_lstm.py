@@ -1,0 +1,20 @@
+"""The compiled steps of an LSTM: its formula, text by text."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from compiled_steps import Run, sigmoid
+
+
+def step(gates, h, weight, c):
+    i, f, g, o = np.split(gates + weight @ h, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+@pytest.mark.parametrize("n_hidden", [1, 7, 32])
+def test_the_states_are_those_of_the_formula(n_hidden):
+    run = Run("lstm", [5, 1, 9, 3, 9], n_hidden)
+    np.testing.assert_allclose(run.forward(), run.text_by_text(step), rtol=1e-5, atol=1e-6)
