@@ -9,17 +9,21 @@ if TYPE_CHECKING:
     from .corpora import TextFile
     from .datasets import fetch_imdb, make_reviews
     from .embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
+    from .mean_embedding import MeanEmbedding
     from .persistence import load, save
     from .regressor import RNNTextRegressor
+    from .semi_supervised import TeacherStudentClassifier
     from .sequences import TokenSequences
     from .text import SequenceVectorizer
 
 __all__ = [
     "FastTextEmbedding",
+    "MeanEmbedding",
     "PretrainedEmbedding",
     "RNNTextClassifier",
     "RNNTextRegressor",
     "SequenceVectorizer",
+    "TeacherStudentClassifier",
     "TextFile",
     "TokenSequences",
     "Word2VecEmbedding",
@@ -34,10 +38,12 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "FastTextEmbedding": "embeddings",
+    "MeanEmbedding": "mean_embedding",
     "PretrainedEmbedding": "embeddings",
     "RNNTextClassifier": "classifier",
     "RNNTextRegressor": "regressor",
     "SequenceVectorizer": "text",
+    "TeacherStudentClassifier": "semi_supervised",
     "TextFile": "corpora",
     "TokenSequences": "sequences",
     "Word2VecEmbedding": "embeddings",
@@ -57,6 +63,7 @@ _MODULES = {
     "exceptions",
     "inspection",
     "persistence",
+    "semi_supervised",
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import numpy as np
@@ -28,9 +28,11 @@ from ..displays import TokenAttributionDisplay
 from ..exceptions import ModelFileError
 from ..regressor import RNNTextRegressor
 from ..text import SequenceVectorizer
+from .examples import Examples
 from .table import Table
 from .table_columns import (
     complete_rows,
+    labelled_rows,
     labels_in,
     numbers_in,
     text_column,
@@ -39,23 +41,13 @@ from .table_columns import (
 )
 from .table_files import as_csv, check_writable, lines_as_table, read_table, write_table
 from .terminal import as_argument, print_coloured, read_stdin, shown, write_stdout
+from .unlabelled import fit_with_unlabelled, gain_row
 
 __all__ = ["explain", "predict", "train"]
 
 _MOST_LABELS_SHOWN = 8
 _LONGEST_LABEL = 80
 _WIDEST_BAR = 20
-
-
-class Examples(NamedTuple):
-    """Texts and their labels."""
-
-    texts: list[str]
-    labels: NDArray[Any]
-
-    def subset(self, rows: NDArray[np.intp]) -> Examples:
-        """Return some of them."""
-        return Examples([self.texts[row] for row in rows], self.labels[rows])
 
 
 # ---- Train -----------------------------------------------------------------------------------
@@ -65,24 +57,38 @@ def train(options: Namespace) -> bool:
     """Train a model on a table and save it; return False if training was interrupted."""
     table = read_table(options.table, options.encoding)
     text, label = training_columns(table, options.text, options.label)
-    rows = complete_rows(table, [text, label], options.skip_missing)
+    others: list[int] = []
+    if options.unlabelled:
+        rows, others = labelled_rows(table, text, label, options.skip_missing)
+    else:
+        rows = complete_rows(table, [text, label], options.skip_missing)
     _warn_of_short_rows(table, options.command)
+    unlabelled = texts_in(table, text, others)
     read_labels = numbers_in if options.regression else labels_in
     examples = Examples(texts_in(table, text, rows), read_labels(table, label, rows))
     training, held_out = map(examples.subset, _hold_out(examples.labels, options))
     model = _new_model(options, examples.texts)
     if not options.quiet:
         _announce(options, model, training, held_out)
-    seconds = _fit(model, training)
+    if unlabelled:
+        start = perf_counter()
+        model = fit_with_unlabelled(model, training, unlabelled, options)
+        seconds = perf_counter() - start
+    else:
+        seconds = _fit(model, training)
     _save(model, options.out)
     if not options.quiet:
         print()
+        n_used = len(examples.texts) + len(unlabelled)
+        without = [("without label", f"{len(unlabelled):,} of them")] if unlabelled else []
         _print_aligned(
             [
-                ("texts", _count_of_texts(table, training, held_out)),
+                ("texts", _count_of_texts(table, n_used)),
+                *without,
                 ("labels", (_range_of if options.regression else _counts)(examples.labels)),
                 *_model_rows(model, seconds),
                 *(_scores(model, training.labels, held_out) if held_out.texts else ()),
+                *(gain_row(model, training, held_out) if unlabelled and held_out.texts else ()),
             ]
         )
         _print_next(options.out, text)
@@ -166,8 +172,7 @@ def _save(model: Pipeline, path: Path) -> None:
 # ---- What was trained ------------------------------------------------------------------------
 
 
-def _count_of_texts(table: Table, training: Examples, held_out: Examples) -> str:
-    n_read = len(training.texts) + len(held_out.texts)
+def _count_of_texts(table: Table, n_read: int) -> str:
     n_skipped = len(table.rows) - n_read
     skipped = f", {n_skipped:,} skipped" if n_skipped else ""
     return f"{n_read:,} read from {shown(table.source)}{skipped}"

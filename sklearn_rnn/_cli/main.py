@@ -87,6 +87,7 @@ Train a recurrent network on a table of texts and labels, and save it.
       --out model.joblib
 
 A tenth of the rows is held out, and the model is evaluated on them at the end.
+If most rows have no label, --unlabelled learns from their texts, too.
 Ctrl-C ends training early and saves what was learned so far.
 
 {_TABLES}"""
@@ -167,6 +168,8 @@ def _conflict(options: Namespace) -> str:
     if is_closed(sys.stdout) and not is_silent:
         remedy = "--quiet" if options.command == "train" else "> FILE"
         return f"standard output is closed, but there is something to print: add {remedy}"
+    if options.command == "train" and options.unlabelled and options.regression:
+        return "--unlabelled is for labels, not for --regression"
     escapes = writes_file and getattr(options, "escape_formulas", False)
     if escapes and not may_contain_formulas(options.out):
         return "--escape-formulas is for .csv and .tsv: no other table contains formulas"
@@ -288,6 +291,11 @@ def _add_data_options(parser: ArgumentParser) -> None:
     add("--text", metavar="COLUMN", help='column of texts (default: "text")')
     add("--label", metavar="COLUMN", help='column of labels (default: "label")')
     add("--skip-missing", action="store_true", help="leave out rows without text or label")
+    add(
+        "--unlabelled",
+        action="store_true",
+        help="also learn from rows without label: a linear model labels them for the network",
+    )
     add(
         "--test-fraction",
         metavar="FRACTION",

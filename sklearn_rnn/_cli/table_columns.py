@@ -15,6 +15,7 @@ from .terminal import as_argument
 
 __all__ = [
     "complete_rows",
+    "labelled_rows",
     "labels_in",
     "numbers_in",
     "text_column",
@@ -86,6 +87,22 @@ def complete_rows(table: Table, names: Sequence[str], skip_missing: bool) -> lis
     if not complete:
         raise ValueError(f"{table.source!r} has no row with {' and '.join(map(repr, names))}.")
     return complete
+
+
+def labelled_rows(
+    table: Table, text: str, label: str, skip_missing: bool
+) -> tuple[list[int], list[int]]:
+    """Return the rows with a label, and those whose label is empty: all have a text."""
+    rows = complete_rows(table, [text], skip_missing)
+    labels = table.column(label)
+    labelled = [row for row in rows if not _is_missing(labels[row])]
+    if not labelled:
+        raise ValueError(f"{table.source!r} has no row with {label!r}.")
+    if len(labelled) == len(rows):
+        raise ValueError(
+            f"{table.source!r} has no row without {label!r}, from which --unlabelled would learn."
+        )
+    return labelled, [row for row in rows if _is_missing(labels[row])]
 
 
 def texts_in(table: Table, name: str, rows: Sequence[int]) -> list[str]:

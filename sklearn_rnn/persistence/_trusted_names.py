@@ -22,7 +22,10 @@ _OURS = (
     "sklearn_rnn.embeddings.FastTextEmbedding",
     "sklearn_rnn.embeddings.PretrainedEmbedding",
     "sklearn_rnn.embeddings.Word2VecEmbedding",
+    "sklearn_rnn.mean_embedding.MeanEmbedding",
     "sklearn_rnn.regressor.RNNTextRegressor",
+    "sklearn_rnn.semi_supervised._splits.LabelledSplit",
+    "sklearn_rnn.semi_supervised._teacher_student.TeacherStudentClassifier",
     "sklearn_rnn.sequences.TokenSequences",
     "sklearn_rnn.text.SequenceVectorizer",
 )

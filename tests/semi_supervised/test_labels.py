@@ -1,0 +1,71 @@
+"""Markers of texts without a label, of any type; a teacher's labels have the shares asked for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_rnn.semi_supervised._labels import assign_labels, is_labelled, labels_of
+
+MARKED = {
+    "int64": np.array([3, -1, 5]),
+    "int8": np.array([3, -1, 5], np.int8),
+    "float": np.array([3.0, -1.0, 5.0]),
+    "NaN": np.array([3.0, np.nan, 5.0]),
+    "str": np.array(["a", "", "b"]),
+    "str of a number": np.array(["a", "-1", "b"]),
+    "bytes": np.array([b"a", b"", b"b"]),
+    "None": np.array(["a", None, "b"], object),
+    "object NaN": np.array(["a", np.nan, "b"], object),
+    "object -1": np.array(["a", -1, "b"], object),
+    "objects of numbers": np.array([3, None, 5], object),
+    "pandas": pd.Series(["a", None, "b"]),
+    "pandas string": pd.Series(["a", pd.NA, "b"], dtype="string"),
+    "pandas Int64": pd.Series([3, pd.NA, 5], dtype="Int64"),
+    "pandas category": pd.Series(["a", None, "b"], dtype="category"),
+    "list": ["a", "", "b"],
+    "list of None": ["a", None, "b"],
+    "column": np.array([[3], [-1], [5]]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("y", MARKED.values(), ids=MARKED)
+def test_the_second_text_has_no_label(y):
+    mask = is_labelled(y)
+    assert mask.tolist() == [True, False, True]
+    labels = labels_of(y, mask)
+    assert labels.tolist() in ([3, 5], ["a", "b"], [b"a", b"b"])
+    assert labels.dtype.kind in "iUS"
+
+
+@pytest.mark.parametrize("y", [[0, 1, 2], ["a", "b", "-"], [True, False, True], [1.5, 0.0, -2.0]])
+def test_other_labels_are_labels(y):
+    assert is_labelled(y).all()
+
+
+@given(
+    st.integers(2, 6),
+    st.integers(1, 300),
+    st.integers(0, 1_000),
+    st.floats(-30, 30),
+    st.booleans(),
+)
+def test_each_class_gets_its_share_whatever_the_teacher_prefers(n_classes, n, seed, bias, even):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, n_classes))
+    logits[:, 0] += bias
+    shares = np.full(n_classes, 1 / n_classes) if even else rng.dirichlet(np.ones(n_classes))
+    counts = np.bincount(assign_labels(logits, shares), minlength=n_classes)
+    assert (np.abs(counts - shares * n) <= 2).all()
+
+
+def test_of_two_classes_the_surest_texts_get_each():
+    logits = np.array([[0.0, 5.0], [0.0, 4.0], [0.0, 3.0], [0.0, 2.0]])
+    assert assign_labels(logits, np.array([0.5, 0.5])).tolist() == [1, 1, 0, 0]
+    assert assign_labels(logits, np.array([0.25, 0.75])).tolist() == [1, 1, 1, 0]
+
+
+def test_no_texts_get_no_labels():
+    assert assign_labels(np.zeros((0, 3)), np.ones(3) / 3).tolist() == []
