@@ -38,6 +38,9 @@ _LOGITS_AT_ONCE = 2**21
 
 _ROWS_AT_ONCE = 1_024
 
+_IDS_AT_ONCE = 2**17
+"""Ids, padding among them, that are read at once: half a megabyte."""
+
 _STEPS = 8
 """Batches have a multiple of this number of steps: oneDNN prepares a kernel for each number."""
 
@@ -214,8 +217,16 @@ class SequenceDataset(Dataset[Batch]):
             values = np.asarray(self.values[rows]).astype(np.float32, copy=False)
             return values, self.lengths[indices]
         # Aligned whenever they are read: it takes a thousandth of a step, and an aligned copy of
-        # all texts would double their memory.
-        return left_align(np.asarray(self.values[rows]))
+        # all texts would double their memory. A few at a time: rows may be padded to many times
+        # the longest of these texts.
+        lengths = self.lengths[indices]
+        aligned = np.full((len(rows), rounded(int(lengths.max()))), PADDING, np.int32)
+        n_at_once = 1 + _IDS_AT_ONCE // max(1, self.values.shape[1])
+        for start in range(0, len(rows), n_at_once):
+            some = slice(start, start + n_at_once)
+            ids, _ = left_align(np.asarray(self.values[rows[some]]))
+            aligned[some, : ids.shape[1]] = ids
+        return aligned, lengths
 
 
 def _lengths(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -37,6 +37,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 NEEDS = {
     "embeddings": ["gensim"],
+    "few_labels": ["gensim"],
     "gensim": ["gensim"],
     "lecture": ["gensim"],
     "scale": ["distributed"],

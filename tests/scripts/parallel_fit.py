@@ -28,9 +28,9 @@ EXACT = {**FOUR_EPOCHS, "input_dropout": 0.0, "dropout": 0.0, "branch_dropout": 
 def some_cut(fit):
     """Have batches of 60 tokens cut, which most have, and the others left to the main process."""
 
-    def with_both():
+    def with_both(*args, **kwargs):
         with patch.object(gradients, "_FEW_TOKENS", 60):
-            return fit()
+            return fit(*args, **kwargs)
 
     return with_both
 
@@ -147,6 +147,7 @@ class Dies(Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@some_cut
 def kept(folder, rank, dies_in=None):
     """Fit with checkpoints, each process in a folder of its own; the last may be killed."""
     callbacks = train.training_callbacks
