@@ -33,8 +33,8 @@ _LENGTH_NOISE = 0.1
 _TOKENS_AT_ONCE = 16_384
 """Tokens in a batch that is only predicted: keeps the activations within the cache."""
 
-_LOGITS_AT_ONCE = 2**21
-"""Logits of such a batch: 16 MB as doubles, in each thread. Only thousands of classes reach it."""
+_LOGITS_AT_ONCE = 2**19
+"""Logits of such a batch: 4 MB as doubles, in each thread. Only hundreds of classes reach it."""
 
 _ROWS_AT_ONCE = 1_024
 
