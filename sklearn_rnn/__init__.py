@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .datasets import fetch_imdb, make_reviews
     from .embeddings import FastTextEmbedding, PretrainedEmbedding, Word2VecEmbedding
     from .mean_embedding import MeanEmbedding
+    from .nbsvm import NBSVMClassifier
     from .persistence import load, save
     from .regressor import RNNTextRegressor
     from .semi_supervised import TeacherStudentClassifier
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FastTextEmbedding",
     "MeanEmbedding",
+    "NBSVMClassifier",
     "PretrainedEmbedding",
     "RNNTextClassifier",
     "RNNTextRegressor",
@@ -39,6 +41,7 @@ __version__ = "0.1.0.dev0"
 _HOMES = {
     "FastTextEmbedding": "embeddings",
     "MeanEmbedding": "mean_embedding",
+    "NBSVMClassifier": "nbsvm",
     "PretrainedEmbedding": "embeddings",
     "RNNTextClassifier": "classifier",
     "RNNTextRegressor": "regressor",

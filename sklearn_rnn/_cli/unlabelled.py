@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ..semi_supervised import TeacherStudentClassifier
-from ..semi_supervised._teacher_student import default_student
+from ..semi_supervised._defaults import default_student
 from .examples import Examples
 
 __all__ = ["fit_with_unlabelled", "gain_row"]

@@ -23,6 +23,7 @@ _OURS = (
     "sklearn_rnn.embeddings.PretrainedEmbedding",
     "sklearn_rnn.embeddings.Word2VecEmbedding",
     "sklearn_rnn.mean_embedding.MeanEmbedding",
+    "sklearn_rnn.nbsvm.NBSVMClassifier",
     "sklearn_rnn.regressor.RNNTextRegressor",
     "sklearn_rnn.semi_supervised._splits.LabelledSplit",
     "sklearn_rnn.semi_supervised._teacher_student.TeacherStudentClassifier",

@@ -22,14 +22,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._utils.saved_state import VersionedState
 from .._utils.snapshots import commit_on_success, on_snapshot
 from .._utils.validation import check_y_passed, seed_from
-from ..classifier import RNNTextClassifier
-from ..embeddings import Word2VecEmbedding
 from ..text import SequenceVectorizer
+from ._defaults import default_embedding, default_student, linear_student, two_views
 from ._inputs import Inputs, fit_weighted, reads_sequences
 from ._labels import assign_labels, is_labelled, labels_of
-from ._views import TwoViews, logits_of, standardised
+from ._logits import Logits, logits_of, standardised
 
-__all__ = ["TeacherStudentClassifier", "default_student"]
+__all__ = ["TeacherStudentClassifier"]
 
 Indices = NDArray[np.intp]
 
@@ -53,23 +52,28 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
     3. A student is fitted to all texts. It reads thousands of texts, of which the teacher has seen
        the words of a few: so it ends up better than the teacher.
 
+    The default teacher consists of three linear models. One reads TF-IDF of words and pairs of
+    words, one the mean of word vectors; they are weighted by what they predict of labelled texts
+    held out, and together label all texts for the third, an
+    :class:`~sklearn_rnn.nbsvm.NBSVMClassifier`, whose labels the student gets.
+
     Parameters
     ----------
     teacher : classifier, default=None
-        Fitted to the labelled texts. None: two linear models, one of TF-IDF of words and pairs of
-        words, one of the mean of word vectors, whose logits are added up.
+        Fitted to the labelled texts. None: the three linear models.
     student : classifier, default=None
         Fitted to all texts, with sample weights. None: a
-        :class:`~sklearn_rnn.classifier.RNNTextClassifier` of minimal GRUs, which starts from the
-        word vectors.
+        :class:`~sklearn_rnn.classifier.RNNTextClassifier`, which starts from the word vectors and
+        reads all texts three times.
 
         A teacher or student that is an `RNNTextClassifier` reads sequences of token ids with word
         vectors; any other one, such as a pipeline, reads the texts as they are.
     vectorizer : SequenceVectorizer, default=None
         Turns texts into token ids. None: the default `SequenceVectorizer`.
     embedding : embedding step or "passthrough", default=None
-        Word vectors. None: 100 dimensions of word2vec, learned in three passes. With
-        ``"passthrough"`` there are none, and the default teacher cannot be used.
+        Word vectors. None: 100 dimensions of word2vec (CBOW), learned in ten passes from contexts
+        of up to 20 words each way. With ``"passthrough"`` there are none, and the default teacher
+        cannot be used.
     class_prior : array-like of shape (n_classes,), default=None
         Share of each class in the texts without a label, in the order of `classes_`. None: its
         share in the labelled texts.
@@ -223,9 +227,9 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self.class_prior_ = self._prior(codes)
         held_out, known = self._hold_out(codes, random.randint(2**31))
-        teachers = self._teach(inputs.at(labelled[known]), labels[known], inputs)
         weights = weights.copy()
         weights[labelled[known]] *= self.labelled_weight
+        teachers = self._teach(inputs, labelled[known], codes[known], weights)
         self.validation_scores_: list[float] = []
         logits = teachers
         for n in range(self.n_rounds):
@@ -251,7 +255,7 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         vectorizer = SequenceVectorizer() if self.vectorizer is None else clone(self.vectorizer)
         embedding = self.embedding
         if embedding is None:
-            embedding = Word2VecEmbedding(epochs=3, random_state=seed, verbose=self.verbose)
+            embedding = default_embedding(seed, self.verbose)
         elif embedding == "passthrough" and self.teacher is None:
             raise ValueError(
                 "TeacherStudentClassifier: the default teacher reads word vectors, got "
@@ -291,15 +295,20 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
             ) from error
         return held_out, known
 
-    def _teach(self, known: Inputs, labels: NDArray[Any], every: Inputs) -> NDArray[np.float64]:
+    def _teach(
+        self, every: Inputs, known: Indices, codes: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> Logits:
         """Fit the teacher to the texts that have a label; return its logits of all: (N, C)."""
-        self._say(f"the teacher learns from {len(labels):,} texts")
-        if self.teacher is None:
-            assert self.encoder_ is not None
-            views = TwoViews(self.encoder_[0].build_analyzer())
-            return views.fit(known, labels).logits(every)
-        teacher = clone(self.teacher).fit(known.read_by(self.teacher), labels)
-        return logits_of(teacher, every.read_by(self.teacher))
+        self._say(f"the teacher learns from {len(known):,} texts")
+        labels = self.classes_[codes]
+        if self.teacher is not None:
+            teacher = clone(self.teacher).fit(every.at(known).read_by(self.teacher), labels)
+            return logits_of(teacher, every.read_by(self.teacher))
+        assert self.encoder_ is not None
+        analyzer = self.encoder_[0].build_analyzer()
+        logits = two_views(every, known, labels, analyzer)
+        taught = self._label(logits, known, codes)
+        return linear_student(every.texts, taught, weights, analyzer)
 
     def _label(
         self, logits: NDArray[np.float64], known: Indices, codes: NDArray[np.int64]
@@ -419,18 +428,6 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
-
-
-def default_student(random_state: int, verbose: int = 0) -> RNNTextClassifier:
-    """Return the network that learns from a teacher, not fitted."""
-    return RNNTextClassifier(
-        cell="mingru",
-        term_weights="naive_bayes",
-        label_smoothing=0.05,
-        max_epochs=3,
-        random_state=random_state,
-        verbose=verbose,
-    )
 
 
 def _check_labels(labels: NDArray[Any]) -> NDArray[Any]:
