@@ -24,21 +24,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import StackingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
-from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
+from sklearn_rnn import NBSVMClassifier, RNNTextClassifier, SequenceVectorizer
 from sklearn_rnn.datasets import fetch_imdb
 
 Texts = Sequence[str]
@@ -55,34 +52,6 @@ class Task(NamedTuple):
     tokenizer: Callable[[str], list[str]] | None = None
 
 
-class NaiveBayesWeights(BaseEstimator, ClassifierMixin):
-    """Logistic regression of words weighted by how much more often one class uses them.
-
-    For two classes; `OneVsRestClassifier` extends it to more. Wang and Manning (2012), "Baselines
-    and Bigrams: Simple, Good Sentiment and Topic Classification".
-    """
-
-    def __init__(self, C: float = 1.0) -> None:
-        self.C = C
-
-    def fit(self, X: sparse.csr_matrix, y: NDArray[Any]) -> Self:
-        self.classes_ = np.unique(y)
-        positive = np.asarray(y == self.classes_[1])
-        rates = [1 + X[rows].sum(axis=0).A1 for rows in (positive, ~positive)]
-        self.weights_ = np.log(rates[0] / rates[0].sum()) - np.log(rates[1] / rates[1].sum())
-        self.linear_ = LogisticRegression(C=self.C, max_iter=1000).fit(self._weighted(X), y)
-        return self
-
-    def predict_proba(self, X: sparse.csr_matrix) -> NDArray[np.float64]:
-        return self.linear_.predict_proba(self._weighted(X))
-
-    def predict(self, X: sparse.csr_matrix) -> NDArray[Any]:
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def _weighted(self, X: sparse.csr_matrix) -> sparse.csr_matrix:
-        return (X > 0).astype(np.float64) @ sparse.diags(self.weights_)
-
-
 def tf_idf(task: Task, seed: int = 0) -> Any:
     return make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, **words_of(task)),
@@ -92,8 +61,7 @@ def tf_idf(task: Task, seed: int = 0) -> Any:
 
 def nb_svm(task: Task, seed: int = 0) -> Any:
     return make_pipeline(
-        CountVectorizer(ngram_range=(1, 2), min_df=2, **words_of(task)),
-        OneVsRestClassifier(NaiveBayesWeights()),
+        CountVectorizer(ngram_range=(1, 2), min_df=2, **words_of(task)), NBSVMClassifier()
     )
 
 

@@ -51,7 +51,7 @@ class Corpus(NamedTuple):
 
 def main() -> None:
     options = parse_arguments()
-    for name in options.data:
+    for name in options.tasks:
         home, _ = TASKS[name]
         if (options.folder / home).is_dir():
             compare(load(options.folder, name, options.held_out), options)
@@ -60,7 +60,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="folder of the data sets")
-    parser.add_argument("--data", nargs="+", default=["imdb25k", "trec6", "hotel"], choices=TASKS)
+    parser.add_argument("--tasks", nargs="+", default=["imdb25k", "trec6", "hotel"], choices=TASKS)
     parser.add_argument("--labels", nargs="+", type=int, default=[100, 250, 1_000])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--held-out", choices=["validation", "test"], default="test")

@@ -171,13 +171,24 @@ class MeanEmbedding(
         return len(self.component_)
 
     def _check(self, X: Any) -> TokenSequences:
-        sequences = check_sequences("MeanEmbedding", X)
-        if sequences.vectors is None:
+        pipeline = "make_pipeline(SequenceVectorizer(), Word2VecEmbedding(), MeanEmbedding(), ...)"
+        if not isinstance(X, TokenSequences):
+            raise TypeError(
+                f"MeanEmbedding: expected TokenSequences with vectors, got {type(X).__name__}. Put "
+                f"a vectorizer and an embedding step before it: {pipeline}."
+            )
+        if X.vectors is None:
             raise ValueError(
                 "MeanEmbedding: X has no vectors. Put an embedding step before it, such as "
-                "Word2VecEmbedding or PretrainedEmbedding."
+                f"Word2VecEmbedding or PretrainedEmbedding: {pipeline}."
             )
-        return sequences
+        return check_sequences("MeanEmbedding", X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def _means(self, sequences: TokenSequences) -> NDArray[np.float32]:
         """Return the weighted means, with all directions: (N, D)."""

@@ -77,7 +77,7 @@ def test_what_has_no_vectors_or_other_words_is_refused():
     embedding = MeanEmbedding().fit(SOME)
     with pytest.raises(ValueError, match="MeanEmbedding: X has no vectors"):
         embedding.fit(TokenSequences(SOME.ids, WORDS))
-    with pytest.raises(TypeError, match="MeanEmbedding: expected TokenSequences, got list"):
+    with pytest.raises(TypeError, match="expected TokenSequences with vectors, got list"):
         embedding.transform([[2, 3]])
     with pytest.raises(ValueError, match="another vocabulary"):
         embedding.transform(TokenSequences(SOME.ids, ("a", "b", "c", "d", "e"), VECTORS))

@@ -13,7 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNTextClassifier, RNNTextRegressor, SequenceVectorizer
+from sklearn_rnn import (
+    MeanEmbedding,
+    NBSVMClassifier,
+    RNNTextClassifier,
+    RNNTextRegressor,
+    SequenceVectorizer,
+    TeacherStudentClassifier,
+)
 
 CLASSIFIER = RNNTextClassifier(
     hidden_size=8, embedding_dim=8, max_epochs=15, lr=0.02, batch_size=8
@@ -30,7 +37,8 @@ REGRESSOR = RNNTextRegressor(
     branch_dropout=0,
 )
 FINAL_ESTIMATORS = [CLASSIFIER, REGRESSOR]
-ALL = [*FINAL_ESTIMATORS, SequenceVectorizer()]
+READERS_OF_TEXT = [SequenceVectorizer(), TeacherStudentClassifier()]
+ALL = [*FINAL_ESTIMATORS, *READERS_OF_TEXT, MeanEmbedding(), NBSVMClassifier()]
 
 FRACTIONS = "Feeds fractional numbers as X, although the tags say that X holds categorical ids."
 EXPECTED_FAILURES = {
@@ -54,12 +62,11 @@ FURTHER_CHECKS = [
 ]
 
 # Those that make no X of their own, since it would hold numbers.
-VECTORIZER_CHECKS = [
+CHECKS_WITHOUT_DATA = [
     "check_do_not_raise_errors_in_init_or_set_params",
     "check_estimator_repr",
     "check_estimator_tags_renamed",
     "check_estimators_unfitted",
-    "check_get_feature_names_out_error",
     "check_get_params_invariance",
     "check_mixin_order",
     "check_no_attributes_set_in_init",
@@ -111,14 +118,24 @@ def test_further_scikit_learn_check(estimator, check):
     getattr(estimator_checks, check)(name_of(quick), quick)
 
 
-@pytest.mark.parametrize("check", common_checks(SequenceVectorizer()), ids=lambda f: f.__name__)
-def test_scikit_learn_check_of_the_vectorizer(check):
-    check("SequenceVectorizer", SequenceVectorizer())
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [(estimator, check) for estimator in READERS_OF_TEXT for check in common_checks(estimator)],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_scikit_learn_check_of_readers_of_text(estimator, check):
+    check(name_of(estimator), clone(estimator))
 
 
-@pytest.mark.parametrize("check", VECTORIZER_CHECKS)
-def test_further_scikit_learn_check_of_the_vectorizer(check):
-    getattr(estimator_checks, check)("SequenceVectorizer", SequenceVectorizer())
+@pytest.mark.parametrize("check", CHECKS_WITHOUT_DATA)
+@pytest.mark.parametrize("estimator", [*READERS_OF_TEXT, MeanEmbedding()], ids=name_of)
+def test_scikit_learn_check_without_data(estimator, check):
+    getattr(estimator_checks, check)(name_of(estimator), clone(estimator))
+
+
+@pytest.mark.parametrize("estimator", [SequenceVectorizer(), MeanEmbedding()], ids=name_of)
+def test_unfitted_transformers_have_no_names_of_features(estimator):
+    estimator_checks.check_get_feature_names_out_error(name_of(estimator), estimator)
 
 
 # A wrong tag switches nearly all checks off, and what is left is green.
@@ -132,7 +149,7 @@ def test_so_many_checks_run(estimator, at_least):
 
 def test_so_many_checks_run_on_the_vectorizer():
     names = {check.__name__ for check in common_checks(SequenceVectorizer())}
-    assert len(names | set(VECTORIZER_CHECKS)) >= 14
+    assert len({*names, *CHECKS_WITHOUT_DATA, "check_get_feature_names_out_error"}) >= 14
 
 
 def test_at_most_three_checks_are_expected_to_fail_each_for_a_reason():
