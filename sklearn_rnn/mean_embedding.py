@@ -174,8 +174,8 @@ class MeanEmbedding(
         pipeline = "make_pipeline(SequenceVectorizer(), Word2VecEmbedding(), MeanEmbedding(), ...)"
         if not isinstance(X, TokenSequences):
             raise TypeError(
-                f"MeanEmbedding: expected TokenSequences with vectors, got {type(X).__name__}. Put "
-                f"a vectorizer and an embedding step before it: {pipeline}."
+                f"MeanEmbedding: expected TokenSequences with vectors, got {type(X).__name__}. "
+                f"Put a vectorizer and an embedding step before it: {pipeline}."
             )
         if X.vectors is None:
             raise ValueError(

@@ -92,7 +92,7 @@ class NBSVMClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         y : array-like of shape (n_texts,)
             Labels.
         sample_weight : array-like of shape (n_texts,), default=None
-            How many texts each text counts for.
+            How many texts each text counts for; one of weight 0 is left out, its class, too.
 
         Returns
         -------
@@ -108,15 +108,16 @@ class NBSVMClassifier(ClassifierMixin, VersionedState, BaseEstimator):
             counts, labels = validate_data(fitted, X, y, accept_sparse="csr")
             check_classification_targets(labels)
             weights = _check_sample_weight(sample_weight, counts, ensure_non_negative=True)
-            fitted._learn(_presence(counts), labels, weights)
+            rows = np.flatnonzero(weights)
+            fitted._learn(_presence(counts)[rows], labels[rows], weights[rows])
         return self
 
     def _learn(self, present: csr_array, y: NDArray[Any], weights: NDArray[np.float64]) -> None:
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(
-                "NBSVMClassifier: y must have at least two classes, got 1 class: "
-                f"{self.classes_[0]!r}."
+                "NBSVMClassifier: texts of weight above 0 must have at least two classes, got "
+                f"{len(self.classes_)} class: {list(self.classes_)}."
             )
         told_apart = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         rows = [self._one_from_the_rest(present, y == label, weights) for label in told_apart]

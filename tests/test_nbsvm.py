@@ -58,6 +58,14 @@ def test_a_weight_is_a_number_of_texts():
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-3, atol=1e-5)
 
 
+def test_a_class_without_weight_is_left_out():
+    X, y = counts(n_classes=3)
+    model = NBSVMClassifier().fit(X, y, sample_weight=y < 2)
+    assert model.classes_.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="at least two classes, got 1"):
+        model.fit(X, y, sample_weight=y < 1)
+
+
 def test_sparse_counts_are_read_as_dense_ones_however_they_are_stored():
     X, y = counts()
     stored = csr_matrix(X)

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from ..semi_supervised import TeacherStudentClassifier
 from ..semi_supervised._defaults import default_student
+from ..semi_supervised._labels import labels_of
 from .examples import Examples
 
 __all__ = ["fit_with_unlabelled", "gain_row"]
@@ -37,7 +38,7 @@ def fit_with_unlabelled(
     Pipeline
         Vectorizer, word vectors and network.
     """
-    if "-1" in map(str, training.labels):  # a number, or a string
+    if not labels_of(training.labels, "train --unlabelled")[0].all():  # -1, "-1" or -1.0
         raise ValueError(
             "with --unlabelled, -1 cannot be a label: it marks texts without one. Write it "
             "differently."

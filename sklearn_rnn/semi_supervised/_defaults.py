@@ -74,22 +74,30 @@ def two_views(
     """
     codes = np.unique(labels, return_inverse=True)[1]
     n_folds = min(_MOST_FOLDS, int(np.bincount(codes).min()))
+    words = _tf_idf(every, known, analyzer)  # (N, number of words and pairs)
     means = MeanEmbedding().fit_transform(every.sequences)  # (N, D)
-    views = [
-        (_model_of_words(analyzer), every.texts, every.at(known).texts),
-        (_model_of_means(means[known], labels, n_folds), means, means[known]),
+    views: list[tuple[Any, Any]] = [
+        (LogisticRegression(C=10, max_iter=1_000), words),
+        (_model_of_means(means[known], labels, n_folds), means),
     ]
-    logits = [standardised(logits_of(model.fit(X, labels), X_all)) for model, X_all, X in views]
+    logits = [standardised(logits_of(model.fit(X[known], labels), X)) for model, X in views]
     weights = np.ones(len(views))
     if n_folds > 1:
-        held_out = [_held_out_logits(model, X, labels, n_folds) for model, _, X in views]
+        held_out = [_held_out_logits(model, X[known], labels, n_folds) for model, X in views]
         weights = _weights(np.stack(held_out), codes)
     return np.tensordot(weights, np.stack(logits), 1)
 
 
-def _model_of_words(analyzer: Analyzer) -> Pipeline:
-    words_and_pairs = TfidfVectorizer(**_of_tokens(analyzer), sublinear_tf=True)
-    return make_pipeline(words_and_pairs, LogisticRegression(C=10, max_iter=1_000))
+def _tf_idf(every: Inputs, known: NDArray[np.intp], analyzer: Analyzer) -> Any:
+    """Return TF-IDF of the words and pairs of words that labelled texts have: sparse (N, F)."""
+    vectorizer = TfidfVectorizer(**_of_tokens(analyzer), sublinear_tf=True)
+    labelled = every.at(known).texts
+    if not any(map(analyzer, labelled)):
+        raise ValueError(
+            f"TeacherStudentClassifier: none of the {len(known)} labelled texts has a word. Label "
+            "others, or pass a vectorizer whose tokens they have."
+        )
+    return vectorizer.fit(labelled).transform(every.texts)
 
 
 def _model_of_means(means: NDArray[np.float32], labels: NDArray[Any], n_folds: int) -> Pipeline:
@@ -102,7 +110,7 @@ def _model_of_means(means: NDArray[np.float32], labels: NDArray[Any], n_folds: i
     return model
 
 
-def _held_out_logits(model: Pipeline, X: Any, labels: NDArray[Any], n_folds: int) -> Logits:
+def _held_out_logits(model: Any, X: Any, labels: NDArray[Any], n_folds: int) -> Logits:
     """Return logits of labelled texts, each of a model that is fitted to others: (n, C)."""
     scores = cross_val_predict(model, X, labels, cv=n_folds, method="decision_function")
     return standardised(centred_logits(scores))

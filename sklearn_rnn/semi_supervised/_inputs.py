@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 from ..classifier import RNNTextClassifier
 from ..sequences import TokenSequences
 
-__all__ = ["Inputs", "fit_weighted", "reads_sequences"]
+__all__ = ["Inputs", "check_takes_weights", "fit_weighted", "reads_sequences"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,31 @@ def fit_weighted(classifier: Any, X: Any, y: NDArray[Any], weights: NDArray[Any]
     object
         The classifier.
     """
-    if (weights == weights[0]).all():
+    if _are_equal(weights):
         return classifier.fit(X, y)
+    name, _ = _last_step(classifier)
+    return classifier.fit(X, y, **{f"{name}sample_weight": weights})
+
+
+def check_takes_weights(student: Any, weights: NDArray[Any]) -> None:
+    """Raise if texts differ in weight (n_texts,), and a student cannot be told."""
+    _, last = _last_step(student)
+    if _are_equal(weights) or has_fit_parameter(last, "sample_weight"):
+        return
+    raise ValueError(
+        f"TeacherStudentClassifier: texts have different weights, but the fit of the student, "
+        f"{type(last).__name__}, takes no sample_weight. Pass another student, or "
+        "labelled_weight=1 and no sample_weight."
+    )
+
+
+def _are_equal(weights: NDArray[Any]) -> bool:
+    return bool((weights == weights[0]).all())
+
+
+def _last_step(classifier: Any) -> tuple[str, Any]:
+    """Return the last step of a pipeline, or a classifier itself, and the prefix of its name."""
     name, last = "", classifier
     while isinstance(last, Pipeline):
         name, last = f"{name}{last.steps[-1][0]}__", last.steps[-1][1]
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(
-            f"TeacherStudentClassifier: the student, {type(last).__name__}, takes no weights of "
-            "texts. Pass labelled_weight=1, or another student."
-        )
-    return classifier.fit(X, y, **{f"{name}sample_weight": weights})
+    return name, last

@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
-__all__ = ["assign_labels", "is_labelled", "labels_of"]
+__all__ = ["assign_labels", "labels_of"]
 
 Mask = NDArray[np.bool_]
 
 _MARKERS_OF_TEXT = ("", "-1")
 _MOST_SWEEPS = 100
 
+_LARGEST_EXACT = 2**53
+"""Whole numbers below are exact as floating-point numbers."""
 
-def is_labelled(y: ArrayLike) -> Mask:
-    """Return which texts have a label.
+
+def labels_of(y: ArrayLike, owner: str) -> tuple[Mask, NDArray[Any]]:
+    """Return which texts have a label, and the labels of these.
 
     Parameters
     ----------
     y : array-like of shape (n_texts,)
         Labels. A text has none where they are numbers and it has -1 or NaN, where they are strings
         and it has an empty one or ``"-1"``, and where they are objects and it has any of these,
-        None or a missing value of pandas.
+        None or a missing value of pandas. A masked array's masked values are missing, too.
+    owner : str
+        Who asks, for errors.
 
     Returns
     -------
-    ndarray of bool of shape (n_texts,)
-        The mask.
+    mask : ndarray of bool of shape (n_texts,)
+        Which texts have a label.
+    labels : ndarray of shape (n_labelled,)
+        The labels, as an array of their own type: of integers where floating-point numbers or
+        objects are whole numbers.
+
+    Raises
+    ------
+    ValueError
+        If some labels are strings and others numbers, for example.
     """
-    labels = column_or_1d(np.asarray(y), warn=True)
+    values = column_or_1d(_as_array(y), warn=True)
+    mask = _is_labelled(values)
+    labels = values[mask]
+    if labels.dtype.kind == "O":
+        kinds = sorted({_kind(label) for label in labels})
+        if len(kinds) > 1:
+            raise ValueError(
+                f"{owner}: expected labels of one kind, got {' and '.join(kinds)}. Convert all of "
+                "them to strings, or to numbers."
+            )
+        labels = np.array(labels.tolist())
+    if labels.dtype.kind == "f" and _are_whole(labels):
+        labels = labels.astype(np.int64)
+    return mask, labels
+
+
+def _are_whole(numbers: NDArray[np.floating]) -> bool:
+    return bool(((numbers == np.round(numbers)) & (abs(numbers) < _LARGEST_EXACT)).all())
+
+
+def _as_array(y: ArrayLike) -> NDArray[Any]:
+    """Return labels as an array in which those that are missing can still be seen."""
+    if isinstance(y, np.ma.MaskedArray):
+        values = y.data.astype(object)
+        values[np.ma.getmaskarray(y)] = None
+        return values
+    if isinstance(y, np.ndarray):
+        return y
+    return np.asarray(y, dtype=object)  # an array of strings would have "nan" for NaN
+
+
+def _is_labelled(labels: NDArray[Any]) -> Mask:
     kind = labels.dtype.kind
     if kind == "O":
         return np.array([not _is_marker(label) for label in labels], dtype=bool)
@@ -44,27 +89,11 @@ def is_labelled(y: ArrayLike) -> Mask:
     return np.ones(len(labels), bool)
 
 
-def labels_of(y: ArrayLike, mask: Mask) -> NDArray[Any]:
-    """Return the labels of the texts that have one, as an array of their own type.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_texts,)
-        Labels.
-    mask : ndarray of bool of shape (n_texts,)
-        Which texts have one.
-
-    Returns
-    -------
-    ndarray of shape (n_labelled,)
-        The labels: integers where floating-point numbers or objects are whole numbers.
-    """
-    labels = column_or_1d(np.asarray(y))[mask]
-    if labels.dtype.kind == "O":
-        labels = np.array(labels.tolist())
-    if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
-    return labels
+def _kind(label: Any) -> str:
+    """Return the name of a label's kind: all numbers are of one, but True and False."""
+    if isinstance(label, Real) and not isinstance(label, bool | np.bool_):
+        return "numbers"
+    return type(label).__name__.rstrip("_")
 
 
 def assign_labels(logits: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -106,8 +135,16 @@ def assign_labels(logits: NDArray[np.float64], shares: NDArray[np.float64]) -> N
 
 
 def _threshold(lead: NDArray[np.float64], n: int) -> float:
-    """Return a number between the n smallest leads of the other classes, and the rest."""
+    """Return a number between the n smallest leads of the other classes, and the rest.
+
+    Equal leads stay on one side, the one that makes the number of smaller ones closest to n.
+    """
     in_order = np.sort(lead)
+    if 0 < n < len(in_order):
+        first = int(np.searchsorted(in_order, in_order[n], "left"))
+        end = int(np.searchsorted(in_order, in_order[n], "right"))
+        if first < n:  # the leads before and behind the cut are equal
+            n = first if n - first <= end - n else end
     if n <= 0:
         return float(in_order[0]) - 1.0
     if n >= len(in_order):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Logits", "centred_logits", "logits_of", "standardised"]
+__all__ = ["Logits", "centred_logits", "check_classes", "logits_of", "standardised"]
 
 Logits = NDArray[np.float64]
 
@@ -26,10 +26,42 @@ def logits_of(classifier: Any, X: Any) -> NDArray[np.float64]:
     -------
     ndarray of float64 of shape (n_texts, n_classes)
         Its scores, or the logarithms of its probabilities.
+
+    Raises
+    ------
+    ValueError
+        If one is not finite.
     """
     if hasattr(classifier, "decision_function"):
-        return centred_logits(classifier.decision_function(X))
-    return centred_logits(np.log(np.maximum(classifier.predict_proba(X), 1e-12)))
+        logits = centred_logits(classifier.decision_function(X))
+    else:
+        logits = centred_logits(np.log(np.maximum(classifier.predict_proba(X), 1e-12)))
+    if not np.isfinite(logits).all():
+        raise ValueError(
+            f"TeacherStudentClassifier: {type(classifier).__name__} gives a text scores that are "
+            "not finite."
+        )
+    return logits
+
+
+def check_classes(part: str, classifier: Any, classes: NDArray[Any]) -> None:
+    """Raise if the scores of a fitted teacher or student are not one for each of the classes."""
+    its_own = getattr(classifier, "classes_", classes)
+    if not np.array_equal(its_own, classes):
+        raise ValueError(
+            f"TeacherStudentClassifier: the {part} knows the classes {list(its_own)}, expected "
+            f"those of the labelled texts, {list(classes)}. Pass one that fit can train."
+        )
+    shapes = [v for k, v in _parameters(classifier) if k.endswith("decision_function_shape")]
+    if "ovo" in shapes and len(classes) > 2:
+        raise ValueError(
+            f"TeacherStudentClassifier: the {part} gives scores of pairs of classes, expected one "
+            'for each class. Set decision_function_shape="ovr".'
+        )
+
+
+def _parameters(classifier: Any) -> Any:
+    return classifier.get_params().items() if hasattr(classifier, "get_params") else ()
 
 
 def centred_logits(scores: Logits) -> Logits:

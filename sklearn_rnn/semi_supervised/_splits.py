@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import check_cv
 
-from ._labels import is_labelled, labels_of
+from ._labels import labels_of
 
 __all__ = ["LabelledSplit"]
 
@@ -65,9 +65,8 @@ class LabelledSplit:
         ValueError
             If there are fewer texts of some class than folds.
         """
-        mask = is_labelled(y)
+        mask, labels = labels_of(y, "LabelledSplit")
         labelled, others = np.flatnonzero(mask), np.flatnonzero(~mask)
-        labels = labels_of(y, mask)
         groups = None if groups is None else np.asarray(groups)[labelled]
         splitter = check_cv(self.cv, labels, classifier=True)
         for train, test in splitter.split(np.zeros((len(labels), 1)), labels, groups):
@@ -91,8 +90,7 @@ class LabelledSplit:
         if y is None:
             splitter, labels, rows = check_cv(self.cv), None, None
         else:
-            mask = is_labelled(y)
-            labels = labels_of(y, mask)
+            mask, labels = labels_of(y, "LabelledSplit")
             rows = np.zeros((len(labels), 1))
             splitter = check_cv(self.cv, labels, classifier=True)
             groups = None if groups is None else np.asarray(groups)[mask]

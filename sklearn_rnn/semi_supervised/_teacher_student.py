@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -24,9 +24,9 @@ from .._utils.snapshots import commit_on_success, on_snapshot
 from .._utils.validation import check_y_passed, seed_from
 from ..text import SequenceVectorizer
 from ._defaults import default_embedding, default_student, linear_student, two_views
-from ._inputs import Inputs, fit_weighted, reads_sequences
-from ._labels import assign_labels, is_labelled, labels_of
-from ._logits import Logits, logits_of, standardised
+from ._inputs import Inputs, check_takes_weights, fit_weighted, reads_sequences
+from ._labels import assign_labels, labels_of
+from ._logits import Logits, check_classes, logits_of, standardised
 
 __all__ = ["TeacherStudentClassifier"]
 
@@ -74,17 +74,19 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         Word vectors. None: 100 dimensions of word2vec (CBOW), learned in ten passes from contexts
         of up to 20 words each way. With ``"passthrough"`` there are none, and the default teacher
         cannot be used.
-    class_prior : array-like of shape (n_classes,), default=None
-        Share of each class in the texts without a label, in the order of `classes_`. None: its
-        share in the labelled texts.
+    class_prior : dict or array-like of shape (n_classes,), default=None
+        Share of each class in the texts without a label, by label or in the order of `classes_`.
+        None: its share in the labelled texts.
     labelled_weight : float, default=3.0
-        Weight of a labelled text for the student; one that the teacher labelled weighs 1.
+        Weight of a labelled text for the student, and for the last of the default teacher's
+        models, which is fitted to all texts, too. A text that the teacher labelled weighs 1.
     n_rounds : int, default=1
         How often a student is fitted. From the second time on, the student before it and the
         teacher give the labels together.
     early_stopping : bool, default=False
         Hold out some labelled texts, end when a round's student is no better on them than the one
-        before, and keep the best.
+        before, and keep the best. With one round, this only gives `validation_scores_`. The texts
+        held out are learned from as if they had no label.
     validation_fraction : float, default=0.1
         Share of the labelled texts that are held out.
     random_state : int, RandomState instance or None, default=None
@@ -145,7 +147,7 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
             StrOptions({"passthrough"}),
             None,
         ],
-        "class_prior": ["array-like", None],
+        "class_prior": ["array-like", dict, None],
         "labelled_weight": [Interval(Real, 0, None, closed="neither")],
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -192,7 +194,8 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         y : array-like of shape (n_texts,)
             Their labels; see the notes for those that have none.
         sample_weight : array-like of shape (n_texts,), default=None
-            Weights of the texts, for the student.
+            Weights of the texts, for the student and the last of the default teacher's models.
+            Those of weight 0 are left out everywhere.
 
         Returns
         -------
@@ -208,11 +211,19 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         check_y_passed(self, y)
         texts = X if hasattr(X, "__len__") else list(X)
         check_consistent_length(texts, y)
-        mask = is_labelled(y)
-        labels = _check_labels(labels_of(y, mask))
+        mask, labels = labels_of(y, "TeacherStudentClassifier")
         weights = np.ones(len(mask))
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, np.zeros((len(mask), 1)))
+            rows = np.zeros((len(mask), 1))
+            weights = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        if not weights.all():
+            texts = _safe_indexing(texts, np.flatnonzero(weights))
+            labels, mask, weights = (
+                labels[weights[mask] > 0],
+                mask[weights > 0],
+                weights[weights > 0],
+            )
+        _check_labels(labels)
         with commit_on_success(self) as fitted:
             fitted._learn(texts, np.flatnonzero(mask), labels, weights)
         return self
@@ -222,13 +233,17 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
     ) -> None:
         """Fit all parts; `labels` are those of the texts `labelled`."""
         random = np.random.RandomState(seed_from(self.random_state))
-        student = self.student or default_student(random.randint(2**31), self.verbose)
-        inputs = self._encode(texts, student, random.randint(2**31))
+        of_student, of_vectors, of_split = random.randint(2**31, size=3)
+        student = self.student
+        if student is None:
+            student = default_student(of_student, self.verbose)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self.class_prior_ = self._prior(codes)
-        held_out, known = self._hold_out(codes, random.randint(2**31))
+        held_out, known = self._hold_out(codes, of_split)
         weights = weights.copy()
         weights[labelled[known]] *= self.labelled_weight
+        check_takes_weights(student, weights)
+        inputs = self._encode(texts, student, of_vectors)  # takes longest: when all is checked
         teachers = self._teach(inputs, labelled[known], codes[known], weights)
         self.validation_scores_: list[float] = []
         logits = teachers
@@ -236,6 +251,7 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
             taught = self._label(logits, labelled[known], codes[known])
             self._say(f"round {n + 1}: the student learns from {len(taught):,} texts")
             new = fit_weighted(clone(student), inputs.read_by(student), taught, weights)
+            check_classes("student", new, self.classes_)
             if len(held_out):
                 predicted = new.predict(inputs.at(labelled[held_out]).read_by(student))
                 best = max(self.validation_scores_, default=-1.0)
@@ -270,13 +286,25 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         n_classes = len(self.classes_)
         if self.class_prior is None:
             return np.bincount(codes) / len(codes)
-        prior = np.asarray(self.class_prior, np.float64)
+        prior = self._given_prior()
         if prior.shape != (n_classes,) or not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
             raise ValueError(
                 f"TeacherStudentClassifier: class_prior must have {n_classes} shares above 0, 1 "
                 f"in all, in the order of the classes {self.classes_}, got {self.class_prior}."
             )
         return prior
+
+    def _given_prior(self) -> NDArray[np.float64]:
+        """Return `class_prior` in the order of the classes."""
+        given: Any = self.class_prior
+        if isinstance(given, Mapping) or hasattr(given, "to_dict"):  # a Series of pandas
+            if set(given.keys()) != set(self.classes_.tolist()):
+                raise ValueError(
+                    f"TeacherStudentClassifier: class_prior has shares of {list(given.keys())}, "
+                    f"expected those of the classes {self.classes_.tolist()}."
+                )
+            given = [given[label] for label in self.classes_.tolist()]
+        return np.asarray(given, np.float64)
 
     def _hold_out(self, codes: NDArray[np.int64], seed: int) -> tuple[Indices, Indices]:
         """Return which of the labelled texts are held out, and which are not."""
@@ -303,6 +331,7 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         labels = self.classes_[codes]
         if self.teacher is not None:
             teacher = clone(self.teacher).fit(every.at(known).read_by(self.teacher), labels)
+            check_classes("teacher", teacher, self.classes_)
             return logits_of(teacher, every.read_by(self.teacher))
         assert self.encoder_ is not None
         analyzer = self.encoder_[0].build_analyzer()
@@ -405,8 +434,8 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         ValueError
             If no text has a label.
         """
-        mask = is_labelled(y)
-        labels = labels_of(y, mask)
+        check_consistent_length(X, y, sample_weight)
+        mask, labels = labels_of(y, "TeacherStudentClassifier")
         if not len(labels):
             raise ValueError("TeacherStudentClassifier: no text has a label to compare with.")
         texts = _safe_indexing(X if hasattr(X, "__len__") else list(X), np.flatnonzero(mask))
@@ -430,8 +459,8 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         return tags
 
 
-def _check_labels(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return the labels of the labelled texts, if a classifier can learn from them."""
+def _check_labels(labels: NDArray[Any]) -> None:
+    """Raise if no classifier can learn from the labels of the labelled texts."""
     if len(labels) == 0:
         raise ValueError(
             "TeacherStudentClassifier: no text has a label. -1, NaN, None and empty strings mark "
@@ -445,4 +474,3 @@ def _check_labels(labels: NDArray[Any]) -> NDArray[Any]:
             "expected at least two. If -1 is a label of yours, take another number: it marks "
             "texts without one."
         )
-    return labels

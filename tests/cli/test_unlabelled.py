@@ -1,5 +1,6 @@
 """Training on a table whose label column is empty for most rows."""
 
+import json
 import re
 
 import joblib
@@ -65,6 +66,17 @@ def test_without_a_row_of_either_kind_there_is_nothing_to_learn(tmp_path, capsys
     assert run("train", table(tmp_path, labels), *OPTIONS, out) == 2
     assert "-1 cannot be a label" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_minus_one_is_no_label_as_a_floating_point_number_either(tmp_path, capsys):
+    rows = [
+        {"review": review, "sentiment": (-1.0, 1.0, None)[i % 3]}
+        for i, review in enumerate(REVIEWS)
+    ]
+    path = tmp_path / "few.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert run("train", path, *OPTIONS, tmp_path / "model.joblib") == 2
+    assert "-1 cannot be a label" in capsys.readouterr().err
 
 
 def test_numbers_are_not_learned_so(few, tmp_path, capsys):

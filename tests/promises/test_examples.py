@@ -81,6 +81,24 @@ def test_the_baselines_stand_beside_this_library(tmp_path, trec_home):
     assert all(60 < float(cell.partition("%")[0]) < 100 for cell in rows[2][1:])
 
 
+def test_the_example_of_few_labels_compares_three_ways_of_learning(tmp_path, trec_home):
+    pytest.importorskip("gensim")
+    options = ["--tasks", "trec6", "--held-out", "validation", "--labels", "200", "--draws", "2"]
+    printed = run("few_labels.py", tmp_path, trec_home.parent, *options)
+    cells = printed.splitlines()[-1].strip("| ").split(" | ")
+    assert cells[0] == "200"
+    assert all(re.fullmatch(r"[4-9]\d\.\d% ± \d+\.\d \(\d+ s\)", cell) for cell in cells[1:])
+
+
+def test_the_pitfalls_of_few_labels_are_shown(tmp_path, trec_home):
+    pytest.importorskip("gensim")
+    printed = run("few_labels_pitfalls.py", tmp_path, trec_home.parent, "--draws", "1")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()[2:]]
+    linear, both = ([float(row[place].split()[0]) for row in rows] for place in (2, 3))
+    assert both[0] > linear[0]
+    assert both[1] < linear[1] < both[2]  # shares that are wrong, and right
+
+
 def test_the_poolings_stand_beside_each_other(tmp_path, trec_home):
     options = ["--tasks", "trec6", "--poolings", "max", "--seeds", "1"]
     printed = run("pooling.py", tmp_path, trec_home.parent, *options)

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNTextClassifier, SequenceVectorizer
-from sklearn_rnn.semi_supervised._inputs import Inputs, fit_weighted
+from sklearn_rnn.semi_supervised._inputs import Inputs, check_takes_weights, fit_weighted
 
 TEXTS = ["so good", "so bad", "good good", "bad bad"]
 LABELS = np.array([1, 0, 1, 0])
@@ -47,5 +47,6 @@ def test_weights_reach_the_last_step(n_pipelines):
 def test_equal_weights_need_no_classifier_that_knows_weights():
     model = make_pipeline(TfidfVectorizer(), KNeighborsClassifier(1))
     assert fit_weighted(model, TEXTS, LABELS, np.ones(4)).predict(TEXTS).tolist() == [1, 0, 1, 0]
-    with pytest.raises(ValueError, match="KNeighborsClassifier, takes no weights"):
-        fit_weighted(model, TEXTS, LABELS, np.arange(4.0))
+    check_takes_weights(model, np.ones(4))
+    with pytest.raises(ValueError, match="KNeighborsClassifier, takes no sample_weight"):
+        check_takes_weights(model, np.arange(4.0))

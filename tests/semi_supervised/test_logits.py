@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC
 
-from sklearn_rnn.semi_supervised._logits import logits_of, standardised
+from sklearn_rnn.semi_supervised._logits import check_classes, logits_of, standardised
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -26,3 +27,23 @@ def test_scaled_logits_have_one_spread_and_equal_ones_stay():
     assert (scaled - scaled.mean(axis=0)).std() == pytest.approx(1)
     np.testing.assert_allclose(scaled, standardised(10 * logits))
     np.testing.assert_array_equal(standardised(np.ones((4, 2))), np.ones((4, 2)))
+
+
+class Endless:
+    def decision_function(self, X):
+        return np.full(len(X), np.nan)
+
+
+def test_scores_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="Endless gives a text scores that are not finite"):
+        logits_of(Endless(), np.zeros((3, 1)))
+
+
+def test_scores_must_be_those_of_the_classes():
+    X, y = np.arange(9.0)[:, None], np.repeat([0, 1, 2], 3)
+    classifier = SVC(decision_function_shape="ovr").fit(X, y)
+    check_classes("teacher", classifier, np.arange(3))
+    with pytest.raises(ValueError, match=r"the teacher knows the classes .* expected those"):
+        check_classes("teacher", classifier, np.arange(2))
+    with pytest.raises(ValueError, match="scores of pairs of classes"):
+        check_classes("student", SVC(decision_function_shape="ovo").fit(X, y), np.arange(3))

@@ -3,9 +3,12 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import MultinomialNB
@@ -253,10 +256,17 @@ REFUSED = {
     "no weights": (
         [0, 1, -1] * 4,
         {"student": make_pipeline(TfidfVectorizer(), KNeighborsClassifier(1))},
-        "takes no weights",
+        "takes no sample_weight",
     ),
     "too few labels": ([0, 1], {}, "inconsistent numbers of samples"),
     "weights": ([0, 1, -1] * 4, {"labelled_weight": 0}, "labelled_weight"),
+    "shares of others": ([0, 1, -1] * 4, {"class_prior": {0: 0.5, 2: 0.5}}, "expected those of"),
+    "a frozen teacher of others": (
+        ["a", "b", ""] * 4,
+        {"teacher": FrozenEstimator(linear().fit(["so", "good"], ["b", "c"]))},
+        "the teacher knows the classes",
+    ),
+    "several kinds": (["a", 1, None] * 4, {}, "labels of one kind"),
 }
 
 
@@ -269,6 +279,45 @@ def test_what_cannot_be_learned_from_is_refused_and_nothing_is_changed(y, parame
     with pytest.raises(ValueError, match=message):
         model.fit(texts, y)
     np.testing.assert_array_equal(model.predict_proba(texts), before)
+
+
+@pytest.mark.parametrize("kind", [list, dict, pd.Series])
+def test_shares_are_given_in_the_order_of_the_classes_or_by_their_labels(few, kind):
+    texts, y, _ = few
+    prior = [0.2, 0.8] if kind is list else kind({1: 0.8, 0: 0.2})
+    model = TeacherStudentClassifier(linear(), linear(), class_prior=prior).fit(texts, y)
+    assert model.class_prior_.tolist() == [0.2, 0.8]
+
+
+@pytest.mark.parametrize("part", [linear, lambda: None])
+def test_a_text_of_weight_0_is_left_out(few, part):
+    texts, y, _ = few
+    weights = np.where(np.arange(240) % 3 == 1, 0.0, 1.0)
+    kept = np.flatnonzero(weights)
+    model = TeacherStudentClassifier(**SMALL | {"teacher": part()})
+    weighted = clone(model).fit(texts, y, sample_weight=weights)
+    fewer = clone(model).fit([texts[i] for i in kept], y[kept])
+    np.testing.assert_array_equal(weighted.predict_proba(texts), fewer.predict_proba(texts))
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        model.fit(texts, y, sample_weight=-weights)
+
+
+def test_labelled_texts_without_words_do_no_harm_but_one_needs_some(few):
+    texts, y, truth = few
+    some = ["" if i in (2, 3, 4, 5) else text for i, text in enumerate(texts)]
+    assert TeacherStudentClassifier(**SMALL).fit(some, y).score(texts, truth) > 0.8
+    none = [*[""] * 12, *texts[12:]]
+    with pytest.raises(ValueError, match="none of the 12 labelled texts has a word"):
+        TeacherStudentClassifier(**SMALL).fit(none, y)
+
+
+def test_an_ensemble_without_length_may_be_a_student(few):
+    _, y, truth = few
+    X = np.stack([truth, np.arange(240) % 7], axis=1)
+    model = TeacherStudentClassifier(
+        LogisticRegression(), RandomForestClassifier(5, random_state=0)
+    )
+    assert model.fit(X, y).score(X, truth) == 1
 
 
 def test_a_score_needs_a_label(fitted):

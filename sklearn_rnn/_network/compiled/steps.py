@@ -212,13 +212,13 @@ def zero_rows(n: int, width: int) -> Any:
 
 
 @inlined
-def first_step_of_chunk(end: int, starts: Any, n_places: int) -> Any:
-    """Return the first of the steps before `end` that together have so many places at most.
+def first_step_of_chunk(end: int, starts: Any, n_rows: int) -> Any:
+    """Return the first of the steps before `end` whose places fit into a buffer's rows.
 
     A step with more makes a chunk by itself.
     """
     first = end - 1
-    while first > 0 and starts[end] - starts[first - 1] <= n_places:
+    while first > 0 and starts[end] - starts[first - 1] <= n_rows - SPARE_ROWS:
         first -= 1
     return first
 
