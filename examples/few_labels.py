@@ -135,11 +135,8 @@ def judge(models: Models, corpus: Corpus, n_labels: int, n_draws: int) -> Iterat
             fitted = model(seed).fit(texts, labels)
             seconds.append(time.perf_counter() - start)
             accuracies.append(np.mean(fitted.predict(task.test) == task.test_labels))
-        mean, deviation = (
-            100 * np.mean(accuracies),
-            100 * np.std(accuracies, ddof=min(1, n_draws - 1)),
-        )
-        yield f"{mean:.1f}% ± {deviation:.1f} ({np.mean(seconds):.0f} s)"
+        mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=min(1, n_draws - 1))
+        yield f"{100 * mean:.1f}% ± {100 * deviation:.1f} ({np.mean(seconds):.0f} s)"
 
 
 def draw(

@@ -28,7 +28,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_rnn import TeacherStudentClassifier
 
 N_LABELS = 200
-PRIOR = [0.87, 0.13]  # of "ham" and "spam"
+PRIOR = {"ham": 0.87, "spam": 0.13}
 
 
 def main() -> None:
@@ -49,7 +49,11 @@ def main() -> None:
         recalls = np.array(
             [recall(sms, draw(sms, seed), others, prior, seed) for seed in range(options.draws)]
         )
-        cells = [f"{100 * r.mean():.1f} ± {100 * r.std():.1f}" for r in recalls.T]
+        means, deviations = (
+            recalls.mean(axis=0),
+            recalls.std(axis=0, ddof=min(1, len(recalls) - 1)),
+        )
+        cells = [f"{100 * m:.1f} ± {100 * d:.1f}" for m, d in zip(means, deviations, strict=True)]
         print(f"| {labelled} | {unlabelled} | " + " | ".join(cells) + " |", flush=True)
 
 

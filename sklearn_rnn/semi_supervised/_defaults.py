@@ -47,7 +47,7 @@ def default_embedding(random_state: int, verbose: int = 0) -> Word2VecEmbedding:
 
 
 def two_views(
-    every: Inputs, known: NDArray[np.intp], labels: NDArray[Any], analyzer: Analyzer
+    every: Inputs, known: NDArray[np.intp], codes: NDArray[np.int64], analyzer: Analyzer
 ) -> Logits:
     """Return the logits of two linear models, added up.
 
@@ -62,8 +62,8 @@ def two_views(
         All texts.
     known : ndarray of int of shape (n_labelled,)
         Which of them have a label.
-    labels : ndarray of shape (n_labelled,)
-        Their labels.
+    codes : ndarray of int of shape (n_labelled,)
+        Their classes, as indices.
     analyzer : callable
         From a text to its tokens.
 
@@ -72,18 +72,17 @@ def two_views(
     ndarray of float64 of shape (n_texts, n_classes)
         The logits of all texts.
     """
-    codes = np.unique(labels, return_inverse=True)[1]
     n_folds = min(_MOST_FOLDS, int(np.bincount(codes).min()))
     words = _tf_idf(every, known, analyzer)  # (N, number of words and pairs)
     means = MeanEmbedding().fit_transform(every.sequences)  # (N, D)
     views: list[tuple[Any, Any]] = [
         (LogisticRegression(C=10, max_iter=1_000), words),
-        (_model_of_means(means[known], labels, n_folds), means),
+        (_model_of_means(means[known], codes, n_folds), means),
     ]
-    logits = [standardised(logits_of(model.fit(X[known], labels), X)) for model, X in views]
+    logits = [standardised(logits_of(model.fit(X[known], codes), X)) for model, X in views]
     weights = np.ones(len(views))
     if n_folds > 1:
-        held_out = [_held_out_logits(model, X[known], labels, n_folds) for model, X in views]
+        held_out = [_held_out_logits(model, X[known], codes, n_folds) for model, X in views]
         weights = _weights(np.stack(held_out), codes)
     return np.tensordot(weights, np.stack(logits), 1)
 
@@ -100,19 +99,21 @@ def _tf_idf(every: Inputs, known: NDArray[np.intp], analyzer: Analyzer) -> Any:
     return vectorizer.fit(labelled).transform(every.texts)
 
 
-def _model_of_means(means: NDArray[np.float32], labels: NDArray[Any], n_folds: int) -> Pipeline:
+def _model_of_means(
+    means: NDArray[np.float32], codes: NDArray[np.int64], n_folds: int
+) -> Pipeline:
     """Return a model whose regularization is chosen for the labelled texts' means (n, D)."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000))
     if n_folds > 1:
         grid = {"logisticregression__C": np.logspace(-4, 1, 11)}
         search = GridSearchCV(model, grid, cv=n_folds, scoring="neg_log_loss")
-        model.set_params(**search.fit(means, labels).best_params_)
+        model.set_params(**search.fit(means, codes).best_params_)
     return model
 
 
-def _held_out_logits(model: Any, X: Any, labels: NDArray[Any], n_folds: int) -> Logits:
+def _held_out_logits(model: Any, X: Any, codes: NDArray[np.int64], n_folds: int) -> Logits:
     """Return logits of labelled texts, each of a model that is fitted to others: (n, C)."""
-    scores = cross_val_predict(model, X, labels, cv=n_folds, method="decision_function")
+    scores = cross_val_predict(model, X, codes, cv=n_folds, method="decision_function")
     return standardised(centred_logits(scores))
 
 

@@ -217,12 +217,9 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
             rows = np.zeros((len(mask), 1))
             weights = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
         if not weights.all():
-            texts = _safe_indexing(texts, np.flatnonzero(weights))
-            labels, mask, weights = (
-                labels[weights[mask] > 0],
-                mask[weights > 0],
-                weights[weights > 0],
-            )
+            kept = weights > 0
+            texts = _safe_indexing(texts, np.flatnonzero(kept))
+            labels, mask, weights = labels[kept[mask]], mask[kept], weights[kept]
         _check_labels(labels)
         with commit_on_success(self) as fitted:
             fitted._learn(texts, np.flatnonzero(mask), labels, weights)
@@ -233,17 +230,17 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
     ) -> None:
         """Fit all parts; `labels` are those of the texts `labelled`."""
         random = np.random.RandomState(seed_from(self.random_state))
-        of_student, of_vectors, of_split = random.randint(2**31, size=3)
+        student_seed, embedding_seed, split_seed = random.randint(2**31, size=3)
         student = self.student
         if student is None:
-            student = default_student(of_student, self.verbose)
+            student = default_student(student_seed, self.verbose)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self.class_prior_ = self._prior(codes)
-        held_out, known = self._hold_out(codes, of_split)
+        held_out, known = self._hold_out(codes, split_seed)
         weights = weights.copy()
         weights[labelled[known]] *= self.labelled_weight
         check_takes_weights(student, weights)
-        inputs = self._encode(texts, student, of_vectors)  # takes longest: when all is checked
+        inputs = self._encode(texts, student, embedding_seed)  # takes longest: checks come first
         teachers = self._teach(inputs, labelled[known], codes[known], weights)
         self.validation_scores_: list[float] = []
         logits = teachers
@@ -328,14 +325,14 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
     ) -> Logits:
         """Fit the teacher to the texts that have a label; return its logits of all: (N, C)."""
         self._say(f"the teacher learns from {len(known):,} texts")
-        labels = self.classes_[codes]
         if self.teacher is not None:
-            teacher = clone(self.teacher).fit(every.at(known).read_by(self.teacher), labels)
+            X = every.at(known).read_by(self.teacher)
+            teacher = clone(self.teacher).fit(X, self.classes_[codes])
             check_classes("teacher", teacher, self.classes_)
             return logits_of(teacher, every.read_by(self.teacher))
         assert self.encoder_ is not None
         analyzer = self.encoder_[0].build_analyzer()
-        logits = two_views(every, known, labels, analyzer)
+        logits = two_views(every, known, codes, analyzer)
         taught = self._label(logits, known, codes)
         return linear_student(every.texts, taught, weights, analyzer)
 
@@ -434,11 +431,12 @@ class TeacherStudentClassifier(ClassifierMixin, VersionedState, BaseEstimator):
         ValueError
             If no text has a label.
         """
-        check_consistent_length(X, y, sample_weight)
+        texts = X if hasattr(X, "__len__") else list(X)
+        check_consistent_length(texts, y, sample_weight)
         mask, labels = labels_of(y, "TeacherStudentClassifier")
         if not len(labels):
             raise ValueError("TeacherStudentClassifier: no text has a label to compare with.")
-        texts = _safe_indexing(X if hasattr(X, "__len__") else list(X), np.flatnonzero(mask))
+        texts = _safe_indexing(texts, np.flatnonzero(mask))
         weights = None if sample_weight is None else np.asarray(sample_weight)[mask]
         return float(accuracy_score(labels, self.predict(texts), sample_weight=weights))
 

@@ -9,6 +9,7 @@ import pytest
 
 from paths import ROOT
 from processes import ENVIRONMENT
+from sklearn_rnn.semi_supervised._defaults import default_embedding
 
 EXAMPLES = ROOT / "examples"
 
@@ -88,6 +89,15 @@ def test_the_example_of_few_labels_compares_three_ways_of_learning(tmp_path, tre
     cells = printed.splitlines()[-1].strip("| ").split(" | ")
     assert cells[0] == "200"
     assert all(re.fullmatch(r"[4-9]\d\.\d% ± \d+\.\d \(\d+ s\)", cell) for cell in cells[1:])
+
+
+def test_the_example_of_few_labels_learns_the_vectors_that_are_the_default():
+    source = (EXAMPLES / "few_labels.py").read_text()
+    (call,) = re.findall(r"Word2VecEmbedding\(.*\)", source)
+    assert (
+        eval(call, {"Word2VecEmbedding": dict}).items()
+        <= default_embedding(0).get_params().items()
+    )
 
 
 def test_the_pitfalls_of_few_labels_are_shown(tmp_path, trec_home):

@@ -22,9 +22,9 @@ def inputs(texts):
 @pytest.mark.parametrize("n_labelled", [2, 4])  # with 2 of them none can be held out
 def test_words_that_no_labelled_text_has_are_known_by_their_vectors(n_labelled):
     both, analyzer = inputs(TEXTS)
-    labels = np.array(["+", "-", "+", "-"])[:n_labelled]
-    logits = two_views(both, np.arange(n_labelled), labels, analyzer)
-    assert (logits.argmax(axis=1) == [0, 1, 0, 1, 0, 1]).all()  # "+" comes before "-"
+    codes = np.array([1, 0, 1, 0])[:n_labelled]
+    logits = two_views(both, np.arange(n_labelled), codes, analyzer)
+    assert (logits.argmax(axis=1) == [1, 0, 1, 0, 1, 0]).all()
 
 
 def view(codes, strength, seed, n_classes=3):

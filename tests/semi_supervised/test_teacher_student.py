@@ -320,6 +320,13 @@ def test_an_ensemble_without_length_may_be_a_student(few):
     assert model.fit(X, y).score(X, truth) == 1
 
 
+def test_a_score_reads_texts_once_and_needs_as_many_labels(fitted, few):
+    texts, y, _ = few
+    assert fitted.score(iter(texts), y) == fitted.score(texts, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fitted.score(texts, y[:9])
+
+
 def test_a_score_needs_a_label(fitted):
     with pytest.raises(ValueError, match="no text has a label"):
         fitted.score(["good"], [-1])
